@@ -1,4 +1,4 @@
-"""A newcomer finds the test of a file by its path, and the file of a test."""
+"""Tests that the path of a test follows from the path of its file."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ MIRRORED = {
     "tests/shell": "operator/clustertrigger/shell",
     "tests/harness": "harness",
 }
-"""Folders of tests, and those that they mirror; what tells of several modules is in tests/scenarios."""
+"""Folders of tests, and those that they mirror; tests of several modules are in tests/scenarios."""
 WEIGHTY = 150
-"""Lines from which a file that decides or writes has a test of its own."""
+"""Number of lines from which a file with decisions or writes needs its own test."""
 HEAVY = sorted(
     path.relative_to(REPOSITORY).as_posix()
     for room in ("core", "shell")
@@ -33,7 +33,7 @@ def below(folder: str) -> list[Path]:
 
 @pytest.mark.parametrize(("tests", "code"), MIRRORED.items(), ids=MIRRORED)
 def test_every_test_is_at_the_path_of_what_it_judges(tests: str, code: str) -> None:
-    """test_x.py, or test_x_y.py where there are several, beside x.py or the package x."""
+    """Test files are test_x.py, or test_x_y.py if there are several, beside x.py or the package x."""
     lost = []
     for test in below(tests):
         place = REPOSITORY / code / test.parent.relative_to(REPOSITORY / tests)

@@ -1,4 +1,4 @@
-"""The process of the operator: how it ends."""
+"""Tests of how the operator's process ends."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _ENDLESS = """
 
 
 def _seconds_to_end(tmp_path: Path, waits_for: str) -> float:
-    """From SIGTERM to the end of a process whose operator waits for something."""
+    """The time from SIGTERM to the end of a process whose operator waits."""
     settings = {"worker_image": "worker:1", "log_format": "json"}
     with subprocess.Popen(
         [sys.executable, "-c", dedent(_ENDLESS).format(waits_for=waits_for)],
@@ -65,7 +65,7 @@ def _seconds_to_end(tmp_path: Path, waits_for: str) -> float:
 
 
 def test_the_process_ends_whatever_is_left_behind(tmp_path: Path) -> None:
-    """A watcher of Kopf's that is cancelled twice never ends, and a thread may sleep."""
+    """A watcher of Kopf that is cancelled twice never ends, and a thread can be blocked."""
     assert _seconds_to_end(tmp_path, "asyncio.sleep(600)") < 30
 
 

@@ -1,4 +1,4 @@
-"""What make does before there is a venv, and before the tests begin."""
+"""Tests of what make does before there is a venv, and before the tests begin."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.cluster.files import REPOSITORY
 
 @pytest.mark.parametrize("target", ["unit", "e2e"])
 def test_kubernetes_is_built_before_the_tests_begin(target: str) -> None:
-    """None of them would be given the minutes that it takes."""
+    """These commands would otherwise get as many minutes as they need."""
     words = ["make", "--dry-run", "--no-print-directory", target]
     lines = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout.splitlines()
     (prepared,) = (number for number, line in enumerate(lines) if "harness.cluster prepare" in line)
@@ -22,7 +22,7 @@ def test_kubernetes_is_built_before_the_tests_begin(target: str) -> None:
 
 
 BARE = sorted(set(re.findall(r"\$\(PYTHON\) -m (\S+)", (REPOSITORY / "Makefile").read_text())))
-"""What the system's python3 runs."""
+"""The modules that run under the system's python3."""
 
 
 @pytest.mark.parametrize("package", BARE)

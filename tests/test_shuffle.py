@@ -1,4 +1,4 @@
-"""--shuffle: the order of tests, which xdist's workers must agree on."""
+"""Tests of --shuffle: the order of tests, which must be the same for all workers of xdist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A present-day API server for the CRDs: the ground's own, or one that is named."""
+"""A recent API server for the CRDs: the tests' own, or one that is named."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.cluster.versions import Version
 from tests.api.crd_server import KUBECONFIG_VARIABLE, CrdServer
 
 WITH_RULES = Version(1, 30, 0)
-"""From here on the API server carries out all that the CRDs say, also their rules and their selectable fields."""
+"""This API server enforces everything in the CRDs, including their rules and their selectable fields."""
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A present-day API server for custom resources: a control plane of the tests' own, or that of CRD_SERVER_KUBECONFIG.
+"""A recent API server for custom resources: the tests' own control plane, or that of CRD_SERVER_KUBECONFIG.
 
 Any server of Kubernetes 1.30 or later will do: a kind cluster, or the CRD server alone. The tests install the CRDs of
 this checkout there and leave them; objects are made in the namespace `default`, most of them as dry runs.
@@ -37,7 +37,7 @@ _PATIENCE = 60.0
 
 
 class RefusedError(Exception):
-    """The server's answer to a wrong request: its HTTP status, and (field, message) of each cause."""
+    """The server's answer to an invalid request: its HTTP status, and (field, message) of each cause."""
 
     def __init__(self, code: int, status: Json) -> None:
         super().__init__(status["message"])
@@ -48,7 +48,7 @@ class RefusedError(Exception):
 
 
 class CrdServer:
-    """Installs the CRDs and makes objects."""
+    """Installs the CRDs and creates objects."""
 
     def __init__(self, kubeconfig: str) -> None:
         client = config.new_client_from_config(kubeconfig)  # type: ignore[no-untyped-call]
@@ -57,11 +57,11 @@ class CrdServer:
 
     @property
     def kubernetes(self) -> Version:
-        """Version of Kubernetes that the server gives."""
+        """The server's version of Kubernetes."""
         return parse_version(self._request("GET", "/version")["gitVersion"], f"the version of {self._host}")
 
     def install(self) -> None:
-        """Installs the CRDs of this checkout in place of others; safe beside other test processes."""
+        """Installs the CRDs of this checkout in place of others; several test processes can do so at the same time."""
         with _only_one():
             for kind in KINDS:
                 self._install(kind)
@@ -73,7 +73,7 @@ class CrdServer:
         return {condition["type"]: condition["status"] for condition in conditions}
 
     def create(self, kind: Kind, spec: Json, *, name: str = "test", dry_run: bool = True) -> Json:
-        """Creates an object under strict field validation, as kubectl does.
+        """Creates an object with strict field validation, as kubectl does.
 
         Raises:
             RefusedError: the server does not want it.
@@ -84,7 +84,7 @@ class CrdServer:
 
     @contextmanager
     def created(self, kind: Kind, spec: Json, *, name: str) -> Iterator[Json]:
-        """An object that is there for the length of the block."""
+        """Creates an object for the duration of the block."""
         self._delete(_path(kind, name))
         try:
             yield self.create(kind, spec, name=name, dry_run=False)
@@ -96,12 +96,12 @@ class CrdServer:
         return self._request("PATCH", f"{_path(kind, name)}/status", {"status": status}, content_type=_MERGE)
 
     def names(self, kind: Kind, field_selector: str) -> list[str]:
-        """Names of the objects that a field selector selects."""
+        """Returns the names of the objects that a field selector selects."""
         found = self._request("GET", _path(kind), options={"fieldSelector": field_selector})
         return [item["metadata"]["name"] for item in found["items"]]
 
     def table(self, kind: Kind, name: str) -> tuple[Json, Json]:
-        """What `kubectl get` prints: the narrow columns and those that -o wide adds, cell by heading."""
+        """Returns the table of `kubectl get`: the default columns and those of -o wide, each cell by its heading."""
         table = self._request("GET", _path(kind, name), accept=_TABLE)
         columns = list(zip(table["columnDefinitions"], table["rows"][0]["cells"], strict=True))
         narrow = {column["name"]: cell for column, cell in columns if column["priority"] == 0}

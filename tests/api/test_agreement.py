@@ -1,4 +1,4 @@
-"""The CRDs' schemas, the models and a present-day API server agree on random specs.
+"""Tests that the CRDs' schemas, the models and a recent API server agree on random specs.
 
 The models may refuse more than a schema can say: cron syntax, time zones, names and amounts of resources. Those fields
 are listed here; anywhere else, a difference is an error.
@@ -110,7 +110,7 @@ def _refusal(server: CrdServer, kind: Kind, spec: Json) -> RefusedError | None:
 
 
 def test_every_place_is_reached() -> None:
-    """Or the properties above would say nothing of it."""
+    """Otherwise the tests above would prove nothing about it."""
     for kind in KINDS:
         specs = [case.spec for case in ACCEPTED if case.kind is kind]
         reached = {path for spec in specs for path, _ in reachable(kind, spec)}

@@ -1,4 +1,4 @@
-"""The Lua health check for Argo CD, run by Lua itself where there is one."""
+"""Tests of the Lua health check for Argo CD, run by Lua if it is installed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LUA = next(filter(None, map(shutil.which, ("lua5.1", "luajit", "lua"))), None)
 
 
 def lua(value: Any) -> str:
-    """A JSON value as a Lua expression."""
+    """Returns a JSON value as a Lua expression."""
     match value:
         case dict():
             return "{" + ", ".join(f"[{json.dumps(key)}] = {lua(inner)}" for key, inner in value.items()) + "}"

@@ -1,4 +1,4 @@
-"""The CustomResourceDefinitions, as far as they can be judged without a server."""
+"""Tests of the CustomResourceDefinitions that need no server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FORBIDDEN = {"$ref", "$defs", "title", "const", "allOf", "oneOf", "not", "nullab
 
 
 def schemas(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
-    """Every schema inside a schema, by path."""
+    """Returns every schema inside a schema, by path."""
     yield path, schema
     for name, field in schema.get("properties", {}).items():
         yield from schemas(field, f"{path}.{name}")
@@ -44,7 +44,7 @@ class TestSchema:
         assert [path for path in undescribed if not path.startswith(".metadata")] == []
 
     def test_specs_are_bounded(self, kind: Kind) -> None:
-        """Otherwise the API server's estimate of what a rule may cost exceeds its budget."""
+        """Otherwise the API server's estimate of a rule's cost exceeds its budget."""
         for path, schema in of_kind(kind):
             if not path.startswith(".spec"):
                 continue
@@ -64,7 +64,7 @@ class TestSchema:
                 assert blamed in rule["message"] or "operator" in rule["message"], f"{path}: {rule['message']}"
 
     def test_every_rule_has_a_case(self, kind: Kind) -> None:
-        """A rule without a wrong spec in the shared table would be a rule that nobody has seen refuse anything."""
+        """Every rule needs an invalid spec in the shared table that shows that it rejects something."""
         cases = [(case.field.rpartition(".")[2], case.says) for case in REFUSED if case.rule]
         for path, schema in of_kind(kind):
             for rule in schema.get("x-kubernetes-validations", ()):

@@ -1,4 +1,4 @@
-"""The CRDs on a present-day API server: accepted, and their rules, defaults and columns hold."""
+"""Tests of the CRDs on a recent API server: it accepts them, and enforces their rules, defaults and columns."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_defaults_are_stored_for_action_type_status_and_run_only(crd_server: Crd
 
 
 def test_new_trigger_is_not_yet_observed(crd_server: CrdServer) -> None:
-    """Otherwise kstatus takes it for ready before the operator has seen it."""
+    """Otherwise kstatus reports the object as ready before the operator has processed it."""
     assert crd_server.create(CLUSTER_TRIGGER, trigger())["status"] == {"observedGeneration": -1}
 
 

@@ -1,4 +1,4 @@
-"""The examples: those of the API unchanged, and those for newcomers."""
+"""Tests of the examples: those of the API are accepted unchanged, and so are those for newcomers."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ ACTIONS: dict[str, dict[str, Any]] = {
     "batch_rerun": {"batch_id": "products-nightly-3f9a2c-20261121020000", "retry_failed_only": False},
 }
 MEASURED = {"cluster"}
-"""Actions that go with trigger_type conditional."""
+"""Actions that are valid with trigger_type conditional."""
 UNIFIED_EXAMPLES: dict[str, dict[str, Any]] = {
     f"unified-{action.replace('_', '-')}-{of_type}": {
         "action_type": action,
@@ -57,7 +57,7 @@ UNIFIED_EXAMPLES: dict[str, dict[str, Any]] = {
     for of_type, schedule in SCHEDULES.items()
     if of_type != "conditional" or action in MEASURED
 }
-"""Bodies of the unified page: each action with each type of schedule that it goes with."""
+"""Bodies of the unified page: each action with each type of schedule with which it is valid."""
 BODIES = API_EXAMPLES | UNIFIED_EXAMPLES
 
 

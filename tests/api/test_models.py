@@ -1,4 +1,4 @@
-"""What the models say of the shared table, through the operator's own validation."""
+"""Tests of the models with the shared table of specs, through the operator's own validation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What PromQL expressions ask for, compared with what the operator exposes."""
+"""The metrics and labels of PromQL expressions, compared with those that the operator exposes."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.metrics.triggers import TriggerCollector
 
 TARGET_LABELS = frozenset({"job", "namespace", "pod"})
-"""What Prometheus adds to every sample of a Pod behind a Service."""
+"""Labels that Prometheus adds to every sample of a Pod behind a Service."""
 _OF_THE_PROCESS = ("process_cpu_seconds_total", "process_resident_memory_bytes")
-"""Exposed on Linux only, which is where the operator runs, though not always where tests do."""
+"""Metrics that are exposed on Linux only, where the operator runs, but not always where tests run."""
 _SUFFIXES = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
 
 
@@ -35,7 +35,7 @@ class Matcher:
 
 @dataclass
 class Asked:
-    """What one expression asks for.
+    """The series and labels that one expression uses.
 
     Attributes:
         series: names of metrics, each with the conditions on it.
@@ -62,7 +62,7 @@ class Exposed:
 
 
 def read(expression: str) -> Asked:
-    """What an expression asks for.
+    """Parses an expression.
 
     Raises:
         ValueError: it is no PromQL.
@@ -112,7 +112,7 @@ def _series(family: Metric, labels: tuple[str, ...] = (), buckets: Iterable[str]
 
 
 def mistakes(expression: str) -> list[str]:
-    """What an expression asks for that the operator does not expose."""
+    """Returns the series and labels of an expression that the operator does not expose."""
     asked, known = read(expression), exposed()
     wrong = [f"no metric {name}" for name, _ in asked.series if name not in known]
     there = [(known[name], name, matchers) for name, matchers in asked.series if name in known]

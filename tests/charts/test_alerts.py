@@ -1,4 +1,4 @@
-"""Alerts: built on metrics that exist, and each explained."""
+"""Tests that alerts use metrics that exist, and that each alert is documented."""
 
 from __future__ import annotations
 

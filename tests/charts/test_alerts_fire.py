@@ -1,4 +1,4 @@
-"""Alerts, evaluated by Prometheus' own promtool: each fires when it should, and then only."""
+"""Tests of alerts with Prometheus' own promtool: each fires if and only if it should."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.charts.objects import NAMESPACE, RELEASE, Object
 from tests.charts.test_alerts import rules, spec
 
 Series = dict[str, str]
-"""Values, a minute apart and in promtool's notation, by what is measured."""
+"""Values, a minute apart and in promtool's notation, by series."""
 
 
 def of(name: str, **labels: str) -> str:
@@ -129,7 +129,7 @@ def test_prometheus_fires_each_alert_when_it_should_and_then_only(tmp_path: Path
 
 
 def unit_test(alert: str, case: Case, *, is_firing: bool) -> Object:
-    """In promtool's words."""
+    """The case in promtool's format."""
     (severity,) = (rule["labels"]["severity"] for rule in rules() if rule["alert"] == alert)
     fired = [{"exp_labels": {"severity": severity, **case.labels}}] if is_firing else []
     series = case.firing if is_firing else case.quiet
@@ -146,6 +146,6 @@ def write(file: Path, content: Object) -> Path:
 
 
 def promtool(*words: str | Path) -> str:
-    """What promtool complains of."""
+    """The errors that promtool reports."""
     done = subprocess.run(["promtool", *words], capture_output=True, text=True, check=False)
     return done.stdout + done.stderr if done.returncode else ""

@@ -1,4 +1,4 @@
-"""The HTTP API in the chart: its Pods, its Service, and how little it may do."""
+"""Tests of the HTTP API in the chart: its Pods, its Service, and its minimal rights."""
 
 from __future__ import annotations
 

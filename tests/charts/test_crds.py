@@ -1,4 +1,4 @@
-"""The CRDs in the chart: upgraded with the release, and kept when it goes."""
+"""Tests of the CRDs in the chart: an upgrade updates them, and an uninstallation keeps them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dashboard: built on metrics that exist, all of them, and put where Grafana looks."""
+"""Tests of the dashboard: it uses metrics that exist, shows all of them, and is where Grafana looks for it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DASHBOARD: dict[str, Any] = json.loads((CHART / "dashboards" / "clustertrigger.j
 PANELS: list[dict[str, Any]] = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 VARIABLES: list[dict[str, Any]] = DASHBOARD["templating"]["list"]
 INTERVALS = {"$__rate_interval": "5m", "$__range": "6h"}
-"""Grafana's own variables: within brackets, and therefore no text to a parser."""
+"""Grafana's own variables, which are in brackets and which the parser of PromQL does not know."""
 
 
 def expressions(panel: dict[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The example that the chart brings along, and what is said where there is no image."""
+"""Tests of the example in the chart, and of the messages if there is no image."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_the_job_copies_what_the_worker_s_image_holds_to_where_the_collection_lo
 
 
 def test_another_image_makes_another_job() -> None:
-    """A Job's Pod template cannot be changed, so that an upgrade would be refused."""
+    """A Job's Pod template is immutable, so an upgrade would fail."""
     names = {
         render(values).one("Job")["metadata"]["name"]
         for values in (DEMO, {**DEMO, "image": {"registry": "registry.example.com/other"}})

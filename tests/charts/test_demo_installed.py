@@ -1,4 +1,4 @@
-"""The example on a real API server: its Job's program, under the rights that the chart gives it."""
+"""Tests of the example on a real API server: its Job's program, with the rights that the chart gives it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def kubectl() -> Iterator[Kubectl]:
 
 
 def as_the_job(kubectl: Kubectl) -> ApiClient:
-    """Speaks as the Job's account: the administrator impersonates it."""
+    """Sends requests as the Job's account: the administrator impersonates it."""
     configuration = Configuration()
     load_kube_config(str(kubectl.kubeconfig), client_configuration=configuration)  # type: ignore[no-untyped-call]
     client = ApiClient(configuration)

@@ -1,4 +1,4 @@
-"""The operator's Pods."""
+"""Tests of the operator's Pods."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_the_operator_reads_what_the_chart_writes(
 
 
 def test_defaults_are_the_operator_s_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Apart from what only a cluster can say, and from logs, which machines read there."""
+    """Returns all settings except those that only a cluster defines, and the format of logs."""
     settings = settings_of(render(), monkeypatch)
     own = {name: field.default for name, field in Settings.model_fields.items()}
     differ = {name for name in own if getattr(settings, name) != own[name]}
@@ -106,7 +106,7 @@ def test_images(image: Object, expected: str) -> None:
 
 @pytest.mark.parametrize("values_file", VALUES_FILES)
 def test_restricted_pod_security_standard(values_file: str) -> None:
-    """Every rule of the standard that speaks of what this Pod has."""
+    """Every rule of the standard that applies to this Pod."""
     rendered = render(values_of(values_file))
     pod, container = rendered.pod["spec"], rendered.container
     assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()

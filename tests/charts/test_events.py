@@ -1,4 +1,4 @@
-"""The way of events to the operator: port, certificate, Ingress."""
+"""Tests of how events reach the operator: port, certificate, Ingress."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_ingress_with_tls(values: Object, hosts: list[str] | None) -> None:
 
 
 def test_the_service_can_be_found_by_its_labels() -> None:
-    """As `kubectl clustertrigger send` looks for it."""
+    """The Service is found as `kubectl clustertrigger send` finds it."""
     labels = render(name="any", values={"nameOverride": "other"}).one("Service")["metadata"]["labels"]
     assert labels["app.kubernetes.io/part-of"] == "clustertrigger"
     assert labels["app.kubernetes.io/component"] == "operator"

@@ -1,4 +1,4 @@
-"""The chart on a real API server: what it accepts, what is left, and whom it lets do what.
+"""Tests of the chart on a real API server: accepted values, remaining objects, and the rights of users.
 
 There is no node, so no Pod ever runs: Helm does not wait.
 """
@@ -33,7 +33,7 @@ EVERYWHERE = ""
 OPERATOR = f"system:serviceaccount:{NAMESPACE}:{RELEASE}"
 PATIENCE = 60.0
 WITHOUT_FOREIGN_KINDS = ["webhook-values", "namespaced-values", "single-values", "events-values"]
-"""Together all kinds of object but those of Prometheus and cert-manager."""
+"""Values that together render all kinds of objects except those of Prometheus and cert-manager."""
 KINDS = (
     "configmaps,deployments,ingresses,leases,poddisruptionbudgets,pods,replicasets,rolebindings,roles,secrets,serviceaccounts,"
     "services,networkpolicies,clusterroles,clusterrolebindings,customresourcedefinitions,validatingwebhookconfigurations"
@@ -42,7 +42,7 @@ KINDS = (
 
 @dataclass(frozen=True)
 class Access:
-    """A request that somebody may want to make; the resource is written with its group."""
+    """A request that a user may want to make; the resource is written with its group."""
 
     verb: str
     resource: str
@@ -51,7 +51,7 @@ class Access:
     subresource: str = ""
 
     def review(self, user: str) -> Object:
-        """The question whether a user may make it."""
+        """The review of whether a user can make the request."""
         resource, _, group = self.resource.partition(".")
         attributes = {
             "verb": self.verb, "group": group, "resource": resource, "subresource": self.subresource,
@@ -66,7 +66,7 @@ class Access:
 
 @pytest.fixture(scope="module")
 def kubectl() -> Iterator[Kubectl]:
-    """A cluster of our own: CRDs belong to one release of the whole cluster."""
+    """A cluster for these tests only, because CRDs belong to one release of the whole cluster."""
     with control_plane() as plane:
         kubectl = Kubectl(plane.kubeconfig, NAMESPACE)
         for namespace in (NAMESPACE, "search", "ads"):
@@ -220,7 +220,7 @@ def applied(kubectl: Kubectl, one: Object) -> bool:
 
 
 def everything(kubectl: Kubectl) -> set[str]:
-    """Every object that a chart could leave, apart from what the cluster makes by itself."""
+    """Every object that a chart could leave, apart from those that the cluster creates itself."""
     return {
         label(one)
         for one in kubectl.items(KINDS, "--all-namespaces")
@@ -235,7 +235,7 @@ def label(one: Object) -> str:
 
 
 def permitted(kubectl: Kubectl, user: str, asked: set[Access]) -> set[Access]:
-    """Those of the requests that the API server would let a user make."""
+    """Returns those of the requests that the API server would allow for a user."""
     ordered = sorted(asked, key=repr)
     reviews = [access.review(user) for access in ordered]
     listed = {"apiVersion": "v1", "kind": "List", "items": reviews}

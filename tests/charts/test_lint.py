@@ -1,4 +1,4 @@
-"""What Helm itself says of the chart."""
+"""Tests that `helm lint` accepts the chart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prometheus finds the metrics."""
+"""Tests that Prometheus finds the metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who reaches the operator's Pods."""
+"""Tests of who can connect to the operator's Pods."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Helm prints after an installation is right, and works as it stands."""
+"""Tests that the text that Helm prints after an installation is correct, and that its commands work unchanged."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def notes(values: Object) -> str:
 
 
 def manifests(text: str) -> dict[str, Object]:
-    """What the shell commands apply: the shell ends a document where EOF begins a line."""
+    """Returns the manifests of the shell commands; a document ends at the line EOF."""
     blocks = re.findall(r"<<EOF\n(.*?)\nEOF$", text, re.DOTALL | re.MULTILINE)
     documents = [document for block in blocks for document in yaml.safe_load_all(block)]
     return {document["kind"]: document for document in documents}

@@ -1,4 +1,4 @@
-"""Notifications: the operator's settings, and the credentials that are mounted for them."""
+"""Tests of notifications: the operator's settings, and the credentials that are mounted for them."""
 
 from __future__ import annotations
 

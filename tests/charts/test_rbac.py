@@ -1,4 +1,4 @@
-"""Rights: exactly those that docs/how-to/install.md gives a reason for."""
+"""Tests that the rights are exactly those for which docs/how-to/install.md gives a reason."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.cluster.files import REPOSITORY
 from tests.charts.objects import NAMESPACE, RELEASE, VALUES_FILES, Object, render, values_of
 
 Right = tuple[str, str, str, str, str]
-"""Where, API group, resource, name of the object or "", verb."""
+"""Scope, API group, resource, name of the object or "", verb."""
 
 SERVED, CLUSTER, OWN = "served namespaces", "cluster", "own namespace"
 KUBE_SYSTEM: Right = (CLUSTER, "", "namespaces", "kube-system", "get")
@@ -35,7 +35,7 @@ def rights(where: str, role: Object) -> set[Right]:
 
 
 def documented() -> set[Right]:
-    """The rights in the table of docs/how-to/install.md; every row must give its reason."""
+    """The rights in the table of docs/how-to/install.md; every row must give a reason."""
     found = set()
     for line in (REPOSITORY / "docs" / "how-to" / "install.md").read_text().splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
@@ -84,7 +84,7 @@ def test_rights_in_served_namespaces_only() -> None:
     ],
 )
 def test_senders_are_looked_up_in_the_whole_cluster(values: Object, expected: set[Right]) -> None:
-    """Reviews belong to no namespace: a Role could not grant them."""
+    """Reviews have no namespace: a Role could not grant them."""
     roles = [role for role in render(values).all("ClusterRole") if role["metadata"]["name"] == DELEGATOR]
     assert {right for role in roles for right in rights(CLUSTER, role)} == expected
 

@@ -1,4 +1,4 @@
-"""What holds for every object, whatever the values."""
+"""Tests that apply to every object, for all values."""
 
 from __future__ import annotations
 

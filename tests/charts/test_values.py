@@ -1,4 +1,4 @@
-"""Values: those that exist are documented, and nothing else is accepted."""
+"""Tests that all values are documented, and that unknown values are rejected."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PEM = "-----BEGIN CERTIFICATE-----"
 
 
 def leaves(schema: dict[str, Any], values: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any, str]]:
-    """Path, default and description of each value that a person may set."""
+    """Path, default and description of each value that a user can set."""
     for name, default in values.items():
         field = schema["properties"][name]
         if "properties" in field and default:
@@ -29,7 +29,7 @@ def leaves(schema: dict[str, Any], values: dict[str, Any], path: str = "") -> It
 
 
 def test_the_schema_has_the_values_of_the_file() -> None:
-    """A value without a schema would be a KeyError in `leaves`; here, the other way round."""
+    """A value without a schema would be a KeyError in `leaves`; this test checks the opposite direction."""
 
     def compare(schema: dict[str, Any], values: dict[str, Any], path: str) -> None:
         assert schema["additionalProperties"] is False, path

@@ -1,4 +1,4 @@
-"""The admission webhook: paths, names and certificates fit together."""
+"""Tests that the paths, names and certificates of the admission webhook match."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`run`, `pause`, `resume` and `reset` against a real API server and a real operator."""
+"""Tests of `run`, `pause`, `resume` and `reset` against a real API server and a real operator."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PREFIX = "kubectl clustertrigger: "
 
 @pytest.fixture
 def ctr(sandbox: Sandbox) -> Ctr:
-    """The program in the sandbox's namespace, as the administrator; returns its exit code."""
+    """Runs the program in the sandbox's namespace, as the administrator; returns its exit code."""
 
     def command(name: str, *arguments: str) -> int:
         return main([name, *arguments, "-n", sandbox.namespace, "--kubeconfig", str(sandbox.kube.kubeconfig)])
@@ -110,7 +110,7 @@ def test_what_cannot_run_now_says_how_it_can(
 def test_a_request_that_the_operator_ignores_says_why(
     operator: StartOperator, sandbox: Sandbox, ctr: Ctr, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Between the look and the request the trigger is paused: the operator's own event is the answer."""
+    """The trigger is paused between the command's check and its request: the operator's event explains the outcome."""
     first = operator()
     sandbox.trigger("nightly", rarely())
     eventually(lambda: sandbox.status("nightly"))

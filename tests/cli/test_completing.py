@@ -1,4 +1,4 @@
-"""Completion: in a real bash, for kubectl, and of names in a real cluster."""
+"""Tests of completion: in a real bash, for kubectl, and of names in a real cluster."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.cli.test_watch import fire
 
 
 def completions(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
-    """What kubectl would be told; without help texts and the directive."""
+    """Returns the completions that kubectl would get, without help texts and the directive."""
     capsys.readouterr()
     assert complete_for_kubectl(program, words) == 0
     *values, directive = capsys.readouterr().out.splitlines()
@@ -62,7 +62,7 @@ def test_names_in_the_cluster(operator: StartOperator, sandbox: Sandbox, capsys:
 
 
 def test_what_cannot_be_asked_is_silence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """An error would land in the middle of a command line."""
+    """An error message would appear in the middle of a command line."""
     nowhere = ["--kubeconfig", str(tmp_path / "none")]
     assert completions(capsys, "watch", *nowhere, "") == []
     assert completions(capsys, "watch", *nowhere, "--context", "") == []
@@ -83,7 +83,7 @@ def test_scripts_are_of_their_shell(shell: str, tmp_path: Path, capsys: pytest.C
 
 
 def program_at(folder: Path, name: str) -> Path:
-    """The program, as an entry point starts it."""
+    """Runs the program as an entry point starts it."""
     file = folder / name
     file.write_text(
         f"#!/bin/sh\nexec {shlex.quote(sys.executable)} -c 'import sys; from clustertrigger.cli.main import main; "

@@ -1,4 +1,4 @@
-"""A delivery that does not come about in time says how to go on."""
+"""Tests that a failed delivery explains how to continue."""
 
 from __future__ import annotations
 

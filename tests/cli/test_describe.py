@@ -1,4 +1,4 @@
-"""`kubectl clustertrigger describe`: lines as pure functions, and the screen against a real API server."""
+"""Tests of `kubectl clustertrigger describe`: its lines as pure functions, and the screen against a real API server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`kubectl clustertrigger drift` on a cluster: the picture, the table, and the numbers computed again."""
+"""Tests of `kubectl clustertrigger drift` on a cluster: the chart, the table, and the repeated computation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from harness.control_plane.sandbox import Sandbox
 
 
 def drift(sandbox: Sandbox, *arguments: str) -> int:
-    """The command; returns its exit code."""
+    """Runs the command; returns its exit code."""
     return main(["drift", "-n", sandbox.namespace, "--kubeconfig", str(sandbox.kube.kubeconfig), *arguments])
 
 
@@ -74,7 +74,7 @@ def test_on_a_cluster(
 
 
 def recompute(sandbox: Sandbox, kubelet: Kubelet, result: CheckResult, *, sidecar: str = "") -> int:
-    """The command with --recompute; its worker ends with a result, beside a sidecar that goes on if there is one."""
+    """Runs the command with --recompute; its worker ends with a result, and a sidecar keeps running if there is one."""
     seen: list[Object] = []
 
     def play() -> None:

@@ -1,4 +1,4 @@
-"""The picture of measurements, in the characters that a terminal has."""
+"""Tests of the chart of measurements, in the characters of the terminal's encoding."""
 
 from __future__ import annotations
 

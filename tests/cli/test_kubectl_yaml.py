@@ -1,4 +1,4 @@
-"""Files are read as kubectl reads them; kubectl itself is the judge where it is on PATH."""
+"""Tests that files are read as kubectl reads them, compared with kubectl itself if it is on PATH."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def value_of(text: str) -> Any:
 
 
 def kubectl(text: str, folder: Path) -> Any:
-    """What kubectl makes of a file; it needs no cluster for that."""
+    """Returns how kubectl reads a file; this needs no cluster."""
     (folder / "file.yaml").write_text(text)
     command = [str(KUBECTL), "annotate", "--local", f"--filename={folder}/file.yaml", "a=b", "--output=json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -79,7 +79,7 @@ def kubectl(text: str, folder: Path) -> Any:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Equal, and of one JSON type; a number is a number."""
+    """Compares values and JSON types; integers and floats are one type."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     if isinstance(one, list) and isinstance(other, list):
@@ -143,7 +143,7 @@ def test_streams_and_the_lines_at_which_documents_begin() -> None:
 
 @pytest.mark.parametrize("text", ["a: 1\na: 2\n", "yes: 1\non: 2\n", "1: a\n'1': b\n", '{"a": {"b": 1, "b": 2}}'])
 def test_a_key_given_twice_is_an_error(text: str) -> None:
-    """kubectl takes the last one, so that the first was written in vain."""
+    """kubectl takes the last one, so that the first has no effect."""
     with pytest.raises((yaml.YAMLError, ValueError), match="is set twice"):
         list(documents(text))
 

@@ -1,4 +1,4 @@
-"""`kubectl clustertrigger results --layer`: what is said of a layer; fetching it is as `report` fetches its page."""
+"""Tests of `kubectl clustertrigger results --layer`: how a layer is described; it is fetched as reports are."""
 
 from __future__ import annotations
 

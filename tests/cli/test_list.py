@@ -1,4 +1,4 @@
-"""`kubectl clustertrigger list` against a real API server."""
+"""Tests of `kubectl clustertrigger list` against a real API server."""
 
 from __future__ import annotations
 

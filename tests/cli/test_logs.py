@@ -1,4 +1,4 @@
-"""`kubectl clustertrigger logs`; with real logs it is a story on the whole cluster."""
+"""Tests of `kubectl clustertrigger logs`; a story on the whole cluster tests it with real logs."""
 
 from __future__ import annotations
 

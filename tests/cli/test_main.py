@@ -1,4 +1,4 @@
-"""The command line as a whole: usage, exit codes, help."""
+"""Tests of the command line as a whole: usage, exit codes, help."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_the_examples_of_this_repository_are_valid(capsys: pytest.CaptureFixture
 
 
 def test_as_a_program() -> None:
-    """As kubectl starts the plugin: its own process, input by a pipe, a reader that leaves early."""
+    """kubectl starts the plugin as a separate process, with input from a pipe; a reader of its output can end early."""
     program = [sys.executable, "-m", "clustertrigger.cli.main"]
     trigger = (
         "{apiVersion: clustertrigger.dev/v1alpha1, kind: ClusterTrigger, metadata: {name: a}, "

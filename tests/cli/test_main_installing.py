@@ -1,4 +1,4 @@
-"""The command alone: the extra `cli` brings all that it needs, and nothing of the operator or the worker."""
+"""Tests that the extra `cli` contains all packages that the command needs, and none of the operator or the worker."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OF_OTHERS = {"kubernetes", "kopf", "aiohttp", "prometheus-client", "pyarrow", "n
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bin directory of a fresh environment that holds this checkout's `clustertrigger[cli]`."""
+    """The bin directory of a new environment that contains this checkout's `clustertrigger[cli]`."""
     folder = tmp_path_factory.mktemp("alone")
     environment = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
     built = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
@@ -51,7 +51,7 @@ def test_every_command_starts(installed: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.xdist_group("installing")
 def test_files_are_read_and_a_cluster_is_asked(installed: Path, tmp_path: Path) -> None:
-    """So that no library is missing where the help needs none: YAML, schedules, time zones, requests."""
+    """Commands that need more libraries than the help: YAML, schedules, time zones, requests."""
     plugin = installed / "kubectl-clustertrigger"
     examples = str(ROOT / "examples/cron.yaml")
     for words, code in (

@@ -1,4 +1,4 @@
-"""`kubectl clustertrigger next`."""
+"""Tests of `kubectl clustertrigger next`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `watch` shows of the worker's log."""
+"""Tests of how `watch` shows the worker's log."""
 
 from __future__ import annotations
 

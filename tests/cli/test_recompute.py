@@ -1,4 +1,4 @@
-"""Numbers that were computed again, beside those that are stored."""
+"""Tests of the comparison of recomputed numbers with the stored ones."""
 
 from __future__ import annotations
 
@@ -35,6 +35,6 @@ def test_comparing_numbers(changes: dict[str, Any], different: list[str], last_l
 
 
 def measurement(result: CheckResult) -> Object:
-    """As it is in a status."""
+    """A measurement as in a status."""
     assert result.measurement is not None
     return result.measurement.model_dump(mode="json", exclude_none=True)

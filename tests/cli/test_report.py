@@ -1,4 +1,4 @@
-"""`kubectl clustertrigger report`: where a report lies, and what is said; the rest is a story on a real cluster."""
+"""Tests of `kubectl clustertrigger report`: the location of a report, and messages; a story tests the rest."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def run(uri: str) -> Execution:
 
 
 def job(name: str, claim: str) -> Object:
-    """A run's Job, as far as it matters here."""
+    """A run's Job, with the fields that these tests need."""
     container = {
         "name": "worker", "image": "worker:1", "imagePullPolicy": "Never",
         "volumeMounts": [{"name": "v", "mountPath": "/results"}, {"name": "w", "mountPath": "/tmp"}],
@@ -66,7 +66,7 @@ def test_where_a_report_lies(
 
 
 def test_a_report_of_before_the_results_went_elsewhere() -> None:
-    """The history knows the claim longer than the Job does; it does not say how to reach a bucket."""
+    """The history contains the claim longer than the Job exists, but not how to access a bucket."""
     entry, now = replace(run("/results/b/a/j"), volumes=["old", "data"]), {"volume": "new"}
     for results in (now, {"uri": "s3://bucket/p", "secret_name": "keys"}):
         found = place_of({"spec": {"run": {"results": results}}}, entry, [], claim=None, image="i")

@@ -1,4 +1,4 @@
-"""The Pod that reads results: it may read and nothing else, and goes whatever happens."""
+"""Tests of the Pod that reads results: it can only read, and it is deleted whatever happens."""
 
 from __future__ import annotations
 

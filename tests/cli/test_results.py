@@ -1,4 +1,4 @@
-"""`kubectl clustertrigger results` against a real API server."""
+"""Tests of `kubectl clustertrigger results` against a real API server."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def result(first: str, noise: int = 0) -> RunResult:
 
 @pytest.fixture
 def results(sandbox: Sandbox) -> Results:
-    """The command; returns its exit code."""
+    """Runs the command; returns its exit code."""
 
     def command(*arguments: str) -> int:
         return main(["results", "-n", sandbox.namespace, "--kubeconfig", str(sandbox.kube.kubeconfig), *arguments])

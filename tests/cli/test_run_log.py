@@ -1,4 +1,4 @@
-"""A run's log, followed over connections that end before the Pod does, and what it waits for, in words."""
+"""Tests of following a run's log over connections that end before the Pod, and of the reasons for waiting."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RUNNING: Json = {"running": {"startedAt": "2026-11-21T02:00:00Z"}}
 
 @dataclass
 class Server:
-    """Answers each request for a log with the next of these connections, and then says that the Pod has ended."""
+    """Answers each request for a log with the next of these connections, and then reports that the Pod has ended."""
 
     connections: list[Sequence[str | Exception]]
     asked: list[Json] = field(default_factory=list)
@@ -72,7 +72,7 @@ ALL = phases("open", "read", "cluster", "assign", "report", "publish")
     ],
 )
 def test_without_a_terminal_each_phase_is_told_once(connections: list[Sequence[str | Exception]]) -> None:
-    """A log ends a moment before the Pod does, and is then asked for again."""
+    """A log ends a moment before the Pod, and is then requested again."""
     stream = io.StringIO()
     server = Server(list(connections))
     followed(server, Display(stream, lambda: 0.0).line)

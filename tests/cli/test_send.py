@@ -1,4 +1,4 @@
-"""`kubectl clustertrigger send`, to a real operator; the way through a port-forward is a story on a real cluster."""
+"""Tests of `kubectl clustertrigger send` to a real operator; a story on a real cluster tests the port-forward."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def _no_url_of_one_s_own(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def sender(cluster: Cluster, sandbox: Sandbox, tmp_path: Path) -> Path:
-    """A kubeconfig of one who may send events, and nothing else."""
+    """The kubeconfig of a user who can only send events."""
     service_account(sandbox, "sender", may_send=True)
     return service_account_kubeconfig(cluster.plane.kubeconfig, sandbox.namespace, "sender", tmp_path / "sender")
 
 
 @pytest.fixture
 def send(sandbox: Sandbox, sender: Path) -> Send:
-    """The command, as that sender unless another kubeconfig is given; returns its exit code."""
+    """Runs the command, as that sender unless another kubeconfig is given; returns its exit code."""
 
     def command(*arguments: str, kubeconfig: Path = sender) -> int:
         return main(["send", "-n", sandbox.namespace, "--kubeconfig", str(kubeconfig), *WHAT, *arguments])
@@ -56,7 +56,7 @@ def send(sandbox: Sandbox, sender: Path) -> Send:
 
 @pytest.fixture
 def url(operator: StartOperator, sandbox: Sandbox) -> str:
-    """Where an operator takes in events for the trigger `ingest`."""
+    """Where an operator accepts events for the trigger `ingest`."""
     port = free_port()
     operator(events_port=port)
     sandbox.trigger("ingest", events(THRESHOLD))
@@ -66,7 +66,7 @@ def url(operator: StartOperator, sandbox: Sandbox) -> str:
 
 @pytest.fixture
 def between(cluster: Cluster, url: str) -> Iterator[Proxy]:
-    """An Ingress, as it were, that makes things go wrong."""
+    """A reverse proxy, such as an Ingress, that causes failures."""
     with Proxy(url, cluster.kube.ca) as proxy:
         yield proxy
 
@@ -192,7 +192,7 @@ def test_who_has_no_token_borrows_one(
 def test_who_has_a_client_certificate_borrows_a_named_account_s_token(
     cluster: Cluster, send: Send, sandbox: Sandbox, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As kind and kubeadm give; the two commands that are offered make the account."""
+    """As with kind and kubeadm; the two offered commands create the account."""
     administrator = cluster.plane.kubeconfig
     assert send("--url", url, kubeconfig=administrator) == 1
     first, refusal, *commands = capsys.readouterr().err.splitlines()
@@ -212,7 +212,7 @@ def test_who_has_a_client_certificate_borrows_a_named_account_s_token(
 def test_another_s_token_is_not_shown(
     cluster: Cluster, send: Send, sandbox: Sandbox, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With --as, the token of the kubeconfig is not the one of whom one acts as."""
+    """With --as, the token of the kubeconfig does not belong to the impersonated user."""
     jane = ["--as", f"system:serviceaccount:{sandbox.namespace}:jane"]
     assert send("--url", url, *jane) == 1
     assert "may not impersonate" in (said := capsys.readouterr().err) or "cannot impersonate" in said
@@ -229,7 +229,7 @@ def service(name: str, *ports: Object) -> Object:
 def test_the_operator_s_service_is_found(
     cluster: Cluster, send: Send, sandbox: Sandbox, sender: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """There is no Pod behind it: kubectl says so, which shows that it was asked for that Service."""
+    """The Service has no Pod: kubectl's error shows that the command used that Service."""
 
     def say(*arguments: str, kubeconfig: Path) -> str:
         assert send(*arguments, kubeconfig=kubeconfig) == 1

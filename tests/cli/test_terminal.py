@@ -1,4 +1,4 @@
-"""What others wrote must not steer the terminal of who reads it."""
+"""Tests that texts of others cannot control the reader's terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`kubectl clustertrigger validate`."""
+"""Tests of `kubectl clustertrigger validate`."""
 
 from __future__ import annotations
 

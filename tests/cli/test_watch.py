@@ -1,4 +1,4 @@
-"""`kubectl clustertrigger watch` against a real API server; with real logs it is a story on the whole cluster."""
+"""Tests of `kubectl clustertrigger watch` against a real API server; a story tests it with real logs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Watch = Callable[..., int]
 
 @pytest.fixture
 def watch(sandbox: Sandbox) -> Watch:
-    """The command, as the administrator unless another kubeconfig is given; returns its exit code."""
+    """Runs the command, as the administrator unless another kubeconfig is given; returns its exit code."""
 
     def command(*arguments: str, kubeconfig: Path = sandbox.kube.kubeconfig) -> int:
         return main(["watch", "-n", sandbox.namespace, "--kubeconfig", str(kubeconfig), *arguments])
@@ -84,7 +84,7 @@ def test_a_failed_run_is_exit_code_1_and_says_why(
 def test_a_run_that_was_just_asked_for_is_the_one(
     operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, watch: Watch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As in a script: `kubectl annotate … && kubectl clustertrigger watch …`, before the operator has seen it."""
+    """As in a script, `kubectl annotate … && … watch …`: the operator has not read the request yet."""
     first = operator()
     sandbox.trigger("asked", rarely())
     old = fire(sandbox, "asked", "old")
@@ -115,7 +115,7 @@ def test_a_run_that_was_asked_for_and_does_not_come(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What an earlier run came to is no answer then."""
+    """The outcome of an earlier run is not an answer in this case."""
     first = operator()
     sandbox.trigger("off", rarely())
     kubelet.complete(fire(sandbox, "off", "old"))

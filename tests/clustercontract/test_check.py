@@ -1,4 +1,4 @@
-"""A check's result fits the termination message, whatever it holds."""
+"""Tests that a check's result fits into the termination message, whatever its content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one rule of drift, and that all who judge by it agree."""
+"""Tests of the rule of drift, and that all of its users agree."""
 
 from __future__ import annotations
 

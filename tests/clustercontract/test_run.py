@@ -1,4 +1,4 @@
-"""A run's result fits the termination message, whatever it holds."""
+"""Tests that a run's result fits into the termination message, whatever its content."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ __all__ = ["Pod", "bucket", "database", "keys", "pod", "postgresql"]
 
 @dataclass
 class Pod:
-    """Where a run finds its collection and leaves its results."""
+    """The directories of a run's collection and of its results."""
 
     root: Path
     log: io.StringIO = field(default_factory=io.StringIO)

@@ -1,4 +1,4 @@
-"""Documents whose clusters are known, and the Parquet files that hold them."""
+"""Documents whose clusters are known, and the Parquet files that contain them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from clusterworker.data.arrays import Labels, Vectors
 
 @dataclass(frozen=True)
 class Planted:
-    """Vectors of unit length around random directions, and the direction that each came from."""
+    """Vectors of unit length around random directions, and the direction of each."""
 
     vectors: Vectors
     labels: Labels
@@ -33,7 +33,7 @@ def planted(documents: int, clusters: int, dimensions: int = 16, spread: float =
 
 
 def nested(groups: int = 4, parts: int = 5, documents: int = 60, seed: int = 0) -> tuple[Vectors, Labels, Labels]:
-    """Vectors of groups that fall into parts; the groups' labels and the parts'."""
+    """Vectors of groups that consist of parts; the labels of the groups and of the parts."""
     generator = np.random.default_rng(seed)
     middles = np.repeat(generator.normal(size=(groups, 64)), parts, axis=0)
     middles += 0.45 * generator.normal(size=middles.shape)

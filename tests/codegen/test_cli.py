@@ -1,4 +1,4 @@
-"""The command's reference says what its help says."""
+"""Tests that the command's reference contains the help of all commands."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_no_line_is_wider_than_a_terminal() -> None:
 
 @pytest.mark.parametrize("command", program.commands.values(), ids=lambda command: str(command.name))
 def test_a_shell_reads_the_examples_of_a_help_as_they_were_written(command: Command) -> None:
-    """A long one is folded; the shell puts its lines together again."""
+    """A long line is folded; the shell joins its parts again."""
     shown = PAGE.partition(f"### `{command.name}`\n")[2].partition("\nExamples:\n")[2].partition("```")[0]
     lines = re.sub(r" \\\n +", " ", shown).splitlines()
     assert [line.strip() for line in lines if line.strip()] == list(command.examples)

@@ -1,4 +1,4 @@
-"""What is committed is what the models generate."""
+"""Tests that the committed files are those that the models generate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON schemas, as an editor or kubeconform reads them: what is right passes, and what is misspelt does not."""
+"""Tests of the JSON schemas for editors and kubeconform: they accept valid fields and reject misspelt ones."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def manifest(kind: Kind, spec: Json) -> Json:
 
 
 def ours(file: Path) -> Iterator[tuple[str, Json]]:
-    """The documents of our kinds, with the text between their separators."""
+    """The documents of this project's kinds, with the text between their separators."""
     for text in re.split(r"^---\n", file.read_text(), flags=re.MULTILINE):
         document = yaml.safe_load(text)
         if document and document.get("apiVersion") == API_VERSION:

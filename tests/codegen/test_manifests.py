@@ -1,4 +1,4 @@
-"""The chart's copies: rendered by Helm they are the CRDs, less what an older API server does not know."""
+"""Tests that the chart's copies are the CRDs, without fields that an older API server does not know."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NEW = {"x-kubernetes-validations", "selectableFields"}
 
 
 def render(folder: Path, *, install: bool = True, keep: bool = True, kubernetes: str | None = None) -> dict[str, Any]:
-    """The CRDs, by name, as Helm renders a chart that holds nothing else."""
+    """The CRDs, by name, as Helm renders a chart that contains nothing else."""
     templates = folder / "templates"
     shutil.rmtree(folder, ignore_errors=True)
     templates.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Links of pages, which lead to files on GitHub, lead somewhere in the site."""
+"""Tests that links of pages to files of the repository are valid in the site."""
 
 from __future__ import annotations
 

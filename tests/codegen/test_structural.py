@@ -1,4 +1,4 @@
-"""From pydantic's JSON Schema to structural schemas, construct by construct."""
+"""Tests of the conversion from pydantic's JSON Schema to structural schemas, construct by construct."""
 
 from __future__ import annotations
 

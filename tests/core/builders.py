@@ -1,4 +1,4 @@
-"""Triggers and runs for the tables, with only what a case is about."""
+"""Triggers and runs for the tables of tests, with only the fields that a case is about."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def trigger(
     edited_at: datetime | None = CREATED,
     annotations: Mapping[str, str] | None = None,
 ) -> Trigger:
-    """A trigger as the API server would show it."""
+    """A trigger as the API server returns it."""
     managed = [] if edited_at is None else [{"time": edited_at.isoformat(), "fieldsV1": {"f:spec": {}}}]
     return read_trigger(
         {
@@ -88,7 +88,7 @@ def trigger(
 
 
 def run(slot: datetime | str, phase: Any = "pending", **fields: Any) -> ObservedRun:
-    """A run as its Job shows it; created at its slot unless said otherwise."""
+    """A run as its Job shows it; created at its slot unless specified otherwise."""
 
     parsed = parse_slot(slot) if isinstance(slot, str) else ScheduledSlot(slot)
     assert parsed is not None
@@ -103,7 +103,7 @@ def observed(
     refusals: Mapping[str, Refusal] | None = None,
     looked_up: Iterable[str] = (),
 ) -> Observed:
-    """What the cluster shows; the collection exists unless said otherwise."""
+    """The observed objects; the collection exists unless specified otherwise."""
     parsed = ClusterTriggerSpec.model_validate(HOURLY)
     assert parsed.execution_config is not None
     collection = CollectionSpec.model_validate({"source": {"uri": "a.parquet"}, "volume": "data"})
@@ -120,7 +120,7 @@ def observed(
 
 
 class World:
-    """A trigger and its runs over time: decisions are carried out as the shell would, and statuses are kept."""
+    """A trigger and its runs over time: decisions are carried out as the shell does, and statuses are kept."""
 
     def __init__(self, raw_spec: Mapping[str, Any] = HOURLY, **fields: Any) -> None:
         self.trigger = trigger(raw_spec, **fields)
@@ -129,25 +129,25 @@ class World:
         self.work: Work | Unresolved | None = None
         self.created: list[str] = []
         self.ended: dict[str, str] = {}
-        """Jobs that the operator ended, and why."""
+        """Jobs that the operator ended, and the reasons."""
         self.warnings: dict[str, str] = {}
-        """What events warn of, once they are asked for."""
+        """The warnings that events contain, once they are read."""
         self.asked: dict[str, datetime] = {}
         self.looked_up: list[str] = []
-        """Jobs that were looked up, or whose events were asked for, in order."""
+        """Jobs that were looked up, or whose events were read, in order."""
         self.events: list[str] = []
         self.writes = 0
         self.refuse = False
 
     def edit(self, raw_spec: Mapping[str, Any], when: datetime | None) -> None:
-        """The owner writes another spec."""
+        """Changes the spec."""
         parsed, problems = parse_spec({"spec": raw_spec})
         self.trigger = replace(
             self.trigger, spec=parsed, problems=problems, generation=self.trigger.generation + 1, edited_at=when
         )
 
     def send(self, now: datetime, *ids: str, count: int = 1, chain: tuple[str, ...] = ()) -> tuple[bool, ...] | None:
-        """Events arrive, each of which stands for `count`; for each whether it is counted."""
+        """Adds events, each of which represents `count` documents; returns for each whether it was counted."""
         arrivals = [Arrival(fingerprint("test", event), count, chain) for event in ids]
         counted = count_events(self.trigger, arrivals, now)
         if counted is None:
@@ -156,7 +156,7 @@ class World:
         return counted.fresh
 
     def request(self, *, run: str | None = None, reset: str | None = None) -> None:
-        """The owner sets an annotation."""
+        """Sets the annotation."""
         self.trigger = replace(
             self.trigger,
             run_requested=run or self.trigger.run_requested,
@@ -164,7 +164,7 @@ class World:
         )
 
     def step(self, now: datetime) -> Decision:
-        """One reconciliation at an instant."""
+        """Reconciles once at an instant."""
 
         looked_up: set[str] = set()
         for _ in range(10):
@@ -201,7 +201,7 @@ class World:
         raise AssertionError("still undecided")
 
     def end(self, phase: Any = "completed", **fields: Any) -> None:
-        """The newest run ends."""
+        """Ends the newest run."""
         name = max(self.runs.values(), key=lambda run: run.created_at).job
         self.runs[name] = replace(self.runs[name], phase=phase, **fields)
 
@@ -211,7 +211,7 @@ class World:
         return replace(seen, warnings=warnings, asked=dict(self.asked))
 
     def _require_lasting(self, decision: Decision, now: datetime, looked_up: set[str]) -> None:
-        """What creates a Job is what would be decided until its wake_at, too: so it may be decided beforehand."""
+        """Asserts that a decision that creates a Job stays the same until its wake_at, so it can be made early."""
         if not decision.creates_job:
             return
         assert decision.wake_at is not None
@@ -242,24 +242,24 @@ def condition(world: World, kind: str) -> tuple[str, str]:
 
 
 def message(world: World, kind: str) -> str:
-    """What a condition says."""
+    """The message of a condition."""
     return next(c for c in world.trigger.status.conditions if c.type == kind).message
 
 
 def fire(world: World, hour: int) -> None:
-    """The slot of an hour is due."""
+    """Lets the slot of an hour become due."""
     world.step(at(hours=hour))
 
 
 def fail(world: World, hour: int, error: str = "no such column") -> None:
-    """Its run fails half a minute later."""
+    """Lets its run fail half a minute later."""
     fire(world, hour)
     world.end("failed", error=error)
     world.step(at(hours=hour, seconds=30))
 
 
 def started(world: World, phase: Any, **fields: Any) -> str:
-    """Fires the first slot of an hourly trigger; its run is in a phase at once."""
+    """Fires the first slot of an hourly trigger, and sets the phase of its run immediately."""
     fire(world, 1)
     world.end(phase, **fields)
     (name,) = world.runs

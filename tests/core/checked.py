@@ -1,4 +1,4 @@
-"""A conditional trigger with a baseline, and its checks, for the tables."""
+"""A conditional trigger with a baseline, and its checks, for the tables of tests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def conditional(**changes: Any) -> dict[str, Any]:
 
 
 def world(**changes: Any) -> World:
-    """A conditional trigger with a baseline, seen at its creation."""
+    """A conditional trigger with a baseline, observed at its creation."""
     snapshot = {**BASELINE.model_dump(mode="json"), "collections": COLLECTIONS}
     made = World(conditional(**changes), status={"baseline_snapshot": snapshot})
     made.step(at(1))
@@ -50,5 +50,5 @@ def in_the_way(obstacle: Any, error: str) -> CheckResult:
 
 
 def reasons(it: World) -> list[str]:
-    """What was told, without the words."""
+    """The reasons of the events, without their messages."""
     return [event.split(":")[0] for event in it.events]

@@ -1,4 +1,4 @@
-"""A decision is a function of its arguments, costs nothing where there is nothing to do, and never spins."""
+"""Tests that a decision depends only on its arguments, is fast without work, and never causes a busy loop."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ SCHEDULES = st.one_of(
     ),
 )
 INSTANTS = st.lists(st.integers(0, 400 * 86_400_000), min_size=1, max_size=6)
-"""Milliseconds after creation, in any order: the clock may step back."""
+"""Milliseconds after creation, in any order: the clock can step back."""
 OUTCOMES = st.sampled_from(["completed", "failed", "pending", None])
 BASELINE = {
     "uri": "/results/b.npz",
@@ -79,7 +79,7 @@ def test_the_next_look_lies_ahead(
     refuse: bool,
     has_baseline: bool,
 ) -> None:
-    """Whatever the schedule and the instant; kubernetes #118706: a requeue in the past made a controller spin."""
+    """The wake-up is in the future; kubernetes #118706: a requeue in the past made a controller loop."""
     status = {"baseline_snapshot": BASELINE} if has_baseline else {}
     world = World(spec({**schedule, "execution_config": EXECUTION}), status=status)
     result = None if drift is None else CheckResult(status="completed", measurement=measured(drift))

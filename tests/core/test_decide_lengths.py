@@ -1,4 +1,4 @@
-"""Long texts of tenants are shortened wherever they are reported; the API server refuses a status that is too long."""
+"""Tests that long texts of tenants are shortened: the API server refuses a status that is too long."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from tests.core.builders import EXECUTION, HOURLY, World, at, refusal, spec
 from tests.core.jobs.raw import job
 
 CONDITION = 32_768
-"""Characters that the API server takes in the message of a condition."""
+"""Maximum number of characters in the message of a condition."""
 ANNOTATIONS = 262_144
-"""Characters that it takes in all annotations of an object."""
+"""Maximum number of characters in all annotations of an object."""
 
 
 def messages(it: World) -> list[str]:
@@ -100,7 +100,7 @@ def test_why_a_job_was_ended() -> None:
 
 
 def test_runs_that_never_end_leave_room_in_the_history() -> None:
-    """The API server takes 512 entries."""
+    """The API server accepts 512 entries."""
     every_second = {"interval_seconds": 1}
     run = {"concurrency_policy": "Allow", "pending_timeout_seconds": 3600, "history_limit": 100}
     it = World({**HOURLY, "schedule_config": every_second, "run": run, "execution_config": EXECUTION})

@@ -1,4 +1,4 @@
-"""The working copy of a decision: a misspelt field and a wrong type are found by mypy, and at run time."""
+"""Tests of the draft of a decision: mypy and the run time both find a misspelt field and a wrong type."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ENTRY = Execution(job_id="products-1", slot="manual/x", triggered_at=at(), statu
 
 @pytest.fixture(scope="module")
 def complaints(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
-    """What mypy, as `make lint` runs it, says of a line in a policy."""
+    """The errors of mypy, as `make lint` runs it, for a line in a policy."""
     folder = tmp_path_factory.mktemp("mypy")
 
     def run(line: str) -> str:

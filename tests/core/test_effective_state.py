@@ -1,4 +1,4 @@
-"""The state that a trigger is in, and what keeps it from running now: one rule for command, API and page."""
+"""Tests of a trigger's effective state and of what prevents a run: the command, the API and the page use one rule."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RESET = "clustertrigger.dev/reset-requested"
 def seen(
     spec: Json | None = None, generation: int = 3, annotations: dict[str, str] | None = None, **status: Any
 ) -> Json:
-    """A trigger of generation 3, whose status describes the given one."""
+    """A trigger of generation 3, with the given status."""
     return {
         "metadata": {"name": "a", "generation": 3, **({"annotations": annotations} if annotations else {})},
         "spec": spec or {},

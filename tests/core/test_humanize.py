@@ -1,4 +1,4 @@
-"""Durations and ages as people read them."""
+"""Tests of durations and ages in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever an API server stores is read and written."""
+"""Tests that any JSON that an API server can store is read and written."""
 
 from __future__ import annotations
 

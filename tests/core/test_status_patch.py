@@ -1,4 +1,4 @@
-"""The patch between two statuses: applied to the one, it yields the other."""
+"""Tests of the patch between two statuses: applied to the first, it yields the second."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts of other programs in the operator's messages."""
+"""Tests of texts of other programs in the operator's messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a status says in a word, in a line, and as advice."""
+"""Tests of a status as one word, as one line, and as advice."""
 
 from __future__ import annotations
 

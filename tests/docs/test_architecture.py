@@ -1,4 +1,4 @@
-"""Each step of a tour leads to a file, and what to look for is in it."""
+"""Tests that each step of a tour names a file that exists and contains what the tour mentions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Code in pages is right: YAML, JSON and shell lines parse, manifests are valid, commands and options exist."""
+"""Tests of code in pages: YAML, JSON and shell lines parse, manifests are valid, commands and options exist."""
 
 from __future__ import annotations
 

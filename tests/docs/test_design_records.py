@@ -1,4 +1,4 @@
-"""The design records are of one form, and their index names each of them once."""
+"""Tests that the design records have one form, and that their index contains each of them once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pages about events say what the code does: their examples work, their figures are the code's."""
+"""Tests that the pages about events match the code: their examples work, and their figures are the code's."""
 
 from __future__ import annotations
 

@@ -53,12 +53,12 @@ def test_a_form_has_what_github_wants(form: Path) -> None:
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 def test_a_form_links_to_files_that_exist(form: Path) -> None:
-    """Relative to the page on which an issue is written."""
+    """Returns the target of a link relative to the page on which an issue is written."""
     for link in re.findall(r"\]\(\.\./blob/main/([^)#]+)", form.read_text()):
         assert (REPOSITORY / link).is_file(), link
 
 
 def test_nobody_is_asked_by_name() -> None:
-    """Who reviews is not settled by a file: there is no CODEOWNERS, and forms assign nobody."""
+    """No file determines who reviews: there is no CODEOWNERS, and forms assign nobody."""
     assert not list(REPOSITORY.glob("CODEOWNERS")) + list(GITHUB.glob("CODEOWNERS"))
     assert all("assignees" not in read(form) for form in FORMS)

@@ -1,4 +1,4 @@
-"""Who looks for a story, a fault or a scenario finds it in the table of its folder."""
+"""Tests that the table of each folder lists all stories, faults and scenarios."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What pages and docstrings refer to exists: files, headings, design records."""
+"""Tests that files, headings and design records that pages and docstrings refer to exist."""
 
 from __future__ import annotations
 
@@ -81,14 +81,14 @@ def test_what_code_cites_exists() -> None:
 
 
 def test_designs_are_cited_by_their_records() -> None:
-    """Whoever reads "design, section 5" needs the record, not a page that is not in the repository."""
+    """A reference such as "design, section 5" must name a record, not a page outside of the repository."""
     vague = re.compile(r"\bdesign\s*§")
 
     assert [named(file) for file in (*PAGES, *CODE) if file != Path(__file__) and vague.search(file.read_text())] == []
 
 
 def links(page: Path) -> Iterator[str]:
-    """Links of a page to files of the repository; examples in code blocks are none."""
+    """Links of a page to files of the repository, except in code blocks."""
     for link in _LINK.findall(re.sub(r"`[^`\n]*`", "", _FENCE.sub("", page.read_text()))):
         if not re.match(r"[a-z]+:", link):
             yield link
@@ -107,7 +107,7 @@ def is_there(file: Path, anchor: str) -> bool:
 
 @cache
 def anchors(page: Path) -> frozenset[str]:
-    """As GitHub makes them of headings: punctuation goes, spaces become hyphens, repetitions are numbered."""
+    """Returns the anchor of a heading on GitHub: without punctuation, hyphens for spaces, repetitions numbered."""
     found: dict[str, int] = {}
     for heading in re.findall(r"^#{1,6} +(.+?) *$", _FENCE.sub("", page.read_text()), re.MULTILINE):
         text = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading)

@@ -1,4 +1,4 @@
-"""pre-commit and `make lint` check the same, by the same commands."""
+"""Tests that pre-commit and `make lint` run the same commands."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def variable(name: str) -> str:
 
 
 def lint() -> dict[str, str]:
-    """Commands of `make lint` by what it prints before each."""
+    """Returns the commands of `make lint` by the text that it prints before each."""
     (recipe,) = re.findall(r"^lint:.*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE)
     lines = [line.lstrip("\t@") for line in recipe.splitlines()]
     named = [re.fullmatch(r'echo "lint: (.*)"', line) for line in lines]

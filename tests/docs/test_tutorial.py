@@ -1,4 +1,4 @@
-"""The tutorial's commands that need no cluster: documents become vectors, go to a bucket, and are looked at there."""
+"""Tests the tutorial's commands that need no cluster: they create vectors, upload them to a bucket, and read them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NEEDS_A_CLUSTER = re.compile(
 
 
 def typed() -> str:
-    """The page's lines, but those that ask a cluster or clear up; lines of a heredoc go with their command."""
+    """Returns the page's command lines that need no cluster; a heredoc belongs to its command."""
     text = "".join(BLOCKS[1:])
     text = re.sub(r"^kubectl apply -f - <<EOF\n.*?^EOF\n", "", text, flags=re.MULTILINE | re.DOTALL)
     text = re.sub(r"\\\n\s*", "", text)
@@ -48,7 +48,7 @@ def test_documents_become_a_collection_in_a_bucket(tmp_path: Path) -> None:
 
 
 def run(script: str, place: Path, variables: dict[str, str]) -> str:
-    """Type lines in a folder that has the repository's examples, and return what they print."""
+    """Runs lines in a folder that has the repository's examples, and returns their output."""
     programs = place / "bin"
     programs.mkdir()
     environment = Path(sys.executable).parent

@@ -1,4 +1,4 @@
-"""The command as one file, and its manifest for krew."""
+"""Tests of the command as one file, and of its manifest for krew."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def start(file: Path, *words: str, home: Path) -> subprocess.CompletedProcess[str]:
-    """Starts the file with this Python, and nothing of this environment but the interpreter."""
+    """Starts the file with this Python, without the packages of this environment."""
     return subprocess.run(
         [sys.executable, "-I", file, *words],
         capture_output=True, text=True, check=False, env={"SHIV_ROOT": str(home), "PATH": "/usr/bin:/bin"},
@@ -50,7 +50,7 @@ def test_the_single_file_runs_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_krew_s_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As krew's developer guide has it: https://krew.sigs.k8s.io/docs/developer-guide/plugin-manifest/"""
+    """As in krew's developer guide: https://krew.sigs.k8s.io/docs/developer-guide/plugin-manifest/"""
     monkeypatch.setattr(building, "DIST", tmp_path)
     archives = {}
     for name in building.PLATFORMS:

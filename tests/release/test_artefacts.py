@@ -1,4 +1,4 @@
-"""The files of a release: what is in them, and that the workflow uploads what they are called."""
+"""Tests of the files of a release: their content, and that the workflow uploads all of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A release has one version, and a section of the changelog."""
+"""Tests that a release has one version, and a section of the changelog."""
 
 from __future__ import annotations
 

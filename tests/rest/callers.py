@@ -1,4 +1,4 @@
-"""Callers of the API: a token, a namespace, and what is sent with them."""
+"""Callers of the API: a token, a namespace, and requests with both."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UNIFIED = "/v1/triggers"
 
 
 class Caller:
-    """Requests with one token to one namespace. Each answer must be what the API's published pages say.
+    """Requests with one token to one namespace. Each answer must match the API's published pages.
 
     Args:
         url: of the API.
@@ -57,25 +57,25 @@ class Caller:
         return self.http.delete(path)
 
     def create(self, body: Object, path: str = CLUSTER) -> Object:
-        """A trigger that is created."""
+        """Returns the created trigger."""
         return ok(self.post(path, body))
 
     def wait_until(self, path: str, **fields: object) -> Object:
-        """The trigger at a path, as soon as its fields are these."""
+        """Returns the trigger at a path as soon as it has these fields."""
         return eventually(
             lambda: ok(self.get(path)), until=lambda shown: fields.items() <= shown.items(), what=repr(fields)
         )
 
 
 def ok(answer: httpx.Response) -> Object:
-    """The body of an answer that is no error."""
+    """Returns the body of a successful answer."""
     assert answer.status_code == 200, answer.text
     found: Object = answer.json()
     return found
 
 
 def refused(answer: httpx.Response, status: int, code: str | None = None) -> Object:
-    """The `error` of an answer that is one; its envelope is what it must be."""
+    """Returns the `error` of a failed answer, after checking its envelope."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/json"
     envelope: Object = answer.json()
@@ -89,12 +89,12 @@ def refused(answer: httpx.Response, status: int, code: str | None = None) -> Obj
 
 
 def fields_of(error: Object) -> dict[str, Object]:
-    """The fields that a 422 names."""
+    """Returns the fields that a 422 names."""
     return {item["field"]: item for item in error["details"]["errors"]}
 
 
 def every(seconds: int = 86_400, **others: Any) -> Object:
-    """The body of a cluster trigger that fires on request only, as far as a test lasts."""
+    """The body of a cluster trigger that fires on request only, as long as a test runs."""
     return {
         "trigger_type": "interval",
         "schedule_config": {"interval_seconds": seconds},
@@ -107,14 +107,14 @@ def every(seconds: int = 86_400, **others: Any) -> Object:
 
 
 def unified(body: Object) -> Object:
-    """The same as a unified trigger's."""
+    """The same as the body of a unified trigger."""
     config = {name: body[name] for name in ("cluster_id", "execution_config") if name in body}
     rest = {name: value for name, value in body.items() if name not in config}
     return {"action_type": "cluster", "action_config": config, **rest}
 
 
 def asked_for(raw: Object) -> Object:
-    """The spec of an object without the defaults of its schema, where these are what it has."""
+    """Returns the spec of an object without the schema's defaults, where it has exactly these."""
     defaults = {("status", "active"), ("action_type", "cluster")}
     spec = raw["spec"].items()
     return {

@@ -19,7 +19,7 @@ from tests.rest.callers import Caller
 
 @pytest.fixture(scope="session")
 def shared_service(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiProcess]:
-    """One that the tests of this process share, under the rights that the chart gives it."""
+    """A service that the tests of this process share, with the rights that the chart gives it."""
     directory = tmp_path_factory.mktemp("api")
     settings = {"token_file": own_token(cluster, directory), "requests_per_second": 0}
     service = ApiProcess(cluster.kube.server, cluster.kube.ca, directory / "api.log", settings)
@@ -30,7 +30,7 @@ def shared_service(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture
 def start_service(cluster: Cluster, tmp_path: Path) -> Iterator[Callable[..., ApiProcess]]:
-    """Starts one with settings of the test's own."""
+    """Starts a service with other settings."""
     started: list[ApiProcess] = []
 
     def start(**settings: Any) -> ApiProcess:
@@ -47,7 +47,7 @@ def start_service(cluster: Cluster, tmp_path: Path) -> Iterator[Callable[..., Ap
 
 @pytest.fixture
 def caller(shared_service: ApiProcess, sandbox: Sandbox) -> Iterator[Caller]:
-    """Somebody who may edit in the sandbox's namespace, and sees at once what a test has written elsewhere."""
+    """A caller who can edit in the sandbox's namespace, and reads without the cache."""
     token = token_of(sandbox.kube, sandbox.namespace, "editor", role="clustertrigger-editor")
     with Caller(shared_service.url, sandbox.namespace, token) as caller:
         caller.http.headers["Cache-Control"] = "no-cache"
@@ -56,7 +56,7 @@ def caller(shared_service: ApiProcess, sandbox: Sandbox) -> Iterator[Caller]:
 
 @pytest.fixture
 def nobody(shared_service: ApiProcess, sandbox: Sandbox) -> Iterator[Caller]:
-    """Somebody who may do nothing."""
+    """A caller without rights."""
     token = token_of(sandbox.kube, sandbox.namespace, "nobody")
     with Caller(shared_service.url, sandbox.namespace, token) as caller:
         yield caller
@@ -64,7 +64,7 @@ def nobody(shared_service: ApiProcess, sandbox: Sandbox) -> Iterator[Caller]:
 
 @pytest.fixture
 def anonymous(shared_service: ApiProcess) -> Iterator[httpx.Client]:
-    """Somebody without a token."""
+    """A caller without a token."""
     hooks = {"response": [published.check]}
     with httpx.Client(base_url=shared_service.url, trust_env=False, timeout=60, event_hooks=hooks) as client:
         yield client

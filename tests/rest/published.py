@@ -1,4 +1,4 @@
-"""What the API's published pages promise of each answer, as models that accept nothing else.
+"""The answers that the API's published pages promise, as models that accept nothing else.
 
 They are written from the pages, not from the service's own models: a client that knows only the pages must be able to
 read every answer. Each answer to a Caller of these tests is checked, whatever the test is about.
@@ -126,7 +126,7 @@ class Task(_Published):
 
 
 class Error(_Published):
-    """Alone in that it has no other keys: clients tell it from an answer by them."""
+    """The only model without other keys, by which clients distinguish it from an answer."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -144,7 +144,7 @@ class Error(_Published):
 
 
 class Nothing(_Published):
-    """204."""
+    """The model of 204, which has no body."""
 
 
 ROWS: dict[tuple[str, str], type[BaseModel]] = {
@@ -168,7 +168,7 @@ ROWS: dict[tuple[str, str], type[BaseModel]] = {
     ("POST", "/v1/triggers/{trigger_id}/execute"): Task,
     ("GET", "/v1/triggers/{trigger_id}/history"): UnifiedHistory,
 }
-"""What each request is answered with if it succeeds. Of two rows that fit a path, the first counts."""
+"""The model of the answer to each successful request. The first row that matches a path applies."""
 _PLACES = [
     (method, re.compile(path.replace("{trigger_id}", "[^/]+")), model)
     for (method, path), model in sorted(ROWS.items(), key=lambda row: "{" in row[0][1])
@@ -176,7 +176,7 @@ _PLACES = [
 
 
 def check(answer: httpx.Response) -> None:
-    """Make sure that an answer is what the pages say."""
+    """Checks that an answer matches the pages."""
     method, path = answer.request.method, answer.request.url.path
     if not path.startswith("/v1/"):
         return

@@ -1,4 +1,4 @@
-"""What schemathesis cannot know: which strings are cron expressions, and which are time zones.
+"""Strategies that schemathesis lacks: valid cron expressions and time zones.
 
 It loads this file by its path, in a process of its own.
 """

@@ -1,4 +1,4 @@
-"""Reads from memory: the same answers as the API server's, for those only whom it lets list the namespace."""
+"""Tests of reads from memory: they return what the API server returns, only to callers who can list the namespace."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BOTH = pytest.mark.parametrize("path", [CLUSTER, UNIFIED])
 
 @pytest.fixture
 def start(start_service: Start, cluster: Cluster, proxy: Proxy, tmp_path: Path) -> Start:
-    """Starts a service that reaches the API server through the proxy, which notes each request."""
+    """Starts a service that reaches the API server through the proxy, which records each request."""
 
     def start(**settings: Any) -> ApiProcess:
         own = settings.pop("token_file", None) or own_token(cluster, tmp_path)
@@ -39,7 +39,7 @@ def start(start_service: Start, cluster: Cluster, proxy: Proxy, tmp_path: Path) 
 
 @pytest.fixture
 def cached(start: Start, sandbox: Sandbox) -> Iterator[Caller]:
-    """Somebody who may edit in the sandbox's namespace, of a service of the test's own."""
+    """A caller who can edit in the sandbox's namespace, of a service that the test starts."""
     token = token_of(sandbox.kube, sandbox.namespace, "cached", role="clustertrigger-editor")
     with Caller(start().url, sandbox.namespace, token) as caller:
         yield caller
@@ -50,7 +50,7 @@ def live(caller: Caller, method: str, path: str, body: object = None) -> Object:
 
 
 def reads(proxy: Proxy, since: int, sandbox: Sandbox) -> list[Request]:
-    """What was asked of the sandbox's namespace since then."""
+    """Returns the requests to the sandbox's namespace since then."""
     return [request for request in proxy.requests[since:] if sandbox.namespace in request.path]
 
 
@@ -138,7 +138,7 @@ def test_what_is_not_known_yet_is_asked_for(cached: Caller, sandbox: Sandbox) ->
 
 
 def test_who_may_list_and_who_may_not(start: Start, sandbox: Sandbox, proxy: Proxy) -> None:
-    """Who may read one trigger only gets that one, from the API server; its id is known from the watch."""
+    """A caller who can read only one trigger gets it from the API server; its ID is known from the watch."""
     sandbox.trigger("mine", every())
     sandbox.trigger("others", every())
     rule = {"apiGroups": ["clustertrigger.dev"], "resources": ["clustertriggers"], "resourceNames": ["mine"]}
@@ -192,7 +192,7 @@ def test_a_watch_that_breaks_off(cached: Caller, sandbox: Sandbox, proxy: Proxy)
 
 def test_without_the_right_to_watch(start_service: Start, cluster: Cluster, sandbox: Sandbox, proxy: Proxy,
                                     tmp_path: Path) -> None:  # fmt: skip
-    """All is answered by the API server, and what is refused to us is not asked for with every request."""
+    """The API server answers all reads, and the service does not repeat a refused watch with every request."""
     own = tmp_path / "powerless"
     own.write_text(token_of(cluster.kube, sandbox.namespace, "powerless"))
     service = start_service(server=proxy.url, token_file=own, requests_per_second=0)
@@ -229,7 +229,7 @@ def test_chosen_namespaces(start_service: Start, cluster: Cluster, sandbox: Sand
 
 
 def test_an_object_of_thousands_of_levels_hides_no_other(start: Start, sandbox: Sandbox) -> None:
-    """It ended the watches, and each read was answered by the API server from then on."""
+    """A malformed object once ended the watches, and the API server answered each read from then on."""
     service = start()
     token = token_of(sandbox.kube, sandbox.namespace, "deep", role="clustertrigger-editor")
     deep = definition("deep", "cluster_deep")

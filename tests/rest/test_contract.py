@@ -1,4 +1,4 @@
-"""The service does what its OpenAPI document says: schemathesis, with all its checks, and sequences of calls."""
+"""Tests that the service matches its OpenAPI document: schemathesis with all its checks, and sequences of calls."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.control_plane.sandbox import Sandbox
 from tests.rest.callers import CLUSTER, UNIFIED, Caller, ok
 
 EXAMPLES = "3"
-"""Generated requests of each operation, besides a few thousand that cover each rule of the document."""
+"""Number of generated requests per operation, besides a few thousand that cover each rule of the document."""
 LONGEST = 540
 
 
@@ -25,7 +25,7 @@ LONGEST = 540
 def test_the_service_does_what_its_document_says(
     shared_service: ApiProcess, caller: Caller, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """The same requests in each run: generation is deterministic, and one worker sends them."""
+    """Sends the same requests in each run: generation is deterministic, and one worker sends them."""
     words = [
         Path(sys.executable).parent / "schemathesis",
         "--config-file",
@@ -71,7 +71,7 @@ def test_the_document_is_for_people_too(anonymous: httpx.Client) -> None:
 
 
 def test_the_document_is_for_generators_too(anonymous: httpx.Client) -> None:
-    """Of openapi-typescript: a rule of type object is one without keys, and a field with a default must be sent."""
+    """The document is suitable for openapi-typescript: objects have keys, and a field with a default is required."""
     schemas = anonymous.get("/openapi.json").json()["components"]["schemas"]
     sent = {name: schema for name, schema in schemas.items() if schema.get("additionalProperties") is False}
     assert {"CreateClusterTrigger", "CreateUnifiedTrigger", "ListUnifiedTriggers", "HistoryPage"} <= sent.keys()
@@ -104,7 +104,7 @@ def test_its_examples_are_accepted(anonymous: httpx.Client, caller: Caller, path
 
 
 def test_a_number_with_a_point_that_is_whole(caller: Caller) -> None:
-    """JSON Schema and kubectl take 60.0 for 60."""
+    """JSON Schema and kubectl accept 60.0 for 60."""
     body = b'{"trigger_type": "interval", "schedule_config": {"interval_seconds": 60.0}, "cluster_id": "x"}'
     headers = {"Content-Type": "application/json"}
     created = ok(caller.http.post(CLUSTER, content=body, headers=headers))

@@ -1,4 +1,4 @@
-"""What is refused, and in which words."""
+"""Tests of rejected requests and their messages."""
 
 from __future__ import annotations
 
@@ -289,7 +289,7 @@ def test_odd_objects(caller: Caller, case: str) -> None:
 
 
 def test_many_keys(caller: Caller) -> None:
-    """The answer is not much longer than the request."""
+    """The length of the answer is limited, whatever the request contains."""
     body = {**every(), **{f"key-{number}": number for number in range(10_000)}}
     answer = caller.post(CLUSTER, body)
     error = refused(answer, 422)
@@ -300,7 +300,7 @@ def test_many_keys(caller: Caller) -> None:
 
 
 def test_a_filter_that_is_nested_deeply(caller: Caller) -> None:
-    """A model that holds itself."""
+    """A model that contains itself."""
     body = unified(every())
     body["action_config"]["filters"] = "FILTER"
     filters = '{"AND": [' * 900 + '{"field": "brand", "operator": "eq", "value": "acme"}' + "]}" * 900
@@ -344,7 +344,7 @@ def test_what_gitops_applies_and_may_be_changed(start_service: Callable[..., Api
 
 
 def test_an_edit_of_somebody_else_stays(caller: Caller, sandbox: Sandbox) -> None:
-    """Eight writers at once, each to a field of its own or to the same one: whoever got 200 is not undone."""
+    """Eight clients write at the same time, to different fields or to the same one: no successful write is undone."""
     sandbox.trigger("shared", every())
     one = f"{CLUSTER}/shared"
     begin = threading.Barrier(8)

@@ -1,4 +1,4 @@
-"""What a watch of the API reports into memory: no error ends it, and a cluster that was restored is read again."""
+"""Tests of watches of the API: no error ends them, and objects of a restored cluster are read again."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def trigger(name: str, version: int, description: str = "") -> Object:
 
 
 class Played(ApiServer):
-    """An API server's triggers, and a watch that ends when the test wants it."""
+    """An API server's triggers, and a watch that ends when the test requests it."""
 
     def __init__(self) -> None:
         self.triggers: list[Object] = []
@@ -40,7 +40,7 @@ class Played(ApiServer):
         self._news: asyncio.Queue[tuple[str, Object] | Exception | None] = asyncio.Queue()
 
     def reports(self, what: tuple[str, Object] | Exception | None) -> None:
-        """The watch of triggers shows a change, fails, or ends in order (None)."""
+        """The watch of triggers reports a change, fails, or ends normally (None)."""
         self._news.put_nowait(what)
 
     async def version(self, path: str) -> str:
@@ -70,7 +70,7 @@ class Stage:
         self.cache = Cache(self.server)
 
     def known(self) -> dict[str, str]:
-        """Names and descriptions of what is known; nothing while it is not current."""
+        """Names and descriptions of the known triggers; None while the cache is not current."""
         found = self.cache.triggers("search")
         return {entry.name: entry.raw["spec"]["description"] for entry in found or ()}
 

@@ -1,4 +1,4 @@
-"""Limits of the service: rates, sizes, slow senders; what it is without an API server; its pages."""
+"""Tests of the service's limits (rates, sizes, slow clients), of a missing API server, and of its pages."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_heads_that_are_refused(shared_service: ApiProcess, sent: list[bytes], s
 
 
 def test_a_head_that_is_just_small_enough(shared_service: ApiProcess, caller: Caller) -> None:
-    """Also as the second one of a connection, whose head comes in pieces."""
+    """The request is also tested as the second one of a connection, with a header that arrives in pieces."""
     for _ in range(2):
         assert ok(caller.http.get(UNIFIED, headers={"X-Padding": "x" * 60_000}))["total"] == 0
         refused(caller.http.get(f"/{'x' * 60_000}"), 404)
@@ -227,7 +227,7 @@ def test_settings(tmp_path: Path, settings: dict[str, str], message: str) -> Non
 
 
 def test_all_addresses_are_ipv4_too(start_service: Start) -> None:
-    """uvicorn's :: is IPv6 alone, so no probe of an IPv4 cluster reached it."""
+    """With uvicorn, :: is IPv6 only, so no probe of an IPv4 cluster reached it."""
     service = start_service(host="::")
     assert service.url.startswith("http://127.0.0.1:")
     assert service.get("/livez")[0] == 200

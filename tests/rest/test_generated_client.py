@@ -1,4 +1,4 @@
-"""A client that openapi-python-client generates from the document reads every answer, each as what it declares."""
+"""Tests that a client of openapi-python-client reads every answer as the type that the document declares."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PACKAGE = "generated_client"
 
 @pytest.fixture(scope="module")
 def generated(shared_service: ApiProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The package, as long as the tests of this file run."""
+    """The generated package, as long as the tests of this file run."""
     directory = tmp_path_factory.mktemp("generated")
     tools = Path(sys.executable).parent
     words = [
@@ -94,7 +94,7 @@ _BODIES = {
     "history_cluster_trigger": "HistoryPage",
 }
 _OPTIONAL = ("code", "details")
-"""The only fields that an answer may leave out: those of errors."""
+"""The only fields that an answer may omit: those of errors."""
 _ANSWERS = {"list": "{}Triggers", "history": "{}History", "execute": "Task"}
 
 
@@ -103,7 +103,7 @@ def _model(name: str) -> Any:
 
 
 def _require_typed(value: Any) -> None:
-    """No declared field is missing, and no key is there that is not declared; free-form objects have no fields."""
+    """Every declared field is present, and no other key, except in free-form objects."""
     if isinstance(value, list):
         for item in value:
             _require_typed(item)
@@ -169,7 +169,7 @@ def test_each_row(
 
 
 def test_each_action(generated: None, shared_service: ApiProcess, sandbox: Sandbox) -> None:
-    """The document's union of configurations keeps what the caller wrote."""
+    """The document's union of configurations keeps all fields that the caller wrote."""
     token = token_of(sandbox.kube, sandbox.namespace, "editor", role="clustertrigger-editor")
     client = Client(shared_service.url, sandbox.namespace, token)
     configs: dict[str, Object] = {

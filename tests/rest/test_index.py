@@ -1,4 +1,4 @@
-"""Filters, orders and pages, against a plain search of the same objects."""
+"""Tests of filters, orders and pages, compared with a plain search of the same objects."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ QUERIES = [
 
 
 def searched(entries: list[Entry], query: Query) -> list[str]:
-    """What a page must hold: by the definition of each filter, and by two stable sorts."""
+    """The expected content of a page, by the definition of each filter and by two stable sorts."""
     found = [
         entry
         for entry in entries

@@ -1,4 +1,4 @@
-"""Each row of the API's table, for both kinds of triggers, with an operator that carries it out."""
+"""Tests of each row of the API's table, for both kinds of triggers, with an operator that carries out the requests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.control_plane.sandbox import Sandbox
 from tests.rest.callers import CLUSTER, UNIFIED, Caller, asked_for, every, fields_of, ok, refused, unified
 
 NAME = "interval-col-products"
-"""Of a trigger that is created without a description."""
+"""The description of a trigger that is created without one."""
 BOTH = pytest.mark.parametrize("path", [CLUSTER, UNIFIED])
 
 

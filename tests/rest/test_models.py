@@ -1,4 +1,4 @@
-"""The answers beside the API's own pages: each field, its type, and whether it may be null."""
+"""Tests of the answers against the API's own pages: each field, its type, and whether it can be null."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a client that knows only the API's published pages sends, word for word, and may leave out."""
+"""Tests with a client that knows only the API's published pages: it sends their examples, and omits optional parts."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def test_headers_that_nobody_asked_for(caller: Caller) -> None:
 
 
 def test_what_another_site_lets_a_browser_send(caller: Caller, sandbox: Sandbox) -> None:
-    """A proxy that signs people in adds their token to it."""
+    """A proxy that signs users in adds their token to its own."""
     sandbox.trigger("x", every())
     for site, status in {"cross-site": 403, "same-site": 403, "same-origin": 200, "none": 200}.items():
         paused = caller.http.post(f"{UNIFIED}/x/pause", headers={"Sec-Fetch-Site": site})
@@ -176,7 +176,7 @@ def test_what_another_site_lets_a_browser_send(caller: Caller, sandbox: Sandbox)
 
 
 def test_answers_are_checked() -> None:
-    """The check finds what it should find."""
+    """The check finds each kind of difference."""
     request = httpx.Request("POST", "http://x/v1/clusters/triggers/t/history")
     page: Object = {"trigger_id": "t", "executions": [], "total": 0, "offset": 0, "limit": 50}
     run: Object = {

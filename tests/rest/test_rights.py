@@ -1,4 +1,4 @@
-"""Answers about rights are shared by callers, of whom any may leave."""
+"""Tests that concurrent callers share one answer about their rights, even if one of them disconnects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from clustertrigger.rest.rights import Rights
 
 
 class _Server:
-    """Answers with a refusal, as soon as the test sets `answers`."""
+    """Refuses, as soon as the test sets `answers`."""
 
     def __init__(self) -> None:
         self.asked = 0

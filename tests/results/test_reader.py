@@ -1,4 +1,4 @@
-"""The reader in the Pod: the report packed, or why there is none."""
+"""Tests of the program in the Pod that reads results: it prints the compressed report, or an error."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.control_plane.kube import Object
 
 
 def read_in_pod(asked: Object) -> subprocess.CompletedProcess[bytes]:
-    """As in the Pod: the source as text, with nothing of this project on the path."""
+    """Runs the source as text, as in the Pod, without this project on the path."""
     words = [sys.executable, "-I", "-c", Path(reader.__file__).read_text(), json.dumps(asked)]
     return subprocess.run(words, capture_output=True, check=False)
 

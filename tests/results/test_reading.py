@@ -1,4 +1,4 @@
-"""Waiting for the Pod that reads results, and what its program's answer means."""
+"""Tests of waiting for the Pod that reads results, and of its program's answers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PACKED = gzip.compress(CONTENT)
 
 
 def pod(state: dict[str, Any] | None, **status: Any) -> dict[str, Any]:
-    """The Pod, whose worker is in a state."""
+    """The Pod, with its worker in a given state."""
     containers = [{"name": "worker", "state": state}] if state else []
     metadata = {"namespace": "b", "name": "p", "uid": "u", "resourceVersion": "1"}
     metadata["creationTimestamp"] = "2026-03-02T13:00:00Z"
@@ -42,7 +42,7 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def told(*seen: dict[str, Any]) -> list[str]:
-    """What a caller hears who looks at a Pod in these states, one after another; the last one stays."""
+    """Returns what a caller gets who reads a Pod in these states, one after another; the last one stays."""
     said: list[str] = []
     left = list(seen)
 

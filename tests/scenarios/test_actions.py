@@ -1,4 +1,4 @@
-"""Actions beside clustering: documents get nodes of a taxonomy, a batch is run again, a collection is processed."""
+"""Tests of the other actions: documents get nodes of a taxonomy, a batch is repeated, a collection is processed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ AT_ONCE = interval(3600, start_immediately=True)
 
 
 def ended(sandbox: Sandbox, kubelet: Kubelet, name: str, *, well: bool = True) -> str:
-    """Lets the trigger's newest run end; returns its Job."""
+    """Ends the trigger's newest run; returns its Job."""
     job = str(eventually(lambda: sandbox.history(name))[0]["job_id"])
     if well:
         kubelet.complete(job)
@@ -142,7 +142,7 @@ def test_a_batch_that_is_not_found(operator: StartOperator, sandbox: Sandbox, ku
 def test_documents_are_assigned_to_the_clusters_of_another_trigger(
     operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet
 ) -> None:
-    """It waits until there are clusters, fires as soon as there are some, and uses the newest ones."""
+    """The trigger waits until clusters exist, then fires, and uses the newest ones."""
     operator()
     hourly = assigning(AT_ONCE)
     sandbox.trigger("hourly", hourly)
@@ -207,13 +207,13 @@ def without_work(of: dict[str, Any]) -> dict[str, Any]:
 
 
 def assigning(of: dict[str, Any]) -> dict[str, Any]:
-    """A trigger that assigns documents to clusters, due as another one is."""
+    """A trigger that assigns documents to clusters and is due after another one."""
     config = {"cluster_id": "cluster_products", "mode": "assign", "assignment_threshold": 0.4}
     return {**without_work(of), "action_type": "cluster", "action_config": config}
 
 
 def clustered(sandbox: Sandbox, kubelet: Kubelet, name: str) -> str:
-    """Lets the trigger's newest run end well, with a baseline; returns its Job."""
+    """Completes the trigger's newest run, with a baseline; returns its Job."""
     job = str(eventually(lambda: sandbox.history(name))[0]["job_id"])
     baseline = Baseline(
         uri=f"/results/{sandbox.namespace}/{name}/{job}/baseline.npz",

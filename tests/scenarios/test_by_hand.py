@@ -1,4 +1,4 @@
-"""Runs and resets that somebody requests."""
+"""Tests of runs and resets that a user requests."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_failures_stop_a_trigger_until_it_is_reset_or_edited(
 
 
 def test_a_request_whose_reference_is_missing_expires(operator: StartOperator, sandbox: Sandbox) -> None:
-    """Its deadline is that of a slot, even if the operator restarts in the meantime."""
+    """A request has the deadline of a slot, even if the operator restarts in the meantime."""
     first = operator()
     sandbox.trigger("early", rarely(collection_id="col_missing", starting_deadline_seconds=6))
     eventually(lambda: sandbox.status("early"))

@@ -1,4 +1,4 @@
-"""Chains: a completed run is an event that the next trigger counts, and no chain leads back to where it began."""
+"""Tests of chains: a completed run is an event that the next trigger counts, and loops are stopped."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def with_collections(sandbox: Sandbox, *names: str) -> None:
 
 
 def completes(sandbox: Sandbox, kubelet: Kubelet, name: str) -> str:
-    """Lets the trigger's one run complete; returns its Job."""
+    """Completes the trigger's one run; returns its Job."""
     (job,) = eventually(lambda: sandbox.jobs(name))
     kubelet.complete(job["metadata"]["name"])
     eventually(lambda: sandbox.status(name).get("execution_count") == 1)

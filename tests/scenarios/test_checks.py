@@ -1,4 +1,4 @@
-"""Conditional triggers on a real API server: checks and the runs that they fire, across crashes and restarts."""
+"""Tests of conditional triggers on a real API server: checks and their runs, across crashes and restarts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A slot that comes while a run is active."""
+"""Tests of a slot that is due while a run is active."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `kubectl apply` is answered by: conditions and columns, within a second."""
+"""Tests of what a user sees after `kubectl apply`: conditions and columns, within a second."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
     "no-work": ({"trigger_type": "cron", "schedule_config": {"cron_expression": "@daily"}}, ["cluster_id", "required"]),
 }
 BY_RULES = {"two-kinds", "no-work"}
-"""Refused at `kubectl apply` where the API server carries out the rules of the CRD."""
+"""`kubectl apply` fails if the API server enforces the rules of the CRD."""
 
 
 def test_what_is_wrong_is_said_and_nothing_else_suffers(
@@ -124,7 +124,7 @@ def test_ids_that_refer_to_nothing_or_to_too_much(operator: StartOperator, sandb
 
 
 def test_the_examples_and_the_table(operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet) -> None:
-    """In all namespaces at once, as the chart installs it."""
+    """All namespaces at once, as the chart installs it."""
     operator(watch_namespaces="")
     files = [*EXAMPLES.glob("api/*.yaml"), *(EXAMPLES / f"{name}.yaml" for name in ("collection", "cron", "interval"))]
     sandbox.kube.delete(f"/apis/clustertrigger.dev/v1alpha1/namespaces/{sandbox.namespace}/collections/products")
@@ -185,7 +185,7 @@ def test_the_examples_and_the_table(operator: StartOperator, sandbox: Sandbox, k
 
 
 def test_an_empty_string_is_a_string(operator: StartOperator, sandbox: Sandbox) -> None:
-    """Kubernetes 1.20 built with a newer Go takes it for null: see harness/cluster/debian/patches."""
+    """Kubernetes 1.20 built with a newer Go reads it as null: see harness/cluster/debian/patches."""
     operator()
     spec = rarely()
     sandbox.trigger("empty", {**spec, "description": "", "run": {**spec.get("run", {}), "queue_name": ""}})

@@ -1,4 +1,4 @@
-"""Somebody edits a trigger between the operator's read and its write."""
+"""Tests of edits between the operator's read of a trigger and its write."""
 
 from __future__ import annotations
 

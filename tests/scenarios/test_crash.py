@@ -1,4 +1,4 @@
-"""SIGKILL, lost answers and failing writes: no run is lost, and none is doubled."""
+"""Tests of SIGKILL, lost answers and failed writes: no run is lost, and no slot runs twice."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_killed_between_the_end_of_a_run_and_the_status(
 def test_answers_that_get_lost_count_nothing_twice(
     operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, proxy: Proxy
 ) -> None:
-    """The write is done and nobody tells the operator: the Job's creation, its record, the run's end."""
+    """The write is done, but its answer is lost: for the Job's creation, its record, and the run's end."""
     operator(through=proxy)
     sandbox.trigger("lost", rarely())
     eventually(lambda: sandbox.status("lost"))
@@ -187,7 +187,7 @@ def test_writes_that_fail_at_random_lose_and_double_nothing(
 
 
 def test_killed_again_and_again(operator: StartOperator, sandbox: Sandbox, busy_kubelet: None) -> None:
-    """Whatever instant the kill hits, each slot has one Job or was due while nothing ran."""
+    """Whenever the operator is killed, each slot has one Job, or was due while the operator was down."""
     chance = random.Random(20261121)
     names = [f"busy-{n}" for n in range(5)]
     for name in names:

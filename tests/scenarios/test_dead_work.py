@@ -1,4 +1,4 @@
-"""Work that must not die: no single write ends a task, whatever it is answered."""
+"""Tests that no answer to a write ends a task of the operator."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NONSENSE = [
 def test_answers_that_make_no_sense_end_nothing(
     operator: StartOperator, sandbox: Sandbox, busy_kubelet: None, proxy: Proxy, written: str
 ) -> None:
-    """Whatever stands in front of an API server may answer 200 with a page of its own."""
+    """A proxy in front of an API server can answer 200 with its own page."""
     process = operator(through=proxy)
     sandbox.trigger("steady", interval(1, concurrency_policy="Allow"))
     eventually(lambda: sandbox.history("steady"))

@@ -1,4 +1,4 @@
-"""Jobs that somebody deletes by hand."""
+"""Tests of Jobs that a user deletes."""
 
 from __future__ import annotations
 

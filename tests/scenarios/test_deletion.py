@@ -1,4 +1,4 @@
-"""Deleting a trigger."""
+"""Tests of the deletion of a trigger."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.control_plane.manifests import interval
 from harness.control_plane.sandbox import Sandbox
 
 COLLECTED = 90
-"""Seconds: the garbage collector looks every 30 s which kinds there are, and then first lists those of a new CRD."""
+"""Seconds: the garbage collector discovers kinds every 30 s, and then lists the objects of a new CRD."""
 
 
 def test_a_deleted_trigger_takes_its_jobs_along(operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet) -> None:
@@ -55,7 +55,7 @@ def test_triggers_deleted_while_due_leave_nothing(operator: StartOperator, sandb
 
 
 def test_a_trigger_on_its_way_out_fires_nothing(operator: StartOperator, sandbox: Sandbox) -> None:
-    """Somebody else's finalizer, or foreground deletion, keeps it for a while."""
+    """Another finalizer, or foreground deletion, delays the deletion."""
     operator()
     sandbox.trigger("held", interval(1, concurrency_policy="Allow"), finalizers=["example.com/audit"])
     eventually(lambda: sandbox.jobs("held"))

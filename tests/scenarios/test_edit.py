@@ -1,4 +1,4 @@
-"""Edits, pauses and re-applied files: nothing retroactive, and running Jobs are left alone."""
+"""Tests of edits, pauses and repeated applies: no past slot fires, and active Jobs are not changed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_an_edit_leaves_the_running_job_alone(operator: StartOperator, sandbox: 
 
 
 def test_nothing_is_retroactive(operator: StartOperator, sandbox: Sandbox) -> None:
-    """Creating, editing, resuming and re-applying fire no slot that lies before."""
+    """Creating, editing, resuming and applying again fire no past slot."""
     operator()
     often: Object = {"concurrency_policy": "Allow"}
     since = {
@@ -98,7 +98,7 @@ def test_a_file_that_is_applied_again_changes_nothing(operator: StartOperator, s
 
 
 def test_an_edit_within_the_second_of_a_slot_fires_it_once(operator: StartOperator, sandbox: Sandbox) -> None:
-    """Another schedule whose first slot is one that the old schedule has fired already."""
+    """The first slot of the new schedule is one that the old schedule has already fired."""
     process = operator()
     for attempt in range(3):
         name = f"same-second-{attempt}"

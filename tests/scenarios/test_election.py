@@ -1,4 +1,4 @@
-"""Two replicas: one leads, and the other takes over."""
+"""Tests of two replicas: one leads, and the other takes over."""
 
 from __future__ import annotations
 

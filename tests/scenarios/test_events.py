@@ -1,4 +1,4 @@
-"""CloudEvents in: what a 202 means, and what happens when something breaks on the way to it."""
+"""Tests of CloudEvents: the guarantee of a 202, and failures between the sender and the status."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ StartSending = Callable[..., tuple[OperatorProcess, EventSender]]
 
 @pytest.fixture
 def sending(operator: StartOperator, sandbox: Sandbox) -> StartSending:
-    """Starts an operator that accepts events, and returns both it and who may send to it."""
+    """Starts an operator that accepts events; returns it and an authorized sender."""
     token = service_account(sandbox, "sender", may_send=True)
 
     def start(**settings: Any) -> tuple[OperatorProcess, EventSender]:
@@ -148,7 +148,7 @@ def test_ten_thousand_malformed_bodies(sending: StartSending, sandbox: Sandbox) 
 
 
 def malformed_bodies(number: int) -> list[tuple[str, bytes]]:
-    """Content types and bodies: random bytes, and events with one thing broken."""
+    """Content types and bodies: random bytes, and events with one invalid part."""
     chance = random.Random(20261122)
     kinds = ["application/cloudevents+json", "application/cloudevents-batch+json", "application/cloudevents+xml", ""]
     broken: list[object] = [None, "", [], {}, 0, -1, 1.5, True, "\u0000" * 0, ["x"], {"x": 1}]
@@ -172,7 +172,7 @@ def malformed_bodies(number: int) -> list[tuple[str, bytes]]:
 
 
 async def _send_all(sender: EventSender, bodies: list[tuple[str, bytes]]) -> Counter[int]:
-    """Posts bodies over a few connections; how often each status was answered."""
+    """Posts bodies over a few connections; returns the number of answers with each status."""
     statuses: Counter[int] = Counter()
     left = iter(bodies)
     async with aiohttp.ClientSession() as session:
@@ -373,7 +373,7 @@ def test_what_was_accepted_is_stored_when_the_operator_ends(sending: StartSendin
 def test_nothing_is_lost_or_doubled_when_the_operator_is_killed_under_load(
     sending: StartSending, sandbox: Sandbox
 ) -> None:
-    """Senders that repeat what was not acknowledged, a tenth of the events twice, and SIGKILL in the middle."""
+    """Senders repeat a tenth of the events, and those without an acknowledgement; the operator gets SIGKILL."""
     sandbox.trigger("ingest", events(100, concurrency_policy="Allow"))
     process, sender = sending(leader_election=True, lease_duration_seconds=3, lease_renew_seconds=2,
                               lease_retry_seconds=1)  # fmt: skip
@@ -405,7 +405,7 @@ def test_nothing_is_lost_or_doubled_when_the_operator_is_killed_under_load(
 
 
 def test_a_count_that_is_dated_in_the_future_holds_nothing_up(sending: StartSending, sandbox: Sandbox) -> None:
-    """By a replica whose clock was ahead."""
+    """The count was written by a replica whose clock was ahead."""
     _, sender = sending()
     sandbox.trigger("ingest", events(MANY))
     ready(sandbox, "ingest")

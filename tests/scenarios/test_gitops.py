@@ -1,4 +1,4 @@
-"""What Flux and Argo CD make of triggers in every state, by their own code on objects of a live API server."""
+"""Tests of how Flux and Argo CD judge triggers in every state: their own code on objects of a live API server."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def verdict(trigger: Object) -> Verdict:
 
 @pytest.fixture
 def held(sandbox: Sandbox) -> Iterator[Sandbox]:
-    """The sandbox, for a trigger whose deletion somebody holds up."""
+    """The sandbox, for a trigger whose deletion is delayed."""
     yield sandbox
     sandbox.kube.patch(trigger_path(sandbox.namespace, "deleting"), {"metadata": {"finalizers": None}})
 
@@ -109,7 +109,7 @@ def test_actions_do_what_they_say(operator: StartOperator, sandbox: Sandbox, kub
 
 
 def act(sandbox: Sandbox, name: str) -> None:
-    """Runs an action as Argo CD does: the difference that its script makes is sent as a patch."""
+    """Runs an action as Argo CD does: the changes of its script are sent as a patch."""
     before = sandbox.get("one")
     (found,) = judge([before], action=SCRIPTS[name])
     assert found.changed is not None

@@ -1,4 +1,4 @@
-"""Objects that tenants made up: they reach nothing outside of their namespace, and keep the operator from nothing."""
+"""Tests of objects that tenants forge: they have no effect outside of their namespace, and do not stop the operator."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def elsewhere(cluster: Cluster) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def deep_objects() -> Iterator[None]:
-    """The tests' own client reads them too."""
+    """The tests' own client reads them, too."""
     before = sys.getrecursionlimit()
     read_deep_objects()
     yield
@@ -98,7 +98,7 @@ def test_what_cannot_be_meant_stops_nobody(operator: StartOperator, sandbox: San
 
 
 def nested(key: str, levels: int, innermost: Object) -> Object:
-    """An object inside an object inside an object."""
+    """Returns nested objects."""
     for _ in range(levels):
         innermost = {key: innermost}
     return innermost
@@ -107,7 +107,7 @@ def nested(key: str, levels: int, innermost: Object) -> Object:
 def test_an_object_of_thousands_of_levels_stops_nobody(
     deep_objects: None, operator: StartOperator, sandbox: Sandbox
 ) -> None:
-    """One such object in a list or a watch used to end the operator, for all tenants."""
+    """One such object in a list or a watch once ended the operator for all tenants."""
     process = operator()
     ownership = {
         "manager": "anybody",
@@ -152,7 +152,7 @@ def test_what_kopf_writes_on_objects_may_have_been_written_by_anybody(
 def test_names_in_a_status_lead_to_nothing_else(
     operator: StartOperator, sandbox: Sandbox, proxy: Proxy, name: str
 ) -> None:
-    """Whoever may write a status names a Job there: of an active run, which the operator looks up."""
+    """A user who can write a status names a Job as an active run there, and the operator looks it up."""
     process = operator(through=proxy)
     sandbox.trigger("ingest", events(1, concurrency_policy="Replace"))
     eventually(lambda: sandbox.status("ingest"))

@@ -1,4 +1,4 @@
-"""Notifications: receivers are told about runs, over HTTPS, whatever goes down in between."""
+"""Tests of notifications over HTTPS, across failures of receivers and of the operator."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def authority(tmp_path: Path) -> Authority:
 
 @pytest.fixture
 def receiver(authority: Authority) -> Iterator[Receiver]:
-    """One that is up."""
+    """A running receiver."""
     certificate, key = authority.server("receiver", "receiver", ["127.0.0.1"])
     with Receiver(certificate=certificate, key=key) as receiver:
         yield receiver
@@ -42,7 +42,7 @@ def receiver(authority: Authority) -> Iterator[Receiver]:
 
 @pytest.fixture
 def telling(operator: StartOperator, sandbox: Sandbox, authority: Authority, tmp_path: Path) -> StartTelling:
-    """Starts an operator that may reach the receivers, and has credentials for them."""
+    """Starts an operator that can reach the receivers, and has credentials for them."""
     folder = tmp_path / "credentials" / "ci"
     folder.mkdir(parents=True)
     (folder / "token").write_text("t0ken")
@@ -66,7 +66,7 @@ def told(receiver: Receiver, **others: Any) -> Object:
 
 
 def runs(sandbox: Sandbox, kubelet: Kubelet, name: str, token: str, result: RunResult | None = None) -> str:
-    """A run by hand that completes; returns its Job."""
+    """Completes a manual run; returns its Job."""
     sandbox.request_run(name, token)
     slot = f"manual/{token}"
     (entry,) = eventually(lambda: [one for one in sandbox.history(name) if one["slot"] == slot])

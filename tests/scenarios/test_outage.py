@@ -1,4 +1,4 @@
-"""The API server goes away while slots come due, and comes back."""
+"""Tests of an outage of the API server while slots are due."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pods whose worker has ended while an injected container goes on: the end of the worker is the end of the run."""
+"""Tests of Pods whose worker has ended while an injected container continues: the run ends with the worker."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_run_that_fails_beside_a_sidecar(operator: StartOperator, sandbox: San
 def test_killed_before_the_result_is_stored(
     operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, proxy: Proxy
 ) -> None:
-    """The Job is ended after the result is stored, never before: its Pod goes with it."""
+    """The Job is ended after the result is stored, and never before, because its Pod is deleted with it."""
     first = operator(through=proxy)
     sandbox.trigger("meshed", interval(3600, start_immediately=True))
     (entry,) = eventually(lambda: sandbox.history("meshed"))
@@ -72,7 +72,7 @@ def test_killed_before_the_result_is_stored(
 
 
 def _awaited_end(sandbox: Sandbox, job: str) -> None:
-    """The Job has ended and is kept; its Pod, and what went on in it, is gone."""
+    """The Job has ended and is kept; its Pod is deleted."""
     eventually(lambda: _conditions(sandbox, job))
     pods = f"{paths.pods(sandbox.namespace)}?labelSelector=job-name%3D{job}"
     eventually(lambda: not sandbox.kube.items(pods))

@@ -1,4 +1,4 @@
-"""Where runs may be and what they carry: a real API server takes the Job, and its Pod has all of it."""
+"""Tests of placement and metadata of runs: a real API server accepts the Job, and its Pod has all fields."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ PRIORITY, RUNTIME = "clustertrigger-test-batch", "clustertrigger-test-sandboxed"
 
 
 def cluster_objects(sandbox: Sandbox) -> None:
-    """The PriorityClass and the RuntimeClass, which have no namespace; `apply` makes them once for all tests."""
+    """The PriorityClass and the RuntimeClass, which are cluster-scoped; `apply` creates them once for all tests."""
     for manifest in (
         {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": PRIORITY}, "value": 7},
         {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": RUNTIME}, "handler": "runc"},
@@ -87,7 +87,7 @@ def test_a_pod_has_all_that_its_trigger_says(operator: StartOperator, sandbox: S
 def test_a_claim_in_use_on_another_node_is_told_in_the_clusters_words(
     operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet
 ) -> None:
-    """Multi-Attach stands in the Pod's events only, and the kubelet's timeout after it says nothing."""
+    """Only the Pod's events contain Multi-Attach, and the kubelet's later timeout does not give the reason."""
     operator()
     sandbox.trigger("elsewhere", interval(3600, start_immediately=True, pending_timeout_seconds=12))
     (entry,) = eventually(lambda: sandbox.history("elsewhere"))
@@ -153,7 +153,7 @@ def test_a_run_with_spark_has_a_token_and_one_in_a_queue_is_refused(operator: St
 
 
 def test_queues_and_the_priority_in_them(operator: StartOperator, sandbox: Sandbox) -> None:
-    """Kueue reads them from the Job; the queue of a conditional trigger's first slot is that of runs."""
+    """Kueue reads them from the Job; the first slot of a conditional trigger uses the queue of runs."""
     operator()
     queued = {"queue_name": "team-a", "priority_class": "urgent"}
     sandbox.trigger("queued", interval(3600, start_immediately=True, **queued))

@@ -1,4 +1,4 @@
-"""Pods of runs in a namespace that enforces the Pod Security Standard restricted."""
+"""Tests of Pods of runs in a namespace that enforces the Pod Security Standard restricted."""
 
 from __future__ import annotations
 

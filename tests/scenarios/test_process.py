@@ -1,4 +1,4 @@
-"""The process itself: its settings, its endpoints, its metrics, its log."""
+"""Tests of the operator's process: its settings, its endpoints, its metrics, its log."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_sigterm_while_busy_ends_in_order(operator: StartOperator, sandbox: Sand
 
 
 _PROMPTLY = 25.0
-"""Seconds: less than the 30 that the kubelet waits, on a busy machine as well."""
+"""Seconds: less than the 30 that the kubelet waits, even on a busy machine."""
 
 
 @pytest.mark.parametrize("election", [False, True])
@@ -164,7 +164,7 @@ _PROMPTLY = 25.0
 def test_sigterm_ends_it_promptly_while_a_list_hangs_at_its_start(
     held: str, election: bool, operator: StartOperator, sandbox: Sandbox, proxy: Proxy
 ) -> None:
-    """Nobody but the API server can end such a request, and the Pod's node is being drained."""
+    """Only the API server can end such a request, while the Pod's node is being drained."""
     let_go = Event()
     proxy.rule = lambda request: let_go if held in request.query and "watch=true" not in request.query else None
     process = operator(through=proxy, wait=False, leader_election=election)
@@ -181,7 +181,7 @@ def test_sigterm_ends_it_promptly_while_a_list_hangs_at_its_start(
 def test_sigterm_ends_it_promptly_while_nothing_is_answered(
     election: bool, operator: StartOperator, sandbox: Sandbox, proxy: Proxy
 ) -> None:
-    """Its watches are broken, its lists hang, and the Lease cannot be given up."""
+    """The watches are broken, lists do not end, and the Lease cannot be released."""
     process = operator(through=proxy, leader_election=election)
     eventually(lambda: process.metric("clustertrigger_leader") == 1)
     let_go = Event()

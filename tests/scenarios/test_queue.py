@@ -1,4 +1,4 @@
-"""Jobs that wait in a queue: the tests play Kueue, which creates them suspended, lets them go, and takes them back."""
+"""Tests of Jobs in a queue: the tests act as Kueue, which suspends, admits and preempts Jobs."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _condition(sandbox: Sandbox, job: str, kind: str) -> Object:
 def test_a_waiting_run_says_its_position(
     served: str, operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, proxy: Proxy
 ) -> None:
-    """The proxy plays Kueue's visibility API, of a newer and of an older release."""
+    """The proxy answers as Kueue's visibility API, of a newer and of an older release."""
     ahead: Object = {"name": "another", "uid": "another"}
 
     def pending(*jobs: Object) -> Rule:
@@ -81,7 +81,7 @@ def test_a_waiting_run_says_its_position(
 def test_a_run_that_is_let_go_has_its_pending_time_before_it(
     operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, cluster: Cluster
 ) -> None:
-    """Queued longer than pending_timeout_seconds, it was ended between its release and status.startTime."""
+    """A Job that was queued longer than pending_timeout_seconds was ended between its release and status.startTime."""
     operator()
     job = _queued(sandbox, pending_timeout_seconds=3)
     eventually(lambda: _says_it_is_queued(sandbox, job))
@@ -131,7 +131,7 @@ def test_a_run_that_is_preempted_starts_again_and_has_not_failed(
 
 
 def test_a_run_on_a_dead_node_ends_in_time(operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet) -> None:
-    """Its Pod stays, as only its kubelet ends it: Kubernetes says FailureTarget, and Failed when the Pod is gone."""
+    """Only its kubelet ends the Pod: Kubernetes sets FailureTarget, and Failed after the Pod has ended."""
     operator()
     sandbox.trigger("dead", rarely(timeout_seconds=5))
     eventually(lambda: sandbox.status("dead"))

@@ -1,4 +1,4 @@
-"""A Job that the API server refuses: quota, a name that is taken, a deadline that passes."""
+"""Tests of a Job that the API server refuses: a quota, a name that is in use, a deadline."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.control_plane.sandbox import Sandbox
 
 @pytest.fixture
 def quota(sandbox: Sandbox) -> str:
-    """Allows no Job in the namespace; returns its path."""
+    """Allows no Job in the namespace; returns the path of the quota."""
     return set_quota(sandbox, 0)
 
 
@@ -92,7 +92,7 @@ def test_a_name_that_another_job_has_is_shown_and_the_job_left_alone(
 
 
 def test_a_quota_that_many_jobs_contend_for_hinders_none(operator: StartOperator, sandbox: Sandbox) -> None:
-    """The API server answers 409 when two requests increase a quota at once: not a name that is taken."""
+    """The API server answers 409 if two requests increase a quota at once, although the name is free."""
     set_quota(sandbox, 1000)
     names = [f"many-{n}" for n in range(40)]
     for name in names:

@@ -1,4 +1,4 @@
-"""Runs whose Pods are refused by the namespace: the error is the refusal's own words."""
+"""Tests of runs whose Pods the namespace's policies refuse: the error quotes the refusal."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_quota_that_demands_limits(operator: StartOperator, sandbox: Sandbox) 
 
 
 def test_an_admission_policy_that_refuses_pods(operator: StartOperator, sandbox: Sandbox) -> None:
-    """ValidatingAdmissionPolicy, where this Kubernetes has it (1.30 and later)."""
+    """ValidatingAdmissionPolicy, if this Kubernetes supports it (1.30 and later)."""
     policies = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
     if sandbox.kube.find(policies) is None:
         pytest.skip("this Kubernetes has no ValidatingAdmissionPolicy")

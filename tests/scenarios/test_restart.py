@@ -1,4 +1,4 @@
-"""What a restart finds: slots that were missed meanwhile, and triggers of which nothing changed."""
+"""Tests of a restart: missed slots are handled, and unchanged triggers are not written."""
 
 from __future__ import annotations
 

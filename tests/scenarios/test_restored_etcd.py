@@ -1,4 +1,4 @@
-"""etcd is restored from a backup: versions are lower than the known ones, and the restored objects count."""
+"""Tests of etcd that is restored from a backup: versions are lower than known ones, and the restored objects apply."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.control_plane.sandbox import Sandbox
 
 
 class Backup:
-    """Of etcd's data, taken while it stands still."""
+    """A backup of etcd's data, taken while etcd is stopped."""
 
     def __init__(self, cluster: Cluster, directory: Path) -> None:
         if isinstance(cluster.plane, KindControlPlane):
@@ -29,7 +29,7 @@ class Backup:
         self._plane.start_etcd()
 
     def restore(self) -> None:
-        """Puts the data back, in the order in which a cluster is restored.
+        """Restores the data in the order of the documentation, including a restart of the controllers.
 
         The controllers restart, too: of what they remember, they would complete the restored Job again
         (https://kubernetes.io/docs/tasks/administer-cluster/configure-upgrade-etcd/#restoring-an-etcd-cluster).

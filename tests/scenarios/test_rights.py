@@ -26,7 +26,7 @@ _POSITIONS = Right("visibility.kueue.x-k8s.io", "localqueues/pendingworkloads", 
 
 @pytest.fixture
 def used(operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, proxy: Proxy) -> set[Use]:
-    """What the operator needed for everything that it does: it serves all namespaces, leads, and accepts events."""
+    """The requests of the operator while it uses all features: it serves all namespaces, leads, and accepts events."""
     token = service_account(sandbox, "sender", may_send=True)
     port = free_port()
     process = operator(through=proxy, watch_namespaces="", leader_election=True, events_port=port)
@@ -44,7 +44,7 @@ def used(operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, proxy: Pro
 
 
 def _runs(sandbox: Sandbox, kubelet: Kubelet, proxy: Proxy) -> None:
-    """A run that ends well, one that cannot start, one that is replaced, one that is deleted by hand, a conflict."""
+    """One run of each kind: completed, not started, replaced, deleted by a user, and one with a conflict."""
     sandbox.trigger("well", interval(86_400, start_immediately=True))
     (first,) = eventually(lambda: sandbox.history("well"))
     proxy.rule = _conflict_once()
@@ -74,13 +74,13 @@ def _runs(sandbox: Sandbox, kubelet: Kubelet, proxy: Proxy) -> None:
 
 
 def waits_in_a_queue(sandbox: Sandbox) -> bool:
-    """Whether the Job waits: Kubernetes before 1.21 suspends none."""
+    """Returns whether the Job waits: Kubernetes before 1.21 suspends no Jobs."""
     (entry,) = sandbox.history("queued")
     return bool(sandbox.job(entry["job_id"])["spec"].get("suspend"))
 
 
 def _checks(sandbox: Sandbox, kubelet: Kubelet) -> None:
-    """Two that find no drift, reported in one event whose count increases."""
+    """Two checks find no drift, and one event with a count reports both."""
     about_to_check(sandbox, "quiet")
     sandbox.edit("quiet", {"schedule_config": {"check_interval_seconds": 2}})
     for number in (1, 2):
@@ -126,12 +126,12 @@ def test_what_it_may_do_is_what_it_does(cluster: Cluster, sandbox: Sandbox, used
 
 
 def excess(granted: set[Right], needed: set[Right]) -> set[Right]:
-    """Rights that cover nothing of what was needed."""
+    """Returns the rights that no request needed."""
     return {right for right in granted if not any(right.covers(use) for use in needed)}
 
 
 def refused(needed: set[Right], granted: set[Right]) -> set[Right]:
-    """What was needed and is covered by no right."""
+    """Returns the requests that no right covers."""
     return {use for use in needed if not any(right.covers(use) for right in granted)}
 
 

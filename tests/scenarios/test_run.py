@@ -1,4 +1,4 @@
-"""One run, from its creation to its end, as the trigger shows it."""
+"""Tests of one run, from its creation to its end, as the trigger shows it."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_what_a_run_shows_while_it_lasts(operator: StartOperator, sandbox: Sandb
 
 
 def test_why_runs_failed(operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet) -> None:
-    """Each error line names what went wrong, and the remedy where the operator knows one."""
+    """Each error line names the cause, and the remedy if the operator knows one."""
     operator()
     no_start = {"pending_timeout_seconds": 10}  # the Pods say why before that, on a busy machine as well
     limited = {"resources": {"limits": {"memory": "64Mi"}}}
@@ -133,7 +133,7 @@ def test_the_history_keeps_its_limit_and_counts_each_run_once(
 
 
 def _written(name: str, sandbox: Sandbox, proxy: Proxy, before: int) -> list[str]:
-    """What a trigger's run has written, beside its two events."""
+    """Returns the objects that a trigger's run has written, beside its two events."""
     eventually(lambda: sandbox.events(name, "RunCompleted"))
     written = [f"{r.method} {r.path.rpartition(sandbox.namespace)[2]}" for r in proxy.settled_writes()[before:]]
     assert len([w for w in written if "/events" in w]) == 2

@@ -1,4 +1,4 @@
-"""What the operator does not do: write when idle, and write what is not its own."""
+"""Tests of what the operator must not write: anything while idle, and fields of others."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_300_idle_triggers_cause_no_write(operator: StartOperator, sandbox: Sand
 def test_spec_labels_and_annotations_are_never_written(
     operator: StartOperator, sandbox: Sandbox, busy_kubelet: None
 ) -> None:
-    """What Argo CD and Flux compare stays as it was applied, whatever happens."""
+    """The fields that Argo CD and Flux compare stay as they were applied."""
     document = trigger("gitops", interval(1, start_immediately=True, max_consecutive_failures=1))
     document["metadata"].update(labels={"team": "search"}, annotations={"note": "ours"})
     sandbox.apply(document)

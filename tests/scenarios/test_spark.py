@@ -33,7 +33,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(shutil.which("java") is None,
 
 ACCOUNT = "spark-driver"
 _LONG = 120.0
-"""Seconds in which Java has started, on a busy machine."""
+"""Seconds in which Java starts on a busy machine."""
 DRIVER = f"""
 import os, sys, time
 from pathlib import Path
@@ -71,11 +71,11 @@ class Machine:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def executors(self) -> list[Object]:
-        """The executors' Pods, as they are now."""
+        """The executors' current Pods."""
         return self._kube.items(f"{paths.pods(self._namespace)}?labelSelector={LABEL_ROLE}%3D{ROLE_EXECUTOR}")
 
     def start(self, pod: Object, program: list[str], **environment: str) -> subprocess.Popen[bytes]:
-        """Start a process with a Pod's variables, and say that the Pod runs."""
+        """Starts a process with a Pod's variables, and sets the Pod's status to running."""
         name = pod["metadata"]["name"]
         address = f"127.0.0.{len(self._processes) + 2}"  # Spark's ports are the same in all Pods
         fields = {
@@ -110,19 +110,19 @@ class Machine:
         return process
 
     def start_executors(self) -> bool:
-        """Start those that are new; returns False, so that a wait goes on."""
+        """Starts the processes of new Pods; returns False, so that a wait continues."""
         for pod in self.executors():
             if pod["metadata"]["name"] not in self._processes:
                 self.start(pod, [sys.executable, "-m", "clusterworker", *pod["spec"]["containers"][0]["args"]])
         return False
 
     def kill(self, name: str) -> None:
-        """End an executor's process, and remove its Pod."""
+        """Ends an executor's process, and removes its Pod."""
         self._processes[name].kill()
         self._kube.delete(f"{paths.pods(self._namespace)}/{name}?gracePeriodSeconds=0")
 
     def stop(self) -> None:
-        """End all processes."""
+        """Ends all processes."""
         for process in self._processes.values():
             process.kill()
             process.wait()
@@ -149,7 +149,7 @@ def kubeconfig(kube: Kube, namespace: str, file: Path) -> Path:
 
 
 def bound(sandbox: Sandbox) -> None:
-    """Makes the account, and binds it to the rights of the chart's ClusterRole."""
+    """Creates the account, and binds it to the chart's ClusterRole."""
     manifests = yaml.safe_load_all(find_helm(namespace="ops").render("clustertrigger", {"spark": {"enabled": True}}))
     role = next(one for one in manifests if one and one["metadata"]["name"] == "clustertrigger-spark-driver")
     own = {**role, "kind": "Role", "metadata": {"name": ACCOUNT}}

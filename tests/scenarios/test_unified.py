@@ -1,4 +1,4 @@
-"""The response model of the unified API, field by field, in what `kubectl get -o yaml` prints."""
+"""Tests of the response model of the unified API, field by field, in the output of `kubectl get -o yaml`."""
 
 from __future__ import annotations
 
@@ -43,19 +43,19 @@ PAGE = {
     "updated_at": "time",
     "created_by": "string | null",
 }
-"""Of `GET /v1/triggers/{trigger_id}`, in its order: each field's type, as the page says it."""
+"""The fields of `GET /v1/triggers/{trigger_id}`, in its order, with their types as on the page."""
 
 ASKED = ("action_type", "action_config", "trigger_type", "schedule_config", "description")
-"""Fields of the request: they are in spec under the same names. All others are in status."""
+"""Fields of the request, which are in spec under the same names. All others are in status."""
 
 
 def place_of(field: str, printed: Object) -> Any:
-    """The field's value in an object; None if it does not exist."""
+    """Returns the field's value in an object; None if it does not exist."""
     return printed["spec" if field in ASKED else "status"].get(field)
 
 
 def fits(value: Any, told: str) -> bool:
-    """Whether a value is of the type that the page tells."""
+    """Returns whether a value has the type on the page."""
     kind, _, null = told.partition(" | ")
     if value is None:
         return bool(null)
@@ -68,7 +68,7 @@ def fits(value: Any, told: str) -> bool:
 
 @pytest.fixture
 def printed(operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet) -> dict[str, Object]:
-    """Triggers that have done whatever leaves a trace in the model, as kubectl prints them, by name."""
+    """Triggers whose statuses contain all fields of the model, as kubectl prints them, by name."""
     hour = timedelta(hours=1)
     drifting = {**conditional(3600), "action_type": "cluster", "action_config": {"cluster_id": "shop"}}
     del drifting["execution_config"]

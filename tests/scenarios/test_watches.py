@@ -1,4 +1,4 @@
-"""Watches that break, expire or lag behind: nothing that happened meanwhile is overlooked, and nothing is made up."""
+"""Tests of watches that fail, expire or lag behind: no change is lost, and none is invented."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from harness.control_plane.sandbox import Sandbox
 
 
 def compact_etcd(cluster: Cluster) -> None:
-    """Throws away all former versions, as the API server does every five minutes."""
+    """Compacts etcd, as the API server does every five minutes."""
     try:
         etcd = cluster.plane.etcd_url
     except ClusterError:
@@ -92,7 +92,7 @@ def test_a_list_that_fails_is_not_taken_for_an_empty_one(
 def test_an_answer_that_nobody_expects_stops_nothing(
     operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, proxy: Proxy
 ) -> None:
-    """An API server that has just started does not know its CRDs yet, nor anybody's rights."""
+    """An API server that has just started knows neither its CRDs nor the rights of users."""
     process = operator(through=proxy)
     sandbox.trigger("steady", interval(3600, start_immediately=True))
     (entry,) = eventually(lambda: sandbox.history("steady"))

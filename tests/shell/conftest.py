@@ -1,4 +1,4 @@
-"""Fixtures for tests of the door for events."""
+"""Fixtures for tests of the endpoint for CloudEvents."""
 
 from __future__ import annotations
 

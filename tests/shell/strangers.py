@@ -1,4 +1,4 @@
-"""Strangers at the door for events, and an honest sender beside them."""
+"""Clients without a valid token that use the endpoint for events, and one sender with a valid token."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from harness.control_plane.sandbox import Sandbox
 
 ELSEWHERE = "127.0.0.2"
 PATIENCE = 15.0
-"""Seconds that an honest sender waits at most, on a machine that does much else: strangers wait for much longer."""
+"""Maximum number of seconds that the valid sender waits on a busy machine; the other clients wait much longer."""
 
 
 Start = Callable[..., tuple[OperatorProcess, EventSender]]
@@ -28,7 +28,7 @@ Start = Callable[..., tuple[OperatorProcess, EventSender]]
 
 @pytest.fixture
 def sending(operator: StartOperator, sandbox: Sandbox) -> Start:
-    """Starts an operator with a trigger, and returns it and who may send."""
+    """Starts an operator with a trigger; returns it and the valid sender."""
     token = service_account(sandbox, "sender", may_send=True)
 
     def start(**settings: Any) -> tuple[OperatorProcess, EventSender]:
@@ -55,14 +55,14 @@ def request(sender: EventSender, token: str, *headers: str) -> bytes:
 
 
 def timed(sender: EventSender, event_id: str) -> float:
-    """Seconds until an honest sender's event is stored; told to come back, it comes back."""
+    """Returns the seconds until a valid sender's event is stored; the sender retries if it is asked to."""
     began = time.monotonic()
     eventually(lambda: sender.send(event(event_id)).status == 202)
     return time.monotonic() - began
 
 
 def closed_within(connection: socket.socket | ssl.SSLSocket, seconds: float) -> float | None:
-    """After how many seconds the other end has closed it; None where it has not."""
+    """Returns after how many seconds the server closed the connection; None if it is still open."""
     began = time.monotonic()
     connection.settimeout(seconds)
     try:

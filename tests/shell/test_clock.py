@@ -1,4 +1,4 @@
-"""Whose clock counts: this machine's, unless the API server contradicts it."""
+"""Tests of the clock: the operator uses this machine's clock, unless the API server's clock differs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HOUR, DAY = 3600.0, 86_400.0
 
 
 class Times:
-    """What the clocks of a test show; true time passes for all of them."""
+    """The clocks of a test; the same amount of time passes for all of them."""
 
     def __init__(self, ahead: float = 0.0) -> None:
         self.true = BEGIN
@@ -23,7 +23,7 @@ class Times:
         self.clock = ClusterClock(self.skews.append, wall=lambda: self.true + self.ahead, steady=lambda: self.true - 7)
 
     def answer(self, *, times: int = 1, ahead: float = 0.0) -> None:
-        """The API server answers, once a second."""
+        """The API server answers once per second."""
         for _ in range(times):
             self.true += 1
             self.clock.hear(format_datetime(datetime.fromtimestamp(self.true + ahead, UTC), usegmt=True))
@@ -79,7 +79,7 @@ def test_one_of_several_api_servers_with_a_wrong_clock_is_not_believed() -> None
 
 
 def test_both_clocks_corrected_at_once() -> None:
-    """As on a single machine, or when a virtual machine wakes up: the next answer settles it."""
+    """The clocks change as on a single machine, or after a virtual machine resumes: the next answer corrects both."""
     times = Times()
     times.answer()
     times.ahead = HOUR

@@ -1,4 +1,4 @@
-"""Python's garbage collector, and what it is kept from."""
+"""Tests of Python's garbage collector, and of the objects that it does not examine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _as_before() -> Iterator[None]:
 
 
 def test_what_is_loaded_is_exempt() -> None:
-    """The collector does not go through it."""
+    """The collector does not examine the objects."""
     loaded = [[n] for n in range(1000)]
     garbage.exempt_what_is_loaded()
     assert gc.isenabled()
@@ -30,7 +30,7 @@ def test_what_is_loaded_is_exempt() -> None:
 
 
 def test_garbage_that_loading_left_behind_is_not_exempt() -> None:
-    """It would never be freed."""
+    """Such garbage would never be freed."""
     lost = weakref.ref(_Circle())
     garbage.exempt_what_is_loaded()
     assert lost() is None
@@ -42,7 +42,7 @@ class _Circle:
 
 
 def test_circles_are_still_found() -> None:
-    """Later than usual, and without being asked."""
+    """The collector runs less often, and by itself."""
     garbage.look_rarely()
     lost = weakref.ref(_Circle())
     kept: list[list[int]] = []

@@ -1,4 +1,4 @@
-"""Log lines: JSON with namespace, trigger, slot and job, whatever libraries hang onto a record."""
+"""Tests of log lines: JSON with namespace, trigger, slot and job, whatever attributes libraries add to a record."""
 
 from __future__ import annotations
 

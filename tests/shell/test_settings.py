@@ -1,4 +1,4 @@
-"""The operator's settings, as the chart writes them into its environment."""
+"""Tests of the operator's settings, as the chart writes them into the environment."""
 
 from __future__ import annotations
 

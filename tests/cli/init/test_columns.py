@@ -1,4 +1,4 @@
-"""Which columns are chosen, what is a guess, and what cannot be chosen."""
+"""Tests of the columns that init chooses, of those that it marks as a guess, and of those that it cannot choose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`kubectl clustertrigger init`, of sources as they are: files, S3, PostgreSQL, Qdrant over HTTP."""
+"""Tests of `kubectl clustertrigger init` with real sources: files, S3, PostgreSQL, and Qdrant over HTTP."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ROWS = {
 
 
 def init(capsys: Capture, *arguments: str) -> tuple[Object, Object, str]:
-    """The Collection's and the trigger's spec, and the text; which `validate` finds right."""
+    """Returns the Collection's and the trigger's spec, and the text, which `validate` accepts."""
     capsys.readouterr()
     assert main(["init", *arguments]) == 0
     text = capsys.readouterr().out
@@ -170,7 +170,7 @@ def test_a_table(database: Database, capsys: Capture) -> None:
 
 @pytest.fixture
 def qdrant() -> Iterator[str]:
-    """Answers as Qdrant documents them, for a collection with one unnamed and one with two named vectors."""
+    """Answers as in Qdrant's documentation, for a collection with one unnamed and one with two named vectors."""
     size = {"size": 4, "distance": "Cosine"}
     collections = {"plain": size, "named": {"title": size, "image": {**size, "size": 8}}}
 
@@ -235,7 +235,7 @@ def test_what_is_wrong_with_the_options_is_said(tmp_path: Path, capsys: Capture)
 
 
 def test_without_the_libraries_it_says_what_to_install(tmp_path: Path) -> None:
-    """As where only 'clustertrigger[cli]' is installed."""
+    """The installation contains only 'clustertrigger[cli]'."""
     script = (
         "import sys\nsys.modules['pyarrow'] = sys.modules['psycopg'] = None\n"
         "from clustertrigger.cli.main import main\nsys.exit(main(sys.argv[1:]))\n"

@@ -1,4 +1,4 @@
-"""The command's client against a real API server: who one is, what is refused, what cannot be reached."""
+"""Tests of the command's client against a real API server: authentication, refusals, and failed connections."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Ask = Callable[..., tuple[int, str]]
 
 @pytest.fixture
 def ask(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> Ask:
-    """`next TRIGGER`, which needs to read; returns the exit code and what is said on standard error."""
+    """Runs `next TRIGGER`, which reads; returns the exit code and standard error."""
     sandbox.trigger("nightly", rarely())
 
     def command(*options: str, kubeconfig: Path = sandbox.kube.kubeconfig) -> tuple[int, str]:
@@ -32,7 +32,7 @@ def ask(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> Ask:
 
 
 def changed(sandbox: Sandbox, path: Path, **fields: object) -> Path:
-    """A kubeconfig of the administrator's with other fields of the cluster entry."""
+    """Returns the administrator's kubeconfig with other fields of the cluster entry."""
     config = yaml.safe_load(sandbox.kube.kubeconfig.read_text())
     config["clusters"][0]["cluster"].update(fields)
     path.write_text(yaml.safe_dump(config))

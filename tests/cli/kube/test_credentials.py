@@ -1,4 +1,4 @@
-"""Tokens, files, passwords and plugins, as a kubeconfig's user has them."""
+"""Tests of a kubeconfig user's credentials: tokens, files, passwords and plugins."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def plugin(folder: Path, script: str, **fields: Any) -> Object:
 
 
 def answer(expires: str | None = None) -> str:
-    """A plugin's script that counts its runs and returns them as its token."""
+    """Returns the script of a plugin that counts its runs and returns the number as its token."""
     expiration = f', "expirationTimestamp": "{expires}"' if expires else ""
     return f'echo >> "$COUNT"; printf \'{{"status": {{"token": "t%d"{expiration}}}}}\' "$(wc -l < "$COUNT")"'
 

@@ -1,4 +1,4 @@
-"""Kubeconfigs as kubectl reads them."""
+"""Tests that kubeconfigs are read as kubectl reads them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Object = dict[str, Any]
 
 
 def config(name: str, *, current: bool = True, cluster: Object | None = None, user: Object | None = None) -> Object:
-    """A kubeconfig with one context, whose cluster and user have its name."""
+    """Returns a kubeconfig with one context, whose cluster and user have the same name."""
     return {
         "apiVersion": "v1",
         "kind": "Config",

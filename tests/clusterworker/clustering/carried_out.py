@@ -1,4 +1,4 @@
-"""Runs without their files: from batches to quality measures, in a few milliseconds."""
+"""Clusterings without files: from batches to quality measures, in a few milliseconds."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class InMemory:
 def carried_out(
     vectors: Vectors, *, memory: Any = 1 << 30, **config: Any
 ) -> tuple[Labels, Vectors, Quality, list[str]]:
-    """Labels, the vectors as they were clustered, the quality and the notes of a run without its files."""
+    """Labels, the vectors as they were clustered, the quality and the notes of a clustering without files."""
     parsed = ClusteringConfig.model_validate(config)
     progress = Progress(io.StringIO())
     collection: Any = InMemory(vectors)

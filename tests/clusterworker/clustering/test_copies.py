@@ -1,4 +1,4 @@
-"""Documents whose vectors are equal: they stay together, and what cannot be told apart is said."""
+"""Tests of documents with equal vectors: they get the same cluster, and a note reports indistinguishable documents."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_two_vectors_of_five_hundred_copies_are_two_clusters(metric: str, config
 
 @pytest.mark.parametrize("algorithm", ["optics", "hdbscan", "mean_shift", "hierarchical", "spectral"])
 def test_vectors_of_one_direction_are_copies_with_cosine(algorithm: str) -> None:
-    """Their unit vectors differ by rounding, and UMAP tore them apart as it did equal ones."""
+    """Their unit vectors differ by rounding, and UMAP separated them as it separated equal vectors."""
     generator = np.random.default_rng(0)
     kinds = generator.normal(size=(3, 384))
     lengths = 10.0 ** generator.uniform(-6, 6, size=(900, 1))
@@ -94,7 +94,7 @@ def test_directions_that_differ_by_more_than_rounding_stay_apart() -> None:
 @pytest.mark.parametrize(("reduce", "by"), [("auto", "EVōC's node embedding"), ("umap", "UMAP")])
 @pytest.mark.parametrize("algorithm", ["optics", "hdbscan", "mean_shift"])
 def test_copies_stay_together_after_a_reduction(algorithm: str, reduce: str, by: str) -> None:
-    """More copies than a document has neighbours in the graph, of more vectors than a layout needs."""
+    """There are more copies than a document has neighbours in the graph, of more vectors than a layout needs."""
     data = planted(60, 6, dimensions=32, spread=0.05)
     vectors = np.repeat(data.vectors, 20, axis=0)
     config: dict[str, dict[str, Any]]

@@ -1,4 +1,4 @@
-"""DBSCAN against scikit-learn's."""
+"""Tests of DBSCAN, compared with scikit-learn's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HDBSCAN, with and without reduction."""
+"""Tests of HDBSCAN, with and without reduction."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_raw_vectors_of_many_dimensions_are_compared_pair_by_pair(pod: Pod) -> N
 
 
 def test_over_neighbours_like_over_all_pairs() -> None:
-    """Above what is compared pair by pair: dense groups in scattered documents, the same in every process and run."""
+    """Above the limit for comparing all pairs, dense groups are found, the same in every process and run."""
     generator = np.random.default_rng(3)
     data = planted(2_400, 12, dimensions=96, spread=0.05)
     scattered = generator.normal(size=(400, 96)).astype(np.float32)
@@ -113,7 +113,7 @@ A_FEW_AND_ONE_OUTLIER = [
     [0.88804066, 0.81364667, 0.99931133, 1.0], [0.36865044, 0.18000209, 0.83752632, 0.78532994],
     [0.36644703, 0.17631954, 0.83802074, 0.78327519],
 ]  # fmt: skip
-"""Of https://github.com/scikit-learn-contrib/hdbscan/issues/492; the next is of issue 56."""
+"""From https://github.com/scikit-learn-contrib/hdbscan/issues/492; the next is from issue 56."""
 ZEROS_AND_ONE_OUTLIER = [[0.0]] * 20 + [[20.0]]
 
 

@@ -1,4 +1,4 @@
-"""Distances that single precision drowns: copies, offsets, far documents, all scales."""
+"""Tests of distances that are smaller than the rounding of single precision: copies, offsets, outliers, all scales."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_k_means_far_from_the_origin_and_at_any_scale(offset: float, scale: floa
 
 
 def test_k_means_of_a_narrow_cone() -> None:
-    """Unit vectors that all point nearly the same way: cosine distances of 1e-6 and less."""
+    """All unit vectors point nearly the same way: cosine distances are 1e-6 and less."""
     data = planted(600, 5, spread=0.05)
     cone = data.vectors * 1e-3
     cone[:, 0] += 1

@@ -1,4 +1,4 @@
-"""Next to nothing to cluster: what is defined of evoc, and of the algorithms that reduce by default."""
+"""Tests of very few documents, with evoc and with the algorithms that reduce by default."""
 
 from __future__ import annotations
 

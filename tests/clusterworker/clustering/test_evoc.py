@@ -1,4 +1,4 @@
-"""`algorithm: evoc`: clusters at several granularities."""
+"""Tests of `algorithm: evoc`: clusters at several granularities."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def run(vectors: Vectors, **config: Any) -> tuple[Labels, list[str]]:
 
 @pytest.mark.parametrize("min_cluster_size", [5, 10])
 def test_layers_are_the_librarys_where_no_vector_occurs_twice(min_cluster_size: int) -> None:
-    """Theirs: a document is no neighbour of its own, so that their min_samples is one less."""
+    """In EVōC's own code, a document is not its own neighbour, so that its min_samples is one less."""
     layout = embed(nested()[0], 4, "cosine", 0)
     tree = spanning_tree(distinct(layout), 6, 0)
     ours = layers_of(tree, min_cluster_size, most=10, alike=0.2).layers
@@ -188,7 +188,7 @@ def test_vectors_of_few_dimensions(dimensions: int) -> None:
 
 @pytest.mark.parametrize("config", [{"base_n_clusters": 2}, {"approx_n_clusters": 2}])
 def test_a_number_of_clusters_replaces_their_least_size(config: dict[str, Any]) -> None:
-    """base_min_cluster_size, 5 by default, was said to be more than the documents."""
+    """The message once named base_min_cluster_size, which is 5 by default, as larger than the number of documents."""
     labels, _ = run(np.eye(4, dtype=np.float32), **config)
     assert len(labels) == 4
     with pytest.raises(MisconfiguredError, match=r"^base_min_cluster_size 5 is more than the 4 documents"):

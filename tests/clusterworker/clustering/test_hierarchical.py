@@ -1,4 +1,4 @@
-"""Agglomerative clustering against scikit-learn's."""
+"""Tests of agglomerative clustering, compared with scikit-learn's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""k-means against scikit-learn's on planted clusters."""
+"""Tests of k-means on planted clusters, compared with scikit-learn's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which layers go on from which, and the numbers of the clusters of all of them."""
+"""Tests of which layer continues which previous layer, and of the IDs of their clusters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Starting points and the breaths that improve them."""
+"""Tests of starting points, and of the moves of centroids that improve them."""
 
 from __future__ import annotations
 

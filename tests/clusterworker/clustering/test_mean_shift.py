@@ -1,4 +1,4 @@
-"""Mean shift against scikit-learn's."""
+"""Tests of mean shift, compared with scikit-learn's."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_windows_rest_where_scikit_learns_do(bandwidth: float, max_iter: int) ->
 
 
 def test_a_mode_of_the_last_run_stays_where_another_one_is_fuller() -> None:
-    """Two modes within a bandwidth are one, and which of them is the fuller one may change with a few documents."""
+    """Two modes within a bandwidth are one, and a few documents can change which of them has more documents."""
     rested = Rested(np.array([[0.0, 0], [0.0, 0], [0.6, 0], [5, 0]]), np.array([38, 38, 40, 9]), last=1, bandwidth=0.7)
     assert rested.modes()[:, 0].tolist() == [0.6, 5]
     points = np.repeat(np.array([[0, 0], [0.3, 0], [5, 0]], np.float32), (20, 60, 9), axis=0)
@@ -94,7 +94,7 @@ def test_windows_of_the_last_run_rest_where_they_would_hardly_move() -> None:
 
 
 def test_modes_move_with_the_layout() -> None:
-    """With the documents around them; in another space than this run's they say nothing."""
+    """The modes are stored with the documents around them; they are not used in another space than this run's."""
     positions = planted(200, 4, dimensions=3, spread=0.05)
     modes = np.stack([positions.vectors[positions.labels == label].mean(axis=0) for label in range(4)])
     by = np.array([[0.1, 0, 0], [0, 0.2, 0], [0, 0, 0.3], [0, 0, 0]], np.float32)

@@ -1,4 +1,4 @@
-"""Gaussian mixtures against scikit-learn's."""
+"""Tests of Gaussian mixtures, compared with scikit-learn's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of clusters: terms that set them apart, or their most central document; which names last."""
+"""Tests of names of clusters: characteristic terms, or the most central document; and of which names last."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_forms_of_a_word_are_named_once(word: str, other: str, once: bool) -> No
 
 
 def test_no_two_clusters_have_the_same_name() -> None:
-    """More terms tell them apart, else their central documents, else their numbers."""
+    """More terms distinguish them, or else their central documents, or else their numbers."""
     alike = ["alpha. beta. gamma. theta"] * 12
     names = namer([*alike, *["north. words"] * 30]).names(clusters(6, 6, 10, 10, 10), [4, 7, 9, 2, 3], {2: "x", 3: "X"})
     assert names[:2] == ["alpha, beta, gamma", "alpha, beta, gamma, theta"]

@@ -1,4 +1,4 @@
-"""Neighbours that are looked for in cells only, as above 50,000 vectors, beside those of a comparison of all pairs."""
+"""Tests of the search for neighbours in cells, as above 50,000 vectors, compared with all pairs."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_near_cells_give_nearly_all_neighbours() -> None:
 
 
 def test_a_cell_with_fewer_vectors_than_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is not found is the vector itself again, at the largest distance that was found."""
+    """A missing neighbour is replaced by the vector itself, at the largest distance that was found."""
     monkeypatch.setattr(neighbours, "PROBED", 1)
     vectors = planted(400, 3, dimensions=16, spread=0.05).vectors
     indices, distances = nearest_neighbours(vectors, 60, "euclidean", 0)

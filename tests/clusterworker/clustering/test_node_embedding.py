@@ -1,4 +1,4 @@
-"""What is relied on of EVōC, so that an upgrade that breaks it fails here; and `reduce: auto`, which is built on it."""
+"""Tests of the properties of EVōC that the worker relies on, and of `reduce: auto`, which uses it."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_too_little_memory_is_told_beforehand(pod: Pod) -> None:
 
 
 def test_the_image_s_threading_layer_is_enough() -> None:
-    """The image holds neither OpenMP's nor TBB's library for numba; its own layer ends at nested parallel regions."""
+    """The image lacks OpenMP and TBB for numba, whose own threading layer aborts at nested parallel regions."""
     code = (
         "import numba, numpy as np\n"
         "from clusterworker.clustering.algorithms import neighbours\n"

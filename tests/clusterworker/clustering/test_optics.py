@@ -1,4 +1,4 @@
-"""OPTICS against scikit-learn's."""
+"""Tests of OPTICS, compared with scikit-learn's."""
 
 from __future__ import annotations
 

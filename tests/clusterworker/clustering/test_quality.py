@@ -1,4 +1,4 @@
-"""Quality from sums against scikit-learn's, which looks at all documents."""
+"""Tests of quality measures from sums, compared with scikit-learn's, which uses all documents."""
 
 from __future__ import annotations
 

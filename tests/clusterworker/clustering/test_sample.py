@@ -1,4 +1,4 @@
-"""Clusterings of a sample, where the memory does not suffice for all documents."""
+"""Tests of clusterings of a sample, which are used if the memory does not suffice for all documents."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.clusterworker.planted import planted
 
 ROWS, DIMENSIONS, SPREAD = 3_000, 32, 0.06
 BOUND = 0.1
-"""AMI that a sample of half of the documents may cost, as docs/reference/worker.md says."""
+"""Maximum loss of AMI of a sample of half of the documents, as in docs/reference/worker.md."""
 
 
 @pytest.fixture(autouse=True)
@@ -34,13 +34,13 @@ def small_samples(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def memory_for(documents: int, dimensions: int = DIMENSIONS, copies: bool = False) -> int:
-    """As much as a sample of so many documents needs."""
+    """The memory that a sample of this number of documents needs."""
     own = 4 * dimensions * (2 if copies else 1)
     return ALLOCATED + documents * (node_embedding.bytes_per_vector(dimensions) + own)
 
 
 def scattered(rows: int = ROWS) -> tuple[Vectors, Labels]:
-    """Planted groups, and a tenth of the documents in none."""
+    """Planted groups, and a tenth of the documents outside of them."""
     data = planted(rows, 10, dimensions=DIMENSIONS, spread=SPREAD)
     noise = np.random.default_rng(1).normal(size=(rows // 10, DIMENSIONS)).astype(np.float32)
     noise /= np.linalg.norm(noise, axis=1, keepdims=True)

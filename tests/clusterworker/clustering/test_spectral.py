@@ -1,4 +1,4 @@
-"""Spectral clustering against scikit-learn's."""
+"""Tests of spectral clustering, compared with scikit-learn's."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.clusterworker.planted import planted, write
 
 
 def rings(documents: int) -> tuple[Vectors, Labels]:
-    """Two rings around one another, which k-means cannot tell apart."""
+    """Two concentric rings, which k-means cannot separate."""
     generator = np.random.default_rng(0)
     labels = np.arange(documents, dtype=np.int32) % 2
     angles = generator.uniform(0, 2 * np.pi, documents)

@@ -1,4 +1,4 @@
-"""Where documents of a run start, given where those of the run before were."""
+"""Tests of the start of a layout, given the layout of the previous run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How clusters are numbered after those of the run before: tables of cases, and the optimum in random ones."""
+"""Tests of the cluster IDs of a run after a previous run: tables of cases, and the optimum for random ones."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_numbers_of_clusters_that_are_gone_are_not_given_again() -> None:
 
 
 def test_shared_documents_decide_ties() -> None:
-    """Both of today's clusters lie where both of yesterday's lay."""
+    """Both of today's clusters are between the two clusters of yesterday."""
     before, now = ancestors(30, 30), unit(30, 30)
     shared = sparse.csr_array(np.array([[0, 9, 0], [8, 1, 0], [0, 0, 0]]))
     assert succeed(before, now, np.array([9, 9]), shared, "cosine", COSINE_LIMIT, 2).ids.tolist() == [1, 0]
@@ -119,7 +119,7 @@ def test_many_clusters_are_matched_by_mutual_nearness(monkeypatch: pytest.Monkey
 
 
 def least_cost(distances: Doubles, limit: float) -> float:
-    """Of all ways to pair, by trying them: a pair beyond the limit is none, and costs the limit."""
+    """Returns the best of all pairings, by enumeration: a pair beyond the limit is no pair, and costs the limit."""
     costs = np.minimum(distances, limit) if distances.shape[0] <= distances.shape[1] else np.minimum(distances, limit).T
     rows = np.arange(len(costs))
     return min(float(costs[rows, list(columns)].sum()) for columns in permutations(range(costs.shape[1]), len(rows)))
@@ -148,7 +148,7 @@ angles = st.lists(st.floats(0, 360), max_size=8)
 
 @given(st.lists(angles, min_size=1, max_size=6))
 def test_no_number_is_given_twice(runs: list[list[float]]) -> None:
-    """Neither in one run, nor again after its cluster has gone."""
+    """An ID is used once: by one cluster of a run, and not again after its cluster no longer exists."""
     last, next_id, retired = Ancestors("none", np.empty(0, np.int64), unit(), np.empty(0, np.int64)), 0, set[int]()
     for degrees in runs:
         found = succeed(last, unit(*degrees), np.full(len(degrees), 1), None, "cosine", COSINE_LIMIT, next_id)

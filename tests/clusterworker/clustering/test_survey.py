@@ -1,4 +1,4 @@
-"""What is kept while documents stream by."""
+"""Tests of what is kept of a stream of documents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What passes of runs and of checks add up, against numpy on all documents at once."""
+"""Tests of the sums that passes of runs and checks compute, compared with numpy on all documents at once."""
 
 from __future__ import annotations
 

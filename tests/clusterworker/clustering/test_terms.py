@@ -1,4 +1,4 @@
-"""Terms of texts in languages with and without spaces."""
+"""Tests of terms of texts in languages with and without spaces."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_languages_beside_each_other() -> None:
 
 
 def test_short_texts_are_in_the_language_of_the_others() -> None:
-    """Alone, one in ten titles is taken for another language: this one for Latin."""
+    """Without context, one in ten titles is taken for another language: this one for Latin."""
     titles = ["interconvert various bibliographic data formats"]
     assert languages_of([*ENGLISH * 5, *titles]) == ["en"] * 16
 

@@ -38,9 +38,9 @@ from tests.clusterworker.clustering.vector_sets import VECTOR_SETS, VectorSet, b
 EXAMPLES = int(os.environ.get("VECTOR_SETS", "200"))
 METRICS = ["cosine", "euclidean"]
 ALGORITHMS = 18
-"""Configurations that each set may meet; it meets three of them."""
+"""Configurations for each set, which is clustered with three of them."""
 LEAST_COSINE = 1e-9
-"""Below it, the rounding of unit vectors to single precision begins to show in cosine distances."""
+"""Below this distance, the rounding of unit vectors to single precision affects cosine distances."""
 RELAXED = settings(
     deadline=None,
     database=None,
@@ -50,7 +50,7 @@ RELAXED = settings(
 
 
 def same_partition(one: Labels, other: npt.NDArray[Any]) -> bool:
-    """Whether the labels differ in numbers only."""
+    """Returns whether the labels differ in numbers only."""
     pairs = {(int(a), int(b)) for a, b in zip(one, other, strict=True)}
     return len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs})
 
@@ -60,7 +60,7 @@ def clusterable(vectors: Vectors, metric: str) -> bool:
 
 
 def configurations(drawn: VectorSet, vectors: Vectors, metric: str) -> list[dict[str, Any]]:
-    """One of each algorithm, and two of some, that fit the vectors more or less."""
+    """Returns one configuration of each algorithm, and two of some, that suit the vectors more or less."""
     rows = len(vectors)
     pick = np.random.default_rng(drawn.seed)
     typical = float(np.median(exact_distances(vectors, metric))) or 1.0
@@ -93,7 +93,7 @@ def configurations(drawn: VectorSet, vectors: Vectors, metric: str) -> list[dict
 @pytest.mark.fuzz
 @pytest.mark.timeout(6 * 3600)
 def test_no_vector_set_is_an_internal_error() -> None:
-    """Whatever the vectors, a run ends with a clustering that keeps copies together, or with a line that tells why."""
+    """For any vectors, a run ends with a clustering that keeps copies together, or with an error in one line."""
 
     @settings(RELAXED, max_examples=EXAMPLES)
     @given(VECTOR_SETS, st.sampled_from(METRICS), st.integers(0, ALGORITHMS - 1))
@@ -121,7 +121,7 @@ def test_no_vector_set_is_an_internal_error() -> None:
 
 
 def assert_sound(labels: Labels, vectors: Vectors, quality: Quality, config: dict[str, Any]) -> None:
-    """What holds for every clustering, whatever the algorithm."""
+    """Checks the properties of every clustering, for any algorithm."""
     points = distinct(vectors)
     assert (points.unite(labels) == labels).all(), "equal vectors are in one cluster"
     sizes = np.bincount(labels[labels != NOISE])
@@ -145,7 +145,7 @@ def assert_sound(labels: Labels, vectors: Vectors, quality: Quality, config: dic
 
 
 def davies_bouldin(exact: Doubles, labels: Labels) -> float:
-    """As scikit-learn's, whose distances between means are matrix products, and which takes 1e-8 for 0."""
+    """As in scikit-learn, distances between means are matrix products, and distances below 1e-8 are 0."""
     count = int(labels.max()) + 1
     means = np.stack([exact[labels == number].mean(axis=0) for number in range(count)])
     apart = cdist(means, means)
@@ -216,7 +216,7 @@ def agree_on_optics(unit: Vectors, exact: Doubles, metric: str, min_samples: int
 
 
 def agree_on_mutual_reachability(unit: Vectors, min_samples: int) -> None:
-    """The lengths of a minimum spanning tree are the same whatever tree it is."""
+    """All minimum spanning trees have the same lengths of edges."""
     points = distinct(unit)
     found = spanning_tree(points, min_samples, 0)
     exact = exact_distances(unit, "euclidean")

@@ -1,4 +1,4 @@
-"""Vector sets that arithmetic stumbles over: copies, offsets, outliers, all scales, constant columns, whole numbers."""
+"""Vector sets that are difficult for arithmetic: copies, offsets, outliers, all scales, constant columns, integers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHAPES = ["normal", "groups", "tight", "whole", "line", "equal"]
 
 @dataclass(frozen=True)
 class VectorSet:
-    """What is drawn; everything follows from it, so that a failure names its case."""
+    """The drawn parameters, which determine everything, so that a failure identifies its case."""
 
     seed: int
     rows: int
@@ -77,7 +77,7 @@ VECTOR_SETS = st.builds(
 
 
 def exact_distances(vectors: Vectors, metric: str) -> Doubles:
-    """Of all pairs, in double precision and by differences, shape (rows, rows)."""
+    """Distances of all pairs, in double precision and by differences, shape (rows, rows)."""
     exact: Doubles = vectors.astype(np.float64)
     if metric == "cosine":
         exact = exact / np.abs(exact).max(axis=1, keepdims=True)
@@ -87,7 +87,7 @@ def exact_distances(vectors: Vectors, metric: str) -> Doubles:
 
 
 def between(distances: Doubles, share: float, least: float = 0.0) -> float | None:
-    """A distance that no pair comes near, with about that share of the pairs below it; None where there is none."""
+    """A distance unlike that of any pair, with about this share of the pairs below it; None if there is none."""
     values: npt.NDArray[np.float64] = np.unique(distances[distances > least])
     if not values.size:
         return None

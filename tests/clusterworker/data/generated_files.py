@@ -1,4 +1,4 @@
-"""Parquet files of any schema that pyarrow writes, and what a reader must make of them."""
+"""Parquet files with all schemas that pyarrow can write, and the values that a reader must return."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ names = st.sampled_from(["document_id", "embedding", "text", "f", "a.b", "f.x", 
 
 @dataclass
 class GeneratedFile:
-    """A file, and how it was made."""
+    """A file, and its parameters."""
 
     content: bytes
     table: Any
@@ -88,7 +88,7 @@ class GeneratedFile:
 
 @st.composite
 def generated_files(draw: st.DrawFn) -> GeneratedFile:
-    """A file that has most of the time the columns that a collection needs, and most of the time of fitting types."""
+    """A file that usually has the columns that a collection needs, and usually with suitable types."""
     rows = draw(st.integers(0, 12))
     rng = random.Random(draw(st.integers(0, 2**32)))
     nulls = draw(st.sampled_from([0.0] * 7 + [0.2, 0.2, 1.0]))
@@ -189,7 +189,7 @@ def _place(one: Any, own: list[Any]) -> int:
 
 
 def value(kind: Any, rng: random.Random, nulls: float, *, vector: bool = False, ragged: bool = False) -> Any:  # noqa: C901
-    """A value of this type, often an odd one."""
+    """A value of this type, often an unusual one."""
     types_ = pa.types
     if isinstance(kind, pa.BaseExtensionType):
         if isinstance(kind, pa.UuidType):

@@ -1,4 +1,4 @@
-"""The same documents in every kind of source, each in the real thing: a file, a database, Qdrant's local mode."""
+"""The same documents in every kind of source: a file, a real database, Qdrant's local mode."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def postgresql() -> Iterator[PostgreSQL]:
 
 
 class Database:
-    """A schema of the test's own.
+    """A schema for one test.
 
     Args:
         server: where it is.
@@ -62,7 +62,7 @@ class Database:
             (directory / key).write_text(value)
 
     def create(self, table: str, columns: Mapping[str, str], rows: Rows) -> str:
-        """Make a table with these columns, by name and type, and return its name."""
+        """Creates a table with these columns, by name and type, and returns its name."""
         name = f"{self.schema}.{table}"
         names = [sql.Identifier(column) for column in columns]
         typed = sql.SQL(", ").join(
@@ -108,14 +108,14 @@ def database(postgresql: PostgreSQL, tmp_path: Path) -> Iterator[Database]:
 
 
 def in_parquet(directory: Path, columns: Mapping[str, Any], rows: Rows, **fields: Any) -> Collection:
-    """Write one file, in row groups of two rows, and open it."""
+    """Writes one file, in row groups of two rows, and opens it."""
     table = pa.table({name: pa.array([row.get(name) for row in rows], kind) for name, kind in columns.items()})
     pq.write_table(table, directory / "data.parquet", row_group_size=2)
     return ParquetCollection("col_0", Source(uri="data.parquet", **fields), VolumeStore(directory, "data.parquet"))
 
 
 def qdrant_with(rows: Rows, vectors: Any = None) -> QdrantClient:
-    """Qdrant's local mode, with a collection `documents` of these rows; a row's keys _id and embedding are its own."""
+    """Qdrant's local mode, with a collection `documents` of these rows; _id and embedding are not in the payload."""
     client = QdrantClient(":memory:")
     length = len(rows[0]["embedding"]) if rows else 2
     configuration = vectors or models.VectorParams(size=length, distance=models.Distance.EUCLID)

@@ -1,4 +1,4 @@
-"""Every way in which data or configuration can be wrong: one line that names file, row and remedy."""
+"""Tests of invalid data and configuration: each gives one line that names file, row and remedy."""
 
 from __future__ import annotations
 
@@ -176,7 +176,10 @@ def test_bad_file(pod: Pod, make: Callable[[Path], object], line: str) -> None:
 
 
 def test_file_that_counts_its_rows_wrongly(pod: Pod) -> None:
-    """One bit: the footer says no rows, the row group has nine; nobody looked at the columns of an empty file."""
+    """One bit is wrong: the footer says that there are no rows, the row group has nine.
+
+    Empty files were once not checked.
+    """
     file = pod.volume / "data.parquet"
     pq.write_table(pa.table({"x": [1] * 9}), file)
     content = file.read_bytes()
@@ -189,7 +192,7 @@ def test_file_that_counts_its_rows_wrongly(pod: Pod) -> None:
 
 
 class Keys(encryption.KmsClient):  # type: ignore[misc]
-    """Keeps keys in the file itself, which suffices to encrypt one."""
+    """Keeps keys in the file itself, which suffices to encrypt it."""
 
     def wrap_key(self, key_bytes: bytes, master_key_identifier: str) -> bytes:
         return base64.b64encode(key_bytes)
@@ -325,7 +328,7 @@ def test_what_a_volume_may_say(tmp_path: Path, raised: OSError, error: type[RunE
 
 
 def test_unreadable_file() -> None:
-    """As another user, since root may read everything."""
+    """Runs as another user, because root can read all files."""
     nobody = 65534 if os.geteuid() == 0 else os.geteuid()
     with tempfile.TemporaryDirectory() as directory:
         Path(directory).chmod(0o755)

@@ -1,4 +1,4 @@
-"""Sources that change while they are read: a run ends as one that may pass, and never clusters what did not exist."""
+"""Tests of sources that change during a run: the run fails, can be retried, and never clusters mixed versions."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def read(collection: Any) -> Vectors:
 
 
 def replace(file: Path, vectors: Vectors) -> None:
-    """As careful writers do it: in one step."""
+    """Replaces the file in one step, as careful writers do."""
     draft = file.with_name("draft.tmp")
     pq.write_table(table(vectors), draft)
     draft.replace(file)
 
 
 def same_size_and_time(file: Path) -> None:
-    """A replacement that differs in nothing but its inode and its content."""
+    """The replacement differs only in its inode and its content."""
     before, content = file.stat(), bytearray(file.read_bytes())
     content[1000:1100] = bytes(100)
     draft = file.with_name("draft.tmp")
@@ -90,7 +90,7 @@ def test_between_opening_and_the_first_pass(tmp_path: Path, change: Callable[[Pa
 def test_between_two_passes_of_kmeans(
     pod: Pod, change: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The sample is trained on, then all are assigned in another pass. The whole run fails, and may be tried again."""
+    """The sample is trained on, then a second pass assigns all documents. The run fails, and can be retried."""
     file = write(pod.volume / "data.parquet", VECTORS)
     monkeypatch.setattr(choice, "STREAMED_ROWS", 100)
     spec = pod.spec(KMEANS)
@@ -104,7 +104,7 @@ def test_between_two_passes_of_kmeans(
 def test_before_the_sample_is_drawn(
     pod: Pod, change: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was reported: k-means trained on memory that nothing had filled."""
+    """It was reported that k-means trained on uninitialized memory."""
     file = write(pod.volume / "data.parquet", VECTORS)
     monkeypatch.setattr(choice, "STREAMED_ROWS", 100)
     with changing_after(monkeypatch, passes=0, change=lambda: change(file)):
@@ -146,7 +146,7 @@ def test_texts(tmp_path: Path) -> None:
 
 
 def test_bad_data_of_a_file_that_changes_may_pass(tmp_path: Path) -> None:
-    """Half-written vectors look like bad ones."""
+    """Half-written vectors look like invalid ones."""
     large = planted(40_000, 3, dimensions=8).vectors
     spoiled = large.copy()
     spoiled[39_000] = np.nan
@@ -162,7 +162,7 @@ def test_bad_data_of_a_file_that_changes_may_pass(tmp_path: Path) -> None:
 
 
 def test_a_change_of_mode_or_of_inode_number_is_none(tmp_path: Path) -> None:
-    """The kubelet changes modes for fsGroup; file systems in user space renumber their files."""
+    """The kubelet changes modes for fsGroup, and FUSE file systems can change inode numbers."""
     file = write(tmp_path / "data.parquet", VECTORS)
     collection = opened(tmp_path)
     file.chmod(0o600)
@@ -264,7 +264,7 @@ def test_points_that_come_between_passes_shift_no_text() -> None:
 
 
 def test_points_that_go_while_others_come() -> None:
-    """As many as before: their number alone tells nothing."""
+    """The number of documents is the same, so the number alone does not show the change."""
     client: QdrantClient = qdrant_with([{"embedding": [1.0, float(n)], "text": f"text {n}"} for n in range(50)])
     collection = in_qdrant(client, text_column="text")
     read(collection)
@@ -286,7 +286,7 @@ def test_a_view_that_gives_other_rows_each_time(database: Any) -> None:
 
 
 class Miscounted:
-    """A source that says one number and yields another."""
+    """A source that reports another number of documents than it yields."""
 
     collection_id = "col_x"
     dimensions = 2
@@ -317,7 +317,7 @@ def test_no_array_is_used_half_filled(tmp_path: Path, said: int, yielded: int) -
 
 
 def test_many_replacements_never_give_a_mixture(tmp_path: Path) -> None:
-    """A writer replaces the file all the time: a pass yields one version of it or ends as one that may pass."""
+    """A writer replaces the file all the time: a pass yields one version of it, or fails and can be retried."""
     versions = [np.full((20_000, 4), value, np.float32) for value in (1, 2, 3)]
     file = tmp_path / "data.parquet"
     replace(file, versions[0])
@@ -357,7 +357,7 @@ def failed(pod: Pod, spec: RunSpec) -> RunError:
 
 
 class changing_after:  # noqa: N801 - reads as a statement
-    """Change a source once so many of its passes are over, and it has been opened."""
+    """Changes a source after this number of its passes, once it was opened."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, passes: int, change: Callable[[], object]) -> None:
         self._monkeypatch, self._passes, self._change = monkeypatch, passes, change

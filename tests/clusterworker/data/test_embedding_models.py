@@ -1,4 +1,4 @@
-"""Vectors of two models in one collection or run: refused, since their distances mean nothing."""
+"""Tests that vectors of two models in one collection or run are refused, because their distances have no meaning."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def refused(pod: Pod, *sources: dict[str, Any]) -> str:
 @pytest.mark.parametrize("key", ["embedding_model", "model_name", "model"])
 @pytest.mark.parametrize("other", [1, 2, 3])
 def test_two_models_in_one_collection(pod: Pod, key: str, other: int) -> None:
-    """Whichever file it is; the first one names none."""
+    """The error names the file in question; the first one names no model."""
     write(pod.volume / "d/0.parquet", None)
     for part in range(1, 4):
         write(pod.volume / f"d/{part}.parquet", "mini-lm" if part != other else "e5", key=key)

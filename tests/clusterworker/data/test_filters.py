@@ -1,4 +1,4 @@
-"""Filters mean the same in every source, and the same as in plain Python."""
+"""Tests that filters select the same documents in every source as in plain Python."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ FILTERS = [*COMPARISONS, *GROUPS]
 
 
 def holds(given: dict[str, Any], document: dict[str, Any]) -> bool:
-    """What docs/reference/sources.md says, in plain Python."""
+    """Implements docs/reference/sources.md in plain Python."""
     if "field" not in given:
         return (
             all(holds(part, document) for part in given.get("AND", []))
@@ -126,7 +126,7 @@ def documents() -> list[dict[str, Any]]:
 
 
 def passed(opened: Callable[[], Collection]) -> list[str]:
-    """Ids of the documents that pass, none where nothing does."""
+    """Returns the IDs of the selected documents, or an empty list."""
     try:
         return ids(opened())
     except MisconfiguredError as error:

@@ -71,7 +71,7 @@ def test_files() -> None:
 
 
 def use(made: GeneratedFile, wanted: dict[str, Any] | None, place: str) -> bool:
-    """Read a file as a run does; whether it could be read."""
+    """Reads a file as a run does; returns whether it was readable."""
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory, "d", place)
         file.parent.mkdir(parents=True)
@@ -100,7 +100,7 @@ def use(made: GeneratedFile, wanted: dict[str, Any] | None, place: str) -> bool:
 
 
 def is_readable(content: bytes) -> bool:
-    """Whether pyarrow reads the columns that a run reads."""
+    """Returns whether pyarrow reads the columns that a run reads."""
     try:
         file = pq.ParquetFile(BytesIO(content))
         for batch in file.iter_batches(columns=[name for name in NEEDED if name in file.schema_arrow.names]):
@@ -120,7 +120,7 @@ def expected_document_ids(column: Any) -> list[Any]:
 
 
 def read(volume: Path, wanted: dict[str, Any] | None) -> tuple[list[Any], list[Any]]:
-    """All that a run does with a source."""
+    """Uses a source as a run does."""
     source = Source(uri="d", text_column="text", filters=Filter(**wanted) if wanted else None)
     collection = ParquetCollection("col_0", source, VolumeStore(volume, "d"))
     dataset = StreamedDataset([collection], "euclidean", Progress(StringIO()))

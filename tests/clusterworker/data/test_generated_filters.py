@@ -90,7 +90,7 @@ options = st.fixed_dictionaries(
 
 
 def holds(wanted: dict[str, Any], kind: Any, value: Any) -> bool:
-    """What docs/reference/sources.md says, in plain Python."""
+    """Implements docs/reference/sources.md in plain Python."""
     if "field" not in wanted:
         return (
             all(holds(one, kind, value) for one in wanted.get("AND", []))
@@ -112,7 +112,7 @@ def holds(wanted: dict[str, Any], kind: Any, value: Any) -> bool:
 
 
 def as_column(given_value: Any, kind: Any) -> Any:
-    """A filter's value as the column's type rounds it."""
+    """Returns a filter's value, rounded to the column's type."""
     if isinstance(given_value, str | bool):
         return given_value
     if pa.types.is_decimal(kind):
@@ -125,7 +125,7 @@ def as_column(given_value: Any, kind: Any) -> Any:
 
 
 def as_python(value: Any, kind: Any) -> Any:
-    """A column's value as a filter's is compared with it."""
+    """Returns a column's value in the form in which it is compared with a filter's."""
     if isinstance(value, bytes):
         if isinstance(kind, pa.UuidType) or pa.types.is_fixed_size_binary(kind):
             return str(UUID(bytes=value))
@@ -146,7 +146,7 @@ def column(kind: Any, values: list[Any]) -> Any:
 
 
 def selected(directory: Path, wanted: dict[str, Any]) -> list[int] | None:
-    """The rows that pass; None if the filter is refused, because it does not fit the column's type."""
+    """Returns the selected rows; None if the filter is refused because it does not suit the column's type."""
     source = Source(uri="data.parquet", filters=Filter(**wanted))
     try:
         found: list[int] = ids(ParquetCollection("col_0", source, VolumeStore(directory, "data.parquet")))
@@ -212,14 +212,14 @@ def where(compare: str, value: Any) -> dict[str, Any]:
 def test_floating_point_numbers_beside_nan_and_negative_zero(
     tmp_path: Path, wanted: dict[str, Any], rows: list[int]
 ) -> None:
-    """A row group's statistics leave NaN out."""
+    """A row group's statistics omit NaN."""
     written(tmp_path, pa.array([NAN, 5.0, 5.0, -0.0]), row_group_size=2)
     assert selected(tmp_path, wanted) == rows
 
 
 @pytest.mark.parametrize(("compare", "rows"), [("gt", [0]), ("lt", [1, 2])])
 def test_times_of_impala_and_old_spark(tmp_path: Path, compare: str, rows: list[int]) -> None:
-    """INT96 holds all years; nanoseconds since 1970 do not."""
+    """INT96 can store all years; nanoseconds since 1970 cannot."""
     times = [datetime(9999, 12, 31), datetime(1600, 1, 1), datetime(2025, 1, 1)]  # noqa: DTZ001
     written(tmp_path, pa.array(times, pa.timestamp("us")), use_deprecated_int96_timestamps=True)
     assert selected(tmp_path, where(compare, "2026-01-01")) == rows

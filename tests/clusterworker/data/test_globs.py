@@ -1,4 +1,4 @@
-"""What a source's uri means: globs, malformed ones, and directories; alike on volumes and in buckets."""
+"""Tests of a source's uri: globs, malformed globs, and directories, on volumes and in buckets."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_malformed_globs_in_a_bucket(pod: Pod, bucket: Bucket, keys: Path, uri: 
 
 
 def test_a_glob_may_be_longer_than_a_name(tmp_path: Path) -> None:
-    """The file system refuses to look for such a name, and the volume was said to be damaged."""
+    """The file system refuses such a name, and the error once said that the volume was damaged."""
     write(tmp_path / f"{'a' * 80}.parquet", VECTORS)
     assert VolumeStore(tmp_path, "[abc]" * 80 + ".parquet").find() == [f"{'a' * 80}.parquet"]
     for uri in ("[abc]" * 81 + ".parquet", "b" * 300, "b" * 300 + "/*"):

@@ -1,4 +1,4 @@
-"""PostgreSQL with pgvector: a real server, what it may hold, and all that can be wrong."""
+"""Tests of PostgreSQL with pgvector on a real server: supported types, and errors."""
 
 from __future__ import annotations
 
@@ -375,7 +375,7 @@ def test_a_server_that_goes_away_amid_a_pass(database: Database) -> None:
 
 
 def test_tls(database: Database) -> None:
-    """The certificate is checked against ca.crt as soon as there is one."""
+    """The certificate is checked against ca.crt as soon as the Secret has one."""
     certificate = database.server.certificate
     if certificate is None:
         pytest.skip("this server speaks no TLS")
@@ -391,7 +391,7 @@ def test_tls(database: Database) -> None:
 
 
 def test_values_are_in_no_statement(database: Database) -> None:
-    """What the server is sent never holds a filter's value: it is bound to a setting."""
+    """A query never contains a filter's value: the value is bound to a setting."""
     name = table(database, rows())
     opened = database.open(
         name, filters={"field": "document_id", "operator": "in", "value": ["doc-01", "x'; DROP TABLE y"]}
@@ -424,7 +424,7 @@ def counted(database: Database, name: str, **fields: Any) -> int:
 
 
 def test_counting_reads_no_vector(database: Database) -> None:
-    """There is no column of vectors at all, and none of ids."""
+    """The table has no column of vectors, and none of IDs."""
     name = database.create("bare", {"n": "int", "kind": "text"}, [{"n": n, "kind": "abc"[n % 3]} for n in range(90)])
     assert counted(database, name) == 90
     assert counted(database, name, filters={"field": "kind", "operator": "in", "value": ["a", "b"]}) == 60

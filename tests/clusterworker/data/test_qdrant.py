@@ -1,4 +1,4 @@
-"""Qdrant: its client's local mode in place of a server, and a server's refusals over real HTTP."""
+"""Tests of Qdrant: its client's local mode in place of a server, and refusals of a server over real HTTP."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_a_point_without_the_vector() -> None:
 
 
 class Odd:
-    """Answers what no server should: point 3 with this vector."""
+    """Returns an invalid answer: point 3 with this vector."""
 
     def __init__(self, client: QdrantClient, vector: list[float]) -> None:
         self._client = client
@@ -208,7 +208,7 @@ def test_same_clusters_as_from_a_file(pod: Pod, monkeypatch: pytest.MonkeyPatch)
 
 
 class Answering(BaseHTTPRequestHandler):
-    """Answers as Qdrant does when it refuses, and remembers the keys that it was shown."""
+    """Refuses requests as Qdrant does, and records the keys that it received."""
 
     status = 401
     shown: ClassVar[list[str | None]] = []

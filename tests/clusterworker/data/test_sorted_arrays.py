@@ -1,4 +1,4 @@
-"""Values in sorted arrays, and values that are missing."""
+"""Tests of the search for values in sorted arrays, including missing values."""
 
 import numpy as np
 import pytest

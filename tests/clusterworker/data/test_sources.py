@@ -1,4 +1,4 @@
-"""Finding files and reading them."""
+"""Tests of finding and reading files."""
 
 from __future__ import annotations
 

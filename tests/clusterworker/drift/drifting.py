@@ -50,7 +50,7 @@ def measured(pod: Pod, spec: CheckSpec) -> Measurement:
 
 
 def baseline_of(vectors: Vectors, centroids: Vectors, metric: str = "cosine") -> StoredBaseline:
-    """What a run over these vectors leaves behind."""
+    """The baseline that a run over these vectors writes."""
     found = profile_of(vectors, centroids)
     return StoredBaseline(
         documents=found.documents,
@@ -65,7 +65,7 @@ def baseline_of(vectors: Vectors, centroids: Vectors, metric: str = "cosine") ->
 
 
 def profile_of(vectors: Vectors, centroids: Vectors) -> Profile:
-    """What a pass over these vectors finds; their order is taken to be random."""
+    """The profile of a pass over these vectors; their order is assumed to be random."""
     counts = np.bincount(NearestCentroid(centroids)(vectors), minlength=len(centroids))
     total, squares = vectors.sum(axis=0, dtype=np.float64), np.square(vectors).sum(axis=0, dtype=np.float64)
     return Profile(len(vectors), total, squares, counts, vectors[:2_000])

@@ -1,4 +1,4 @@
-"""assignment_js and assignment_psi against scipy and the formula written out; their noise floors against χ²."""
+"""Tests of assignment_js and assignment_psi against scipy and the formula, and of their noise floors against χ²."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_unchanged_shares_stay_below_twice_the_floor(clusters: int, documents: i
 
 
 def test_floor_leaves_room_below_the_maximum_for_many_small_clusters() -> None:
-    """χ² would say 1.8 here, which no distance can exceed."""
+    """By χ², the floor would be 1.8 here, which no distance can exceed."""
     then, now = counts(4_500, 900, 1), counts(200, 900, 2)
     assert 2 * assignment_floor(jensen_shannon, then, now, 0) < 0.5
 

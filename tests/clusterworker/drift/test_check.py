@@ -1,4 +1,4 @@
-"""Checks from the CheckSpec to the CheckResult: measurements, obstacles, the record, volume and S3."""
+"""Tests of checks from the CheckSpec to the CheckResult: measurements, obstacles, the record, volume and S3."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_another_topic_is_drift_by_every_metric(pod: Pod, metric: str) -> None:
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_computed_again_from_the_measurement_itself(pod: Pod, metric: str) -> None:
-    """What `kubectl clustertrigger drift --recompute` relies on: the collection is cut into other files meanwhile."""
+    """`drift --recompute` gives the same numbers although the collection is divided into other files."""
     vectors = planted(2_500, 5, spread=0.3).vectors
     write(pod.volume / "data.parquet", vectors[:2_200])
     spec = pod.spec(KMEANS)
@@ -121,7 +121,7 @@ def test_several_collections(pod: Pod) -> None:
 
 
 def test_volume_reads_no_vector_and_no_baseline(pod: Pod) -> None:
-    """The bytes of every vector are overwritten, and the baseline's file is gone: counting misses neither."""
+    """All vectors are overwritten, and the baseline's file is deleted: a count of documents needs neither."""
     vectors = planted(400, 3).vectors
     write(pod.volume / "data" / "a.parquet", vectors[:300])
     spec = pod.spec(KMEANS, {"uri": "data"})

@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[3]
 EXAMPLES = ROOT / "examples" / "data" / "debian-packages.parquet"
 SHARED = ROOT.parent / "shared" / "data" / "debian-descriptions.parquet"
 NO_TOPICS = {"libs", "libdevel", "oldlibs", "doc", "devel", "utils", "misc", "metapackages", "debug", "tasks"}
-"""Sections that say how something is packaged, or that it fits nowhere else."""
+"""Sections that describe how something is packaged, or that contain what fits nowhere else."""
 CLUSTERS = 12
 THRESHOLDS = (0.05, 0.3)
 CHEAP: tuple[DriftMetric, ...] = ("cosine_drift", "centroid_euclidean", "assignment_js", "assignment_psi")
@@ -68,7 +68,7 @@ def load(file: Path) -> Data:
 
 
 def compare(metrics: Sequence[DriftMetric], then: Vectors, now: Vectors, seed: int) -> dict[DriftMetric, Drift]:
-    """As a run and a check do: clusters of the documents then, and both samples measured against them."""
+    """Clusters the earlier documents as a run does, and measures both samples against the clusters."""
     index = faiss.Kmeans(then.shape[1], CLUSTERS, niter=8, spherical=True, seed=seed, min_points_per_centroid=1)
     index.train(then)
     centroids = np.asarray(index.centroids)
@@ -82,12 +82,12 @@ def compare_pairs(metrics: Sequence[DriftMetric], pairs: Iterable[Pair]) -> dict
 
 
 def fires(drift: Drift, threshold: float) -> bool:
-    """Design §5.3 without min_documents, which would let none of the smallest samples pass."""
+    """Design §5.3 without min_documents, which would reject the smallest samples."""
     return drift.value > threshold and drift.value > 2 * drift.noise_floor
 
 
 def unchanged(data: Data, size: int, draws: int) -> Iterator[Pair]:
-    """Two samples of one distribution: different documents, where there are enough."""
+    """Two samples of one distribution: different documents, if there are enough."""
     generator = np.random.default_rng(size)
     for _ in range(draws):
         if 2 * size <= len(data.vectors):
@@ -98,7 +98,7 @@ def unchanged(data: Data, size: int, draws: int) -> Iterator[Pair]:
 
 
 def half_replaced(data: Data, size: int, draws: int, least: int) -> Iterator[Pair]:
-    """All topics but one; and then half of the documents are of that one."""
+    """The first sample has all topics except one; half of the second sample is about that one."""
     generator = np.random.default_rng(size)
     topics = data.topics(least)
     for draw in range(draws):

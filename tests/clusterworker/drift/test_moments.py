@@ -1,4 +1,4 @@
-"""cosine_drift and centroid_euclidean against scipy, and their noise floors against simulation."""
+"""Tests of cosine_drift and centroid_euclidean against scipy, and of their noise floors against simulation."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Doubles = npt.NDArray[np.float64]
 
 
 def unit_rows(generator: np.random.Generator, rows: int, dimensions: int, shift: float) -> Vectors:
-    """Unit vectors around the first axis; the shift says how close they lie to it."""
+    """Unit vectors around the first axis; the shift determines how close they are to it."""
     drawn = generator.normal(size=(rows, dimensions))
     drawn[:, 0] += shift
     return np.asarray(drawn / np.linalg.norm(drawn, axis=1, keepdims=True), np.float32)
@@ -63,7 +63,7 @@ def differences(vectors: Vectors, then: int, now: int, draws: int) -> tuple[Doub
 
 @pytest.mark.parametrize(("then", "now"), [(200, 200), (500, 100), (1000, 1000)])
 def test_floors_are_the_expectation_in_many_dimensions(then: int, now: int) -> None:
-    """Design §5.3: within 8 % of simulation, the 99th percentile at 1.3 times the floor."""
+    """Design §5.3: the floor is within 8 % of simulation, and the 99th percentile is at 1.3 times the floor."""
     vectors = unit_rows(np.random.default_rng(0), 5_000, 384, shift=10)
     cosine, euclidean = differences(vectors, then, now, 200)
     made = baseline(vectors)
@@ -90,7 +90,7 @@ def scaled(made: StoredBaseline, documents: int) -> dict[str, object]:
 @pytest.mark.parametrize("dimensions", [2, 3, 10])
 @pytest.mark.parametrize("documents", [50, 500])
 def test_twice_the_floor_holds_in_few_dimensions(dimensions: int, documents: int) -> None:
-    """Where chance has few directions it goes far beyond its expectation: there the floor is half of the tail."""
+    """With few directions, random variation far exceeds its expectation; the floor is then half of the tail."""
     vectors = unit_rows(np.random.default_rng(0), 20_000, dimensions, shift=3)
     generator = np.random.default_rng(2)
     above = np.zeros(2)
@@ -106,14 +106,14 @@ def test_twice_the_floor_holds_in_few_dimensions(dimensions: int, documents: int
 
 
 def test_without_a_direction_nothing_exceeds_the_floor() -> None:
-    """Twice the floor is then 2, the most that cosine_drift can be."""
+    """Twice the floor is then 2, the maximum of cosine_drift."""
     vectors = np.concatenate([np.eye(8), -np.eye(8)]).astype(np.float32)
     assert cosine_floor(baseline(vectors), 1_000_000) == 1
     assert cosine_floor(baseline(vectors[:1]), 1000) == 1
 
 
 def test_twenty_documents_move_by_chance_alone() -> None:
-    """Design §5.3: at n = 20 the floor of real embeddings is about 0.4."""
+    """Design §5.3: with 20 documents, the floor of real embeddings is about 0.4."""
     vectors = unit_rows(np.random.default_rng(0), 20_000, 384, shift=6.9)
     floors = [cosine_floor(baseline(vectors[first : first + 20]), 20) for first in range(0, 400, 20)]
     assert np.median(floors) == pytest.approx(0.4, abs=0.1)
@@ -137,7 +137,7 @@ def testtail_as_scipy_computes_it(degrees: float) -> None:
 
 
 def test_cosine_drift_of_centred_embeddings_names_other_metrics() -> None:
-    """Their floor is 1 and the metric ends at 2, so that it can never fire; others see the change."""
+    """The floor is 1 and the metric's maximum 2, so that it can never fire; other metrics detect the change."""
     generator = np.random.default_rng(0)
     drawn = unit_rows(generator, 1_000, 20, 0.0)
     centred = drawn - drawn.mean(axis=0)
@@ -159,7 +159,7 @@ def test_ordinary_embeddings_get_no_advice() -> None:
 
 @pytest.mark.parametrize("offset", [0.0, 1e3, 1e6])
 def test_means_far_from_the_origin(offset: float) -> None:
-    """Sums in single precision would be wrong by more than chance moves the mean."""
+    """The error of sums in single precision would exceed the random variation of the mean."""
     generator = np.random.default_rng(3)
     drawn = [(generator.normal(size=(3_000, 5)) + offset).astype(np.float32) for _ in range(2)]
     left = baseline_of(drawn[0], drawn[0][:2], "euclidean")

@@ -1,4 +1,4 @@
-"""The pass over the documents against numpy on all of them at once."""
+"""Tests of the pass over the documents against numpy on all of them at once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.clusterworker.planted import planted, write
 
 
 def profile_files(folder: Path, vectors: Vectors, metric: str, seed: int = 3) -> Profile:
-    """Return the profile of the vectors in three files."""
+    """Returns the profile of the vectors in three files."""
     for number, part in enumerate(np.array_split(vectors, 3)):
         write(folder / "data" / f"part-{number}.parquet", part)
     given = CollectionInput(collection_id="col", source=Source(uri="data"), mount_path=str(folder))

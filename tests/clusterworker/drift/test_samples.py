@@ -1,4 +1,4 @@
-"""mmd_rbf and domain_auc against scikit-learn and the formulas written out."""
+"""Tests of mmd_rbf and domain_auc against scikit-learn and the formulas."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def test_mmd_by_brute_force(then: int, now: int, shift: float) -> None:
 
 
 def test_mmd_far_from_the_origin() -> None:
-    """Distances do not care where the documents lie, and neither may float32."""
+    """Distances do not depend on an offset of all documents, so the result in float32 must not, either."""
     one, other = pair(40, 40, 1.0)
     far = mmd_rbf(one + np.float32(300), other + np.float32(300), 0).value
     assert far == pytest.approx(mmd_rbf(one, other, 0).value, abs=1e-4)
 
 
 def test_mmd_permutations_are_what_they_say() -> None:
-    """Every way of choosing 4 of 8 documents, by brute force: the share that is at least as far apart is p."""
+    """Enumerates all choices of 4 of 8 documents: p is the share with at least the same distance."""
     one, other = pair(4, 4, 1.2, seed=3)
     pooled = np.concatenate([one, other])
     null = []
@@ -71,7 +71,7 @@ def test_mmd_tells_a_change_from_none() -> None:
 @pytest.mark.parametrize("copies", [0, 200, 310, 440, 560])
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
 def test_mmd_sees_past_copies(copies: int, scale: float) -> None:
-    """440 of 600 documents are equal, all others are replaced: most pairs are at distance 0, and so was the median."""
+    """440 of 600 documents are equal, all others are replaced: most distances are 0, and so was the median."""
     generator = np.random.default_rng(0)
     then, now = (np.ones((600, 32)) for _ in range(2))
     then[copies:], now[copies:] = generator.normal(size=(600 - copies, 32)), generator.normal(2, 1, (600 - copies, 32))

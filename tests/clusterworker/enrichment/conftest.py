@@ -23,12 +23,12 @@ from tests.clusterworker.planted import fixed_size_list
 
 @dataclass
 class Enriching:
-    """A Pod, in whose volume lie nodes.parquet and data.parquet."""
+    """A Pod whose volume contains nodes.parquet and data.parquet."""
 
     pod: Pod
 
     def nodes(self, vectors: Any, parents: Sequence[Any] | None = None, ids: Sequence[Any] | None = None) -> None:
-        """Write the nodes n0, n1, … with labels N0, N1, …"""
+        """Writes the nodes n0, n1, … with labels N0, N1, …"""
         ids = ids if ids is not None else [f"n{number}" for number in range(len(vectors))]
         columns = {
             "document_id": ids,

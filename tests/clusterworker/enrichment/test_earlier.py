@@ -1,4 +1,4 @@
-"""Incremental enrichments: what is taken over from the one before, and when nothing is."""
+"""Tests of incremental enrichments: what is taken over from the previous one, and when nothing is."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def ids(rows: range) -> list[str]:
 
 @pytest.fixture
 def searched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many documents each batch that was searched had."""
+    """The number of documents of each batch that was searched."""
     sizes: list[int] = []
     nearest = NodeSearch.nearest
 
@@ -53,7 +53,7 @@ def first(enriching: Enriching, **taxonomy: Any) -> EnrichmentSpec:
 def after(
     enriching: Enriching, before: EnrichmentSpec, taxonomy: Mapping[str, Any] = MappingProxyType({}), **fields: Any
 ) -> EnrichmentSpec:
-    """The spec of the run that follows."""
+    """The spec of the next run."""
     previous = {"run": before.run, "uri": str(enriching.folder(before))}
     taxonomy = {"parent_column": "parent", **taxonomy}
     return enriching.spec(taxonomy=taxonomy, run="labels-1a2b-2", incremental=True, previous=previous, **fields)

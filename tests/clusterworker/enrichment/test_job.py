@@ -1,4 +1,4 @@
-"""An enrichment as a whole: what it finds, what is in its folder, and what ends it in one line."""
+"""Tests of a whole enrichment: its results, the files in its folder, and its errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The clusters of last night become the labels of today: a taxonomy of a run's layers."""
+"""Tests of a taxonomy of a run's layers: the clusters of one run become the nodes of an enrichment."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OF_LAYERS = {"taxonomy_id": "tax_clusters", "label_column": "label", "parent_col
 
 
 def clustered(pod: Pod, **fields: object) -> RunSpec:
-    """Last night's run."""
+    """The run whose layers become nodes."""
     texts = [f"group{group} part{part}" for group, part in zip(GROUPS, PARTS, strict=True)]
     write(pod.volume / "early.parquet", VECTORS, texts=texts)
     config = {"algorithm": "evoc", "base_min_cluster_size": 20}

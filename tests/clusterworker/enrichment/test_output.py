@@ -1,4 +1,4 @@
-"""Outputs of an enrichment: the nodes of each document in its own table, in one beside it, in a file, in Qdrant."""
+"""Tests of outputs of an enrichment: into the source's table, another table, a file, and Qdrant."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def stored(database: Database, name: str, *columns: str) -> dict[str, tuple[Any,
 
 
 def test_in_place_and_in_a_table_and_a_file_beside_it(enriching: Enriching, database: Database) -> None:
-    """The run reads the table in one transaction, while its new columns are written in another."""
+    """The run reads the table in one transaction, while another one writes its new columns."""
     name, own = documents(database), f"{database.schema}.nodes"
     enriching.nodes(NODES, PARENTS)
     outputs = [to_table(database, name), to_table(database, name, own), to_file(enriching)]

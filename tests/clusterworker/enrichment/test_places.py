@@ -1,4 +1,4 @@
-"""Nodes, documents and results wherever they may lie: a database, a vector store, a bucket."""
+"""Tests of nodes, documents and results in each kind of store: a database, a vector store, a bucket."""
 
 from __future__ import annotations
 

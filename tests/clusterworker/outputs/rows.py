@@ -1,4 +1,4 @@
-"""Tables for outputs, and their writing."""
+"""Tables for outputs, and how tests write them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def table(*rows: Row, run: str = "nightly-1a2b-2", previous: str | None = None, 
 
 
 def output(source: dict[str, Any], write: dict[str, Any], root: Path, mount: Path | None = None) -> Output:
-    """Open an output; Secrets are in root/secrets."""
+    """Opens an output; Secrets are in root/secrets."""
     given = {"collection_id": "col_out", "source": source, "write": write}
     if mount is not None:
         given["mount_path"] = str(mount)
@@ -51,6 +51,6 @@ def output(source: dict[str, Any], write: dict[str, Any], root: Path, mount: Pat
 
 
 def written(opened: Output, rows: Table) -> str:
-    """Check and write, as a run does."""
+    """Checks and writes, as a run does."""
     opened.check(replace(rows, rows=0))
     return opened.write(rows, Progress(io.StringIO()))

@@ -1,4 +1,4 @@
-"""Outputs in Parquet: one file that appears whole, on a volume and in a bucket, and replaces nothing of others."""
+"""Tests of outputs in Parquet: one file, on a volume or in a bucket, which appears only when it is complete."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def in_bucket(root: Path, bucket: Bucket, key: str) -> Output:
 
 
 def objects(bucket: Bucket) -> list[str]:
-    """Without the empty one by which a directory is shown."""
+    """Returns the objects without the empty one that represents a directory."""
     found = bucket.client.list_objects_v2(Bucket=BUCKET).get("Contents", [])
     return sorted(one["Key"] for one in found if not one["Key"].endswith("/"))
 

@@ -1,4 +1,4 @@
-"""Outputs in PostgreSQL: a real server, the source's table and one of their own, and all that can be in the way."""
+"""Tests of outputs in PostgreSQL: a real server, the source's table and a separate one, and errors."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_columns_of_the_sources_table(database: Database) -> None:
 
 
 def test_the_next_run_replaces_all_that_the_last_one_wrote(database: Database) -> None:
-    """Also of documents that are none of its own: their labels are of clusters that are no more."""
+    """The run also replaces labels of documents that it did not read, because their clusters no longer exist."""
     name = documents(database)
     written(opened(database, name), table(*LABELS))
     database.run("UPDATE {} SET run = 'other-9-1', cluster_id = 7 WHERE document_id = 'd'", name)
@@ -152,7 +152,7 @@ def test_several_collections_in_a_table_of_their_own(database: Database) -> None
 
 @pytest.fixture
 def writer(database: Database) -> Iterator[str]:
-    """A user who may do nothing yet, in the Secret."""
+    """A user without rights, in the Secret."""
     database.run("DROP ROLE IF EXISTS {}", WRITER)
     database.connection.execute(f"CREATE ROLE {WRITER} LOGIN PASSWORD 'w'")
     database.run("GRANT USAGE ON SCHEMA {} TO {}", database.schema, WRITER)
@@ -170,7 +170,7 @@ def refused(database: Database, opened_output: Output) -> str:
 
 
 def test_a_user_who_may_not_add_columns(database: Database, writer: str) -> None:
-    """The line says what the table's owner has to run; with it done, the writer may change no other column."""
+    """The error contains the command that the table's owner must run; it grants rights on no other column."""
     name = documents(database)
     database.run("GRANT SELECT ON {} TO {}", name, WRITER)
     line = refused(database, opened(database, name))
@@ -236,7 +236,7 @@ def test_a_view_takes_no_columns(database: Database) -> None:
 
 
 def test_readers_see_the_labels_of_before_or_the_new_ones(database: Database) -> None:
-    """While one run's rows are sent and updated, every look at the table shows labels of one run only."""
+    """While the rows of one run are sent and updated, every query returns labels of one run only."""
     ids = [f"doc-{number:05}" for number in range(20_000)]
     name = database.create("documents", {"document_id": "text"}, [])
     with database.connection.cursor().copy(
@@ -266,7 +266,7 @@ def test_readers_see_the_labels_of_before_or_the_new_ones(database: Database) ->
 
 
 def test_a_server_that_goes_away_while_rows_are_sent(database: Database) -> None:
-    """The line says how far it got, nothing is written, and the next attempt writes everything."""
+    """The error says how many rows were sent, nothing is written, and the next attempt writes everything."""
     name = documents(database)
     rows = table(*LABELS, batch=1)
 
@@ -290,7 +290,7 @@ def test_a_server_that_goes_away_while_rows_are_sent(database: Database) -> None
 
 
 def test_every_type_and_every_null(database: Database) -> None:
-    """The binary rows are made by hand: each value comes back as it was."""
+    """The worker encodes the binary rows itself: each value is read back unchanged."""
     generator = np.random.default_rng(3)
     rows = 1_000
     nulls = generator.random((12, rows)) < 0.3
@@ -333,7 +333,7 @@ def test_no_rows_at_all(database: Database, own: bool, tmp_path: Path) -> None:
 
 
 def test_a_table_of_their_own_that_another_action_writes(database: Database) -> None:
-    """Its rows are replaced as a whole, and what the other action wrote would go with them."""
+    """Its rows are replaced completely, so that the rows of the other action would be lost."""
     own = f"{database.schema}.labels"
     target = opened(database, documents(database), own=own)
     written(target, table(*LABELS))

@@ -1,4 +1,4 @@
-"""Outputs in Qdrant: its client's local mode in place of a server."""
+"""Tests of outputs in Qdrant: its client's local mode in place of a server."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_the_next_run_replaces_all_that_the_last_one_wrote(tmp_path: Path, monke
 
 @pytest.mark.parametrize("number", [False, True])
 def test_documents_by_a_key_of_the_payload(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: bool) -> None:
-    """An id that reads as a number may be one in the payload, or text; two points may be of one document."""
+    """An ID that looks like a number can be a number or text in the payload; two points can belong to one document."""
     given = [
         {"_id": n, "embedding": [1.0, 2.0], "meta": {"sku": 40 + n % 2 if number else str(40 + n % 2)}}
         for n in range(3)
@@ -77,7 +77,7 @@ def test_documents_by_a_key_of_the_payload(tmp_path: Path, monkeypatch: pytest.M
 
 
 class Failing:
-    """A client whose updates fail from the third request on, as long as it is broken."""
+    """A client whose updates fail from the third request on, as long as `broken` is set."""
 
     def __init__(self, client: QdrantClient) -> None:
         self.client, self.requests, self.broken = client, 0, True
@@ -93,7 +93,7 @@ class Failing:
 
 
 def test_a_server_that_goes_away_halfway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The line says how far it got, `run` tells which points are written, and the next attempt completes it."""
+    """The error says how many points are written, `run` identifies them, and the next attempt completes the output."""
     monkeypatch.setattr(module, "POINTS", 2)
     failing = Failing(qdrant_with(rows(range(6))))
     target = opened(failing, tmp_path, monkeypatch)
@@ -118,7 +118,7 @@ def test_no_such_collection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_points_that_lose_what_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another program that replaces whole points meanwhile would leave a run that looks complete."""
+    """Without this check, a run would look complete although another program has replaced whole points."""
     client = qdrant_with(rows([1, 2]))
     target = opened(client, tmp_path, monkeypatch)
     forget = module.QdrantOutput._forget

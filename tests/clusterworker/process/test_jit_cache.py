@@ -1,4 +1,4 @@
-"""numba's cache as the image uses it: read from a directory that must not change, write elsewhere."""
+"""Tests of numba's cache as the image uses it: it is read from a read-only directory, and written elsewhere."""
 
 import os
 import subprocess
@@ -37,7 +37,7 @@ def library(tmp_path: Path) -> Path:
 
 
 def call(library: Path, image: Path, scratch: Path, argument: str, *, in_a_job: bool) -> str:
-    """Call the library's functions in a cold process and return what it printed."""
+    """Calls the library's functions in a new process, and returns its output."""
     environment = {
         **os.environ,
         "PYTHONPATH": f"{library}:{SOURCES}",
@@ -59,7 +59,7 @@ def call(library: Path, image: Path, scratch: Path, argument: str, *, in_a_job: 
 
 
 def contents(directory: Path) -> dict[Path, bytes]:
-    """Return every regular file below a directory; links do not count."""
+    """Returns every regular file below a directory, without links."""
     return {
         path.relative_to(directory): path.read_bytes()
         for path in directory.rglob("*")

@@ -1,4 +1,4 @@
-"""Threads and memory follow the container."""
+"""Tests that threads and memory follow the container's limits."""
 
 from __future__ import annotations
 

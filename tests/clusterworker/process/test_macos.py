@@ -1,4 +1,4 @@
-"""The worker runs where Linux' own calls are missing, as on macOS."""
+"""Tests that the worker runs without Linux' own system calls, as on macOS."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ctypes.CDLL = LibC
 
 
 def python(tmp_path: Path, program: str, *arguments: str) -> subprocess.Popen[str]:
-    """Start a program on a Python without Linux' calls."""
+    """Starts a program on a Python without Linux' calls."""
     script = tmp_path / "program.py"
     script.write_text(WITHOUT_LINUX + program)
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "operator")}

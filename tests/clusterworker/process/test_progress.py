@@ -1,4 +1,4 @@
-"""Log lines for machines and for a terminal."""
+"""Tests of log lines for machines and for a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts that are folded and shortened."""
+"""Tests of folded and shortened texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the image compiles ahead is what the worker calls: a Job that has it compiles nothing."""
+"""Tests that the image compiles all functions that the worker calls, so that a Job compiles none."""
 
 import os
 import subprocess

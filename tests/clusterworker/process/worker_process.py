@@ -1,4 +1,4 @@
-"""The worker as a process of its own, as a Pod runs it."""
+"""The worker as a separate process, as in a Pod."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def start_worker(
     before: str = "",
     **options: Any,
 ) -> Any:
-    """Start `python -m clusterworker COMMAND`; `before` runs in the process first."""
+    """Starts `python -m clusterworker COMMAND`; `before` runs in the process first."""
     environment = {key: value for key, value in os.environ.items() if not key.endswith("_NUM_THREADS")}
     environment |= {"PYTHONPATH": str(SOURCES)}
     if spec is not None:
@@ -44,7 +44,7 @@ def start_worker(
 
 
 def finish_worker(pod: Pod, process: Any) -> tuple[int, str, list[dict[str, Any]]]:
-    """Wait for its end; its exit code, the result that it delivered, and the lines of its log."""
+    """Waits for its end; returns its exit code, its result, and the lines of its log."""
     output, errors = process.communicate(timeout=120)
     assert errors == "", errors
     return process.returncode, (pod.root / "result").read_text(), [json.loads(line) for line in output.splitlines()]

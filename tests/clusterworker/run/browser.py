@@ -1,4 +1,4 @@
-"""A real browser without a window, driven over the DevTools protocol: Debian's Chromium, or any Chrome on PATH."""
+"""A real browser without a window, controlled by the DevTools protocol: Debian's Chromium, or any Chrome on PATH."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _PATIENCE = 60
 
 
 def find_browser() -> str:
-    """Return the browser's program; on Debian as root it is installed if it is missing.
+    """Returns the browser's program, which it installs on Debian as root if it is missing.
 
     Raises:
         ClusterError: there is none, and why.
@@ -51,7 +51,7 @@ def find_browser() -> str:
 
 
 class Tab:
-    """One page, and what the browser says of it: console lines, exceptions, requests."""
+    """One page, and what the browser reports about it: console lines, exceptions, requests."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
@@ -63,7 +63,7 @@ class Tab:
         self.requests: list[str] = []
 
     async def open(self, file: Path, width: int = 1280, height: int = 900) -> None:
-        """Load a file and wait until it is there."""
+        """Loads a file, and waits until it is loaded."""
         for domain in ("Page", "Runtime", "Log", "Network"):
             await self.call(f"{domain}.enable")
         await self.call(
@@ -73,24 +73,24 @@ class Tab:
         await asyncio.wait_for(self._loaded.wait(), _PATIENCE)
 
     async def evaluate(self, expression: str) -> Any:
-        """The value of a JavaScript expression."""
+        """Returns the value of a JavaScript expression."""
         answer = await self.call("Runtime.evaluate", expression=expression, returnByValue=True)
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
     async def point_at(self, x: float, y: float) -> None:
-        """Move the mouse."""
+        """Moves the mouse."""
         await self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
 
     async def screenshot(self, file: Path) -> bytes:
-        """The whole page as a PNG, far below the fold too."""
+        """Returns the whole page as a PNG, including what is below the window."""
         answer = await self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)
         png = base64.b64decode(answer["data"])
         await asyncio.to_thread(file.write_bytes, png)
         return png
 
     async def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """One command of the protocol."""
+        """Sends one command of the protocol."""
         number = next(self._numbers)
         self._answers[number] = asyncio.get_running_loop().create_future()
         await self._socket.send_json({"id": number, "method": method, "params": parameters})
@@ -124,7 +124,7 @@ class Tab:
 
 @asynccontextmanager
 async def tab(profile: Path) -> AsyncIterator[Tab]:
-    """Start a browser with an empty profile; end it afterwards."""
+    """Starts a browser with an empty profile, and ends it afterwards."""
     flags = [*_FLAGS, f"--user-data-dir={profile}"]
     if os.geteuid() == 0:
         flags.append("--no-sandbox")  # Chromium refuses its sandbox to root
@@ -143,7 +143,7 @@ async def tab(profile: Path) -> AsyncIterator[Tab]:
 
 
 async def _port(profile: Path, process: asyncio.subprocess.Process) -> str:
-    """The port that the browser has chosen, which it writes into its profile."""
+    """Returns the port that the browser has chosen, which it writes into its profile."""
     file = profile / "DevToolsActivePort"
     for _ in range(_PATIENCE * 10):
         if file.exists() and (lines := file.read_text().split()):

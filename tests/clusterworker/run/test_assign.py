@@ -1,4 +1,4 @@
-"""Mode assign: documents get the clusters of an earlier run, and what a run says that cannot give them."""
+"""Tests of mode assign: documents get the clusters of an earlier run, and the errors if this is not possible."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def assigning(pod: Pod, clustering: RunSpec, config: dict[str, Any] = KMEANS, **
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Pod, RunSpec]:
-    """A clustering of four topics, whose numbers are not their places: others have had the first ones."""
+    """A clustering of four topics, whose IDs differ from their positions, because lower IDs are already used."""
     pod = new_pod(tmp_path_factory.mktemp("made"))
     write(pod.volume / "data.parquet", DATA.vectors, IDS, TEXTS)
     previous = {"run": "nightly-2", "uri": "/gone", "next_cluster_id": 5}
@@ -58,14 +58,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Pod, RunSpec]:
 
 @pytest.fixture
 def nightly(pod: Pod, made: tuple[Pod, RunSpec]) -> RunSpec:
-    """The same, for a test to change."""
+    """The same, for a test that changes it."""
     for before, now in ((made[0].results, pod.results), (made[0].volume, pod.volume)):
         shutil.copytree(before, now, dirs_exist_ok=True)
     return made[1]
 
 
 def test_documents_get_the_clusters_of_the_run(pod: Pod, nightly: RunSpec) -> None:
-    """Ids, names and centroids stay, and lists are ordered by how many documents clusters have now."""
+    """IDs, names and centroids stay; lists are ordered by the current number of documents per cluster."""
     clustered = labels(pod, nightly)
     assert sorted(set(clustered.values())) == [5, 6, 7, 8]
     fewest = min(set(clustered.values()), key=list(clustered.values()).count)
@@ -125,7 +125,7 @@ def test_the_folder_is_one_of_a_run(pod: Pod, nightly: RunSpec) -> None:
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
 @pytest.mark.parametrize("threshold", [-1.0, 0.0, 0.5, 0.95, 1.0])
 def test_what_is_unlike_every_centroid_is_noise(pod: Pod, metric: str, threshold: float) -> None:
-    """Against all cosines, computed one by one."""
+    """Compares with all cosines, computed one by one."""
     config = {**KMEANS, "metric": metric}
     write(pod.volume / "data.parquet", DATA.vectors * 3, IDS, TEXTS)
     nightly = pod.spec(config, SOURCE)
@@ -158,7 +158,7 @@ def test_what_is_unlike_every_centroid_is_noise(pod: Pod, metric: str, threshold
 
 @pytest.mark.parametrize("length", [1e-25, 1e-3, 1e9, 1e30])
 def test_lengths_of_vectors_do_not_matter(pod: Pod, nightly: RunSpec, length: float) -> None:
-    """Nor does one of another length beside them, as far as single precision goes."""
+    """A vector of another length beside them does not change them, within single precision."""
     scaled = (DATA.vectors.astype(np.float64) * length).astype(np.float32)
     scaled[0] = DATA.vectors[0]
     write(pod.volume / "data.parquet", scaled, IDS, TEXTS)
@@ -178,7 +178,7 @@ def test_a_vector_of_zeros_has_no_direction(pod: Pod, nightly: RunSpec) -> None:
 
 
 def test_the_map_is_that_of_the_clustering(pod: Pod, nightly: RunSpec) -> None:
-    """Documents are where they were; without that map, or if another layout is asked for, there is one of their own."""
+    """Documents keep their positions; without that map, or with another layout, the run computes a new one."""
     then = {one["document_id"]: one["position"] for one in rows(pod, nightly, "map.parquet")}
     assert set(then) == set(IDS)
     assert {one["document_id"]: one["cluster_id"] for one in rows(pod, nightly, "map.parquet")} == {
@@ -201,7 +201,7 @@ def test_the_map_is_that_of_the_clustering(pod: Pod, nightly: RunSpec) -> None:
 
 
 def test_clusters_of_any_algorithm(pod: Pod) -> None:
-    """Of one that left documents in no cluster, and of one that found no cluster at all."""
+    """One base run left documents in no cluster, and another one found no cluster."""
     write(pod.volume / "data.parquet", DATA.vectors, IDS, TEXTS)
     nightly = pod.spec({"algorithm": "hdbscan", "min_cluster_size": 15, "reduce": "none"}, SOURCE)
     pod.run(nightly)
@@ -220,7 +220,7 @@ def test_clusters_of_any_algorithm(pod: Pod) -> None:
 
 
 def test_several_collections_in_batches(pod: Pod, nightly: RunSpec, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No batch is kept, whatever the order of the documents; integer and text ids become texts."""
+    """Batches are not kept, whatever the order of the documents; integer and text IDs become texts."""
     monkeypatch.setattr("clusterworker.data.sources.parquet.collection.BATCH_ROWS", 64)
     write(pod.volume / "numbers.parquet", DATA.vectors[::-1], list(range(400)), TEXTS)
     sources = [{"uri": "data.parquet"}, {"uri": "numbers.parquet"}]
@@ -316,7 +316,7 @@ def test_results_in_a_bucket(pod: Pod, bucket: Bucket, keys: Path) -> None:
 
 
 def test_the_clustering_stays_however_often_documents_are_assigned(pod: Pod) -> None:
-    """A trigger whose mode was full: its last clustering is older than all runs that are kept."""
+    """The trigger's mode was full: its last clustering is older than all runs that are kept."""
     write(pod.volume / "data.parquet", DATA.vectors, IDS, TEXTS)
     first = pod.spec(KMEANS, SOURCE, run="nightly-1", history_limit=2)
     pod.run(first)

@@ -1,4 +1,4 @@
-"""The largest clusters, in as few bytes as a termination message has for them."""
+"""Tests of the largest clusters, within the number of bytes that a termination message has for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mode composite: centroids of earlier runs are clustered, and documents get their centroid's cluster."""
+"""Tests of mode composite: centroids of earlier runs are clustered, and documents get their centroid's cluster."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.clusterworker.storage.s3_server import Bucket
 
 KMEANS: dict[str, Any] = {"algorithm": "kmeans", "n_clusters": 3}
 DATA = planted(600, 6, dimensions=16, spread=0.05)
-"""Six topics in three pairs: those of a pair are more alike than those of two pairs."""
+"""Six topics in three pairs: the topics of a pair are more similar to each other than to others."""
 PAIRS = DATA.labels // 2
 VECTORS = DATA.vectors + 4 * np.eye(16, dtype=np.float32)[PAIRS]
 WORDS, MORE = ("apples", "planets", "engines"), ("orchard", "harvest", "orbit", "gravity", "diesel", "piston")
@@ -61,7 +61,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Pod, list[RunSpec]]:
 
 @pytest.fixture
 def sources(pod: Pod, made: tuple[Pod, list[RunSpec]]) -> list[RunSpec]:
-    """The same, for a test to change."""
+    """The same, for a test that changes it."""
     shutil.copytree(made[0].results, pod.results, dirs_exist_ok=True)
     return made[1]
 
@@ -101,7 +101,7 @@ def test_every_document_gets_the_cluster_of_its_centroid(pod: Pod, sources: list
 
 
 def test_ids_and_names_last(pod: Pod, sources: list[RunSpec]) -> None:
-    """Where the list of runs has changed since: yesterday's composite clusters are today's."""
+    """The list of runs has changed since: yesterday's composite clusters keep their IDs."""
     first = joint(pod, *sources)
     result = pod.run(first)
     before = {member["document_id"]: member["cluster_id"] for member in rows(pod, first)}
@@ -196,7 +196,7 @@ def test_the_folder_is_one_of_a_run(pod: Pod, sources: list[RunSpec]) -> None:
 
 
 def test_the_last_run_decides(pod: Pod, sources: list[RunSpec]) -> None:
-    """Of documents that several runs have: also where it has found them to be noise."""
+    """The last run's result counts for documents of several runs, even if it is noise."""
     file = pod.folder(sources[1]) / "members.parquet"
     members, moved = pq.read_table(file), {f"doc-{row}" for row in range(250, 260)}
     labels = [
@@ -235,7 +235,7 @@ def test_any_algorithm(pod: Pod, sources: list[RunSpec], config: dict[str, Any])
 
 
 def test_collections_are_told_apart(pod: Pod) -> None:
-    """The same ids in two collections, integers in one of them, and an output that gets its own."""
+    """Two collections have the same IDs, one of them as integers, and one output contains only its own."""
     (pod.root / "outputs").mkdir()
     runs = []
     for name, ids in (("texts", [str(n) for n in range(60)]), ("numbers", list(range(60)))):

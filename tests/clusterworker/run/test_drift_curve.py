@@ -1,4 +1,4 @@
-"""The curve of recorded measurements: what is drawn where, and that a run's report shows it."""
+"""Tests of the curve of recorded measurements: its coordinates, and that a run's report shows it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_nothing_to_draw() -> None:
 
 
 def test_places() -> None:
-    """The higher the value, the nearer to the top; times are to scale."""
+    """Higher values are nearer to the top; times are to scale."""
     found = drawn(recorded(0, 0.0), recorded(1, 0.1), recorded(4, 0.3))
     first, second, third = found.dots
     assert first.y == found.bottom

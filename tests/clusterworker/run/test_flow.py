@@ -1,4 +1,4 @@
-"""The picture of what changed since the run before: every document is in one band."""
+"""Tests of the picture of changes since the previous run: every document is in one band."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COUNTS = np.array([[90, 0, 10], [0, 60, 0], [5, 0, 20]])
 
 
 def drawn(counts: Rows = COUNTS, gone: tuple[int, ...] = (4, 0), new: tuple[int, ...] = (0, 30)) -> Flow:
-    """Clusters 3 and 7, and noise, of which clusters 3 and 9 have come."""
+    """Clusters 3 and 7, and noise; documents of clusters 3 and 9 come from it."""
     before, matrix = counts.sum(axis=1), sparse.csr_array(counts)
     crossing = Crossing("before", np.array([3, 7]), ["a", "b"], before[:-1] + gone, int(before[-1]), matrix)
     sizes = counts.sum(axis=0)[:-1] + new

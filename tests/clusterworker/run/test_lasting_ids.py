@@ -1,4 +1,4 @@
-"""Runs one after the other: which IDs stay, what is reported about the others, and what restarts."""
+"""Tests of successive runs: which IDs stay, what is reported about the others, and which clusterings restart."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ PACKAGES = Path(__file__).resolve().parents[3] / "examples/data/debian-packages.
 
 
 def topics(*wanted: int) -> tuple[Vectors, list[str]]:
-    """Documents around some of five directions, and their ids."""
+    """Documents around some of five directions, and their IDs."""
     rows = np.flatnonzero(np.isin(PLANTED.labels, wanted))
     return PLANTED.vectors[rows], [f"doc-{row}" for row in rows]
 
 
 def after(pod: Pod, spec: RunSpec, result: RunResult, run: str, config: dict[str, Any], **fields: Any) -> RunSpec:
-    """The spec of a run after another one, as the operator makes it."""
+    """The spec of a run after another one, as the operator writes it."""
     previous = {"run": spec.run, "uri": result.results_uri, "next_cluster_id": result.next_cluster_id}
     return pod.spec(config, run=run, previous=previous, **fields)
 
@@ -107,7 +107,7 @@ def test_a_new_topic_has_a_new_number_and_a_gone_one_keeps_its_own(pod: Pod) -> 
 
 
 def test_mean_shift_goes_on_and_finds_what_is_new(pod: Pod) -> None:
-    """Its windows of the last run find no new topic: those of the documents do."""
+    """The windows of the last run find no new topic; the documents' windows do."""
     config = {"algorithm": "mean_shift", "bandwidth": 0.6, "reduce": "none"}
     write(pod.volume / "data.parquet", *topics(0, 1, 2, 3))
     first = pod.spec(config, run="nightly-1")
@@ -135,7 +135,7 @@ def test_mean_shift_goes_on_and_finds_what_is_new(pod: Pod) -> None:
 
 
 def test_an_attempt_after_another_gives_the_same_ids(pod: Pod) -> None:
-    """Also after the first one has published: what counts is the run before, as the operator knew it."""
+    """A retry gives the same result after the first attempt has published: it uses the run that the operator named."""
     write(pod.volume / "data.parquet", *topics(0, 1, 2, 3))
     first = pod.spec(KMEANS, run="nightly-1")
     result = pod.run(first)
@@ -215,7 +215,7 @@ def test_by_size(pod: Pod) -> None:
 
 
 def test_noise_stays_noise_and_several_collections_are_told_apart(pod: Pod) -> None:
-    """The same ids in both collections are not the same documents."""
+    """The same IDs in both collections do not mean the same documents."""
     (vectors, ids), far = topics(0, 1), np.eye(32, dtype=np.float32)[:3]
     sources = [{"uri": "a.parquet"}, {"uri": "b.parquet"}]
     write(pod.volume / "a.parquet", np.concatenate([vectors, far]), [*ids, "x", "y", "z"])
@@ -239,7 +239,7 @@ EVOC: dict[str, Any] = {"algorithm": "evoc", "base_min_cluster_size": 20}
 
 
 def groups(*wanted: int, without: int = 0) -> tuple[Vectors, list[str]]:
-    """Documents of some of five groups that fall into parts, all but the first of each part, and their ids."""
+    """Documents of some of five groups, without the first part of each, and their IDs."""
     rows = np.flatnonzero(np.isin(GROUPS, wanted))
     rows = rows[rows % 60 >= without]
     return NESTED[rows], [f"doc-{row}" for row in rows]
@@ -429,7 +429,7 @@ class Packages:
         write(pod.volume / "data.parquet", self.vectors[rows], [self.ids[row] for row in rows])
 
     def replaced(self) -> tuple[Rows, Rows]:
-        """Rows of two days: of each section 5 % are other packages on the second one."""
+        """Rows of two days: on the second day, 5 % of each section are other packages."""
         generator = np.random.default_rng(3)
         parts = [generator.permutation(np.flatnonzero(self.sections == name)) for name in np.unique(self.sections)]
         swapped = [(part[: len(part) // 20], part[len(part) // 20 : len(part) // 20 * 2]) for part in parts]
@@ -446,7 +446,7 @@ def packages() -> Packages:
 
 
 def share_kept(before: dict[str, int], now: dict[str, int]) -> float:
-    """Of the documents of both runs, those that have the cluster_id that they had."""
+    """The share of documents of both runs that kept their cluster_id."""
     both = before.keys() & now.keys()
     return sum(before[document] == now[document] for document in both) / len(both)
 
@@ -514,7 +514,7 @@ def test_a_topic_that_was_not_there_has_clusters_of_its_own(
 
 @pytest.mark.parametrize("breaths", [0, BREATHS])
 def test_a_fresh_start_is_taken_where_it_is_better(pod: Pod, monkeypatch: pytest.MonkeyPatch, breaths: int) -> None:
-    """Two groups become one, and one becomes two: k-means cannot leave that start, unless centroids are moved."""
+    """Two groups merge, and one splits: k-means cannot leave that start, unless centroids are moved."""
     monkeypatch.setattr(kmeans, "BREATHS", breaths)
     config = {"algorithm": "kmeans", "n_clusters": 3, "metric": "euclidean"}
     noise = np.random.default_rng(0).normal(size=(300, 2), scale=0.05)

@@ -1,4 +1,4 @@
-"""Runs with outputs: what is written where, whose documents, and how a run ends whose output fails."""
+"""Tests of runs with outputs: the written columns and documents, and failed outputs."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def names(pod: Pod, spec: RunSpec) -> dict[int, str]:
 
 
 def test_the_same_in_the_sources_table_and_in_a_file(pod_: Pod, database: Database) -> None:
-    """The run reads the table in one transaction while the columns are added and written in another."""
+    """The run reads the table in one transaction while another one adds and writes the columns."""
     table = documents(database)
     source = database.source(table, text_column="body")
     spec = pod_.spec(KMEANS, source, outputs=[to_table(database, table, reads=True), to_volume(pod_)])
@@ -139,7 +139,7 @@ Labelled = dict[Any, tuple[Any, ...]]
 
 
 def expected(pod: Pod, spec: RunSpec) -> Labelled:
-    """What a run's folder says of each document, as an output has it."""
+    """The results of each document in a run's folder, in the form of an output."""
     named = names(pod, spec)
     return {
         document: (cluster, named.get(cluster), distance, spec.run)
@@ -162,7 +162,7 @@ def earlier(pod: Pod, *specs: RunSpec) -> list[dict[str, Any]]:
 
 
 def test_assigned_documents_in_postgresql(pod_: Pod, database: Database) -> None:
-    """A run with mode assign writes ids and names of the clustering, as often as it is repeated."""
+    """A run with mode assign writes IDs and names of the clustering, each time that it is repeated."""
     write(pod_.volume / "data.parquet", DATA.vectors[:60], IDS[:60], TEXTS[:60])
     nightly = pod_.spec(KMEANS, {"uri": "data.parquet", "text_column": "text"}, run="nightly-1a2b-1")
     pod_.run(nightly)
@@ -195,7 +195,7 @@ def test_assigned_documents_in_postgresql(pod_: Pod, database: Database) -> None
 
 
 def test_assigned_documents_in_qdrant(pod_: Pod, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its client's local mode in place of a server: fields of points that are read, and of points of their own."""
+    """Its client's local mode in place of a server: the run writes into the points that it reads, and into others."""
     points = [{"_id": n, "embedding": vector.tolist(), "title": f"t{n}"} for n, vector in enumerate(DATA.vectors)]
     client = qdrant_with(points)
     monkeypatch.setattr("clusterworker.data.sources.qdrant.connection.Server.connect", lambda _: client)
@@ -224,7 +224,7 @@ def test_assigned_documents_in_qdrant(pod_: Pod, monkeypatch: pytest.MonkeyPatch
 def test_composite_clusters_in_postgresql_and_qdrant(
     pod_: Pod, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two runs, of a table and of points: each gets the composite clusters of its own documents, a third place all."""
+    """Two runs, of a table and of points: each output gets the clusters of its own documents, a third one all."""
     table, own = documents(database, IDS[:50]), f"{database.schema}.labels"
     points = [{"_id": 50 + n, "embedding": vector.tolist()} for n, vector in enumerate(DATA.vectors[50:])]
     client = qdrant_with(points)
@@ -336,7 +336,7 @@ def again(batch: RunSpec, **fields: Any) -> RerunSpec:
 
 
 def test_a_batch_that_is_run_again_writes_its_labels_again(pod_: Pod, database: Database) -> None:
-    """Whatever has been written since: what the batch wrote is there again, under its name, and nothing else."""
+    """Whatever was written since, the batch's output is written again, under its name, and nothing else."""
     table = documents(database)
     source = database.source(table, text_column="body")
     outputs = [to_table(database, table, reads=True), to_volume(pod_)]
@@ -379,7 +379,7 @@ def test_a_rerun_that_writes_no_outputs_says_why(pod_: Pod, fields: dict[str, An
 
 
 def test_a_rerun_writes_where_the_batch_wrote_or_nowhere(pod_: Pod) -> None:
-    """Opened for another place, a Collection is not what the batch was allowed to write."""
+    """A Collection that was opened for another place is not the one that the batch was allowed to write."""
     write(pod_.volume / "data.parquet", DATA.vectors)
     batch = pod_.spec(KMEANS, outputs=[to_volume(pod_)], run="nightly-1a2b-20261121020000")
     pod_.run(batch)

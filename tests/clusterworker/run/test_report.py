@@ -1,4 +1,4 @@
-"""The report: map, picture, page."""
+"""Tests of the report: map, picture, page."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_documents_at_one_point_have_a_map() -> None:
 
 
 class Page(HTMLParser):
-    """Collects what the page refers to, and its text."""
+    """Collects the references of the page, and its text."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The report in a real browser, opened from disk: it shows what it says, asks for nothing, and complains of nothing."""
+"""Tests of the report in a real browser, opened from a file: its content, and that it sends no requests."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _browser() -> None:
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of 400 documents in three clusters; the text of each would like to run a script."""
+    """A report of 400 documents in three clusters; the text of each contains a script."""
     pod = Pod(tmp_path_factory.mktemp("pod"))
     for directory in (pod.volume, pod.results, pod.mounts.secrets, pod.mounts.scratch):
         directory.mkdir()

@@ -1,4 +1,4 @@
-"""The command `rerun`: an earlier run again, as it was specified then, into a folder of its own."""
+"""Tests of the command `rerun`: it repeats an earlier run, as it was specified then, in a new folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The run's folder has the expected content, and appears only when it is complete."""
+"""Tests that the run's folder has the expected content, and appears only when it is complete."""
 
 from __future__ import annotations
 

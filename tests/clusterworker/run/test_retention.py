@@ -1,4 +1,4 @@
-"""Which folders go when a new one has come, and that they go in one step, on a volume and in S3."""
+"""Tests of which folders are removed after a run, and that each is removed in one step, on a volume and in S3."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_what_goes(case: str, runs: list[tuple[str, int, int]], limit: int, gone
 
 
 def history(events: list[tuple[str, int, int, bool]], limit: int) -> set[str]:
-    """Runs that the operator's history names with results: the newest by start, failed ones included."""
+    """Runs with results in the operator's history: the newest by start, including failed ones."""
     ended = sorted(events, key=lambda event: event[1])[-limit:]
     return {run for run, _, _, completed in ended if completed}
 
@@ -76,7 +76,7 @@ def history(events: list[tuple[str, int, int, bool]], limit: int) -> set[str]:
 @pytest.mark.parametrize("limit", [1, 2, 3, 5])
 @pytest.mark.parametrize("length", [1, 25, 180])
 def test_no_entry_of_the_history_points_at_a_removed_folder(limit: int, length: int) -> None:
-    """Every third run fails; at length 25 and 180 runs overlap, and the long ones are overtaken."""
+    """Every third run fails; with durations 25 and 180, runs overlap, and shorter ones end before longer ones."""
     runs = [(f"r{n}", 10 * n, 10 * n + (length if n % 4 else 1), n % 3 != 0) for n in range(40)]
     folders: list[RunRecord] = []
     ended: list[tuple[str, int, int, bool]] = []
@@ -152,7 +152,7 @@ def test_results_that_cannot_be_removed_do_not_fail_the_run(pod: Pod, monkeypatc
 
 
 class Shelf:
-    """Folders of runs as targets leave them, on a volume or in S3."""
+    """Folders of runs as the worker writes them, on a volume or in S3."""
 
     def __init__(self, pod: Pod, bucket: Bucket | None) -> None:
         self._pod = pod
@@ -178,14 +178,14 @@ class Shelf:
         return scratch
 
     def put(self, name: str) -> None:
-        """A file beside the runs' folders, as drift checks leave one."""
+        """A file beside the runs' folders, as drift checks write it."""
         if self._bucket is None:
             (self._directory / name).write_text("{}")
         else:
             self._bucket.client.put_object(Bucket=BUCKET, Key=f"results/search/nightly/{name}", Body=b"{}")
 
     def seen(self) -> set[str]:
-        """Everything beside and below the runs' folders: `run/file`, and hidden entries."""
+        """Returns all files beside and below the runs' folders: `run/file`, and hidden entries."""
         if self._bucket is not None:
             # The empty object by which Arrow and S3's console keep the trigger's folder is no file.
             return {key.removeprefix("results/search/nightly/") for key in self._bucket.keys("results/")} - {""}
@@ -238,7 +238,7 @@ def test_an_interrupted_removal_is_finished_by_the_next_run(shelf: Shelf, monkey
         shelf.publish(f"nightly-1a2b3c-{number}", number)
 
     class KilledError(BaseException):
-        """The worker is killed in the middle of removing."""
+        """The worker is killed while it removes a folder."""
 
     def killed(*_: Any, **__: Any) -> None:
         raise KilledError

@@ -1,4 +1,4 @@
-"""Spark on this machine: one Java process for all tests of a worker of pytest."""
+"""Spark on this machine: one Java process for all tests of a pytest worker."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Executors]:
 
 @pytest.fixture
 def on_spark(spark: Executors, monkeypatch: pytest.MonkeyPatch) -> Executors:
-    """Runs with an engine use the executors that are there, and divide few documents."""
+    """Runs with an engine use the running executors, and divide small numbers of documents."""
 
     @contextmanager
     def there(*_given: object) -> Iterator[Executors]:
@@ -53,7 +53,7 @@ def on_spark(spark: Executors, monkeypatch: pytest.MonkeyPatch) -> Executors:
 
 
 def modules_of(pod: Pod, command: str, spec: RunSpec | EnrichmentSpec) -> list[str]:
-    """Carry out a command of the worker, and return the modules that the process which did the work has loaded."""
+    """Runs a command of the worker, and returns the modules that the working process has loaded."""
     seen = "import atexit; atexit.register(lambda: print(__import__('json').dumps(sorted(sys.modules))))"
     worker = start_worker(pod, command, spec=spec, before=f"import os, sys\n{seen}\nos._exit = sys.exit")
     code, _, lines = finish_worker(pod, worker)

@@ -1,4 +1,4 @@
-"""An enrichment on Spark leaves what a local one leaves: the same rows, figures and examples."""
+"""Tests that an enrichment on Spark gives the same results as a local one: rows, figures and examples."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_bad_data_is_refused_as_by_a_local_run(enriching: Enriching, on_spark: E
 def test_a_retry_goes_on_from_the_files_of_the_attempt_before(
     enriching: Enriching, on_spark: Executors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The driver of the first attempt ends once all documents are searched, and one part is lost."""
+    """The driver of the first attempt ends after all documents are searched, and one part is lost."""
     enriching.nodes(NODES)
     documents(enriching)
     spec = spec_of(enriching, "spark")
@@ -118,7 +118,7 @@ def test_a_retry_goes_on_from_the_files_of_the_attempt_before(
 
 @pytest.mark.parametrize("engine", [None, {**ENGINE, "type": "auto", "local_below": len(VECTORS)}])
 def test_a_local_enrichment_loads_nothing_of_spark(enriching: Enriching, engine: dict[str, Any] | None) -> None:
-    """Neither does one with type auto, up to its number of documents."""
+    """With type auto, Spark does not start either, up to local_below documents."""
     enriching.nodes(NODES)
     documents(enriching)
     spec = spec_of(enriching, "local").model_copy(update={"engine": engine and Engine.model_validate(engine)})

@@ -1,4 +1,4 @@
-"""Tasks are carried out, repeated where one is lost, and refused in the words of the lowest number."""
+"""Tests that tasks are carried out, that lost tasks are repeated, and which error is reported."""
 
 from __future__ import annotations
 

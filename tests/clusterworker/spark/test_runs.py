@@ -1,4 +1,4 @@
-"""A run on Spark leaves what a local run leaves: the same members, clusters, names and ids."""
+"""Tests that a run on Spark gives the same results as a local run: members, clusters, names and IDs."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def spec_of(pod: Pod, run: str, *, spark: bool, config: dict[str, Any] = KMEANS,
 
 
 def content(folder: Path) -> dict[str, Any]:
-    """What readers see of a run, without its name and times."""
+    """The results of a run, without its name and times."""
     metrics = json.loads((folder / "metrics.json").read_text())
     return {
         "members": pq.read_table(folder / "members.parquet").to_pydict(),
@@ -100,7 +100,7 @@ def test_several_collections_with_filters_and_ids_of_two_types(pod: Pod, on_spar
 
 
 def test_clusters_keep_their_ids_from_run_to_run(pod: Pod, on_spark: Executors) -> None:
-    """The run before may have been local, and the one after, too."""
+    """The previous run may have been local, and the next one, too."""
     documents(pod, MIXED[:1_800])
     first = spec_of(pod, "first", spark=True)
     result = pod.run(first)
@@ -148,7 +148,7 @@ def test_bad_data_is_refused_as_by_a_local_run(pod: Pod, on_spark: Executors) ->
 
 
 def lose_the_driver(pod: Pod, spec: RunSpec, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An attempt that ends once all parts are done, before members.parquet is written."""
+    """The attempt ends after all parts are done, before members.parquet is written."""
 
     def lost(*_given: object) -> None:
         raise UnavailableError("the driver is lost")
@@ -171,7 +171,7 @@ def lose_the_driver(pod: Pod, spec: RunSpec, monkeypatch: pytest.MonkeyPatch) ->
 def test_documents_assigned_by_spark_have_the_members_of_a_local_run(
     pod: Pod, on_spark: Executors, config: dict[str, Any], scale: float
 ) -> None:
-    """To the clusters of any algorithm, which a local run has found; documents that are like none are noise."""
+    """A local run has found the clusters, with any algorithm; dissimilar documents are noise."""
     documents(pod, MIXED[:600], files=1)
     clustering = spec_of(pod, "clusters", spark=False, config=config)
     found = pod.run(clustering)
@@ -235,7 +235,7 @@ def test_files_of_an_attempt_do_not_count_once_the_documents_have_changed(
 
 
 def test_auto_works_locally_up_to_a_number_of_documents(pod: Pod) -> None:
-    """No Java is started: there is no fixture for it here."""
+    """No Java process is started: this test uses no fixture for it."""
     documents(pod)
     spec = spec_of(pod, "auto", spark=True, engine={**ENGINE, "type": "auto", "local_below": 2_400})
     result = pod.run(spec)
@@ -250,7 +250,7 @@ def test_a_local_run_loads_nothing_of_spark(pod: Pod) -> None:
 
 
 def test_the_worker_starts_spark_by_itself(pod: Pod, spark: Executors) -> None:
-    """As in an image: one process, which starts Java without a shell and leaves nothing behind."""
+    """As in an image, one process starts Java without a shell, and leaves nothing behind."""
     documents(pod)
     spec = spec_of(pod, "spark", spark=True)
     worker = start_worker(pod, "run", spec=spec, before="import os; os.environ['PATH'] += ':/nowhere'")

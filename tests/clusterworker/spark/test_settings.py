@@ -1,4 +1,4 @@
-"""Spark's settings in a Pod and elsewhere, and the commands of its Java processes."""
+"""Tests of Spark's settings in a Pod and elsewhere, and of the commands of its Java processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The clouds as a run sees them, in a namespace of its own: their host names are this machine, and their CA is ours.
+"""Cases of clouds as a run sees them: in a separate namespace, their host names are this machine, with the tests' CA.
 
 Run by test_cloud_identity.py under `unshare --mount --net`: `python -m tests.clusterworker.storage.clouds CASE FOLDER`.
 AWS's STS, IAM and S3 are moto's, which checks who asks and what that role may do. Google's token exchange and storage
@@ -35,7 +35,7 @@ CONFIG = {"algorithm": "kmeans", "n_clusters": 3}
 
 
 class Front(BaseHTTPRequestHandler):
-    """TLS on port 443: AWS's token exchange is passed on to moto, Google's answered here."""
+    """TLS on port 443: AWS's token exchange is passed on to moto, and Google's is answered here."""
 
     protocol_version = "HTTP/1.1"
     moto = ""
@@ -80,7 +80,7 @@ class Front(BaseHTTPRequestHandler):
 
 
 def _host_names(folder: Path) -> None:
-    """In this namespace of mounts only."""
+    """Mounts in this namespace of mounts only."""
     key, certificate, hosts = folder / "tls.key", folder / "tls.crt", folder / "hosts"
     names = ",".join(f"DNS:{host}" for host in HOSTS)
     subprocess.run(
@@ -104,7 +104,7 @@ def _check_who_asks(moto: str, *, yes: bool) -> None:
 
 
 def _role(bucket: Bucket, actions: str) -> None:
-    """A role that may do these actions, and whose policy trusts everybody: moto does not verify tokens."""
+    """A role with these actions, whose policy trusts everybody, because moto does not verify tokens."""
     import boto3
 
     iam = boto3.client("iam", endpoint_url=bucket.endpoint, region_name="us-east-1",
@@ -116,7 +116,7 @@ def _role(bucket: Bucket, actions: str) -> None:
 
 
 def main(case: str, folder: Path) -> None:
-    """Runs one case, and leaves its outcome in FOLDER/outcome.json."""
+    """Runs one case, and writes its outcome into FOLDER/outcome.json."""
     moto = ThreadedMotoServer(ip_address="127.0.0.1", port=5000, verbose=False)
     moto.start()
     Front.moto, Front.seen = "http://127.0.0.1:5000", []

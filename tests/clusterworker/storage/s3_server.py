@@ -1,4 +1,4 @@
-"""An S3 server of the test's own: moto's, over real HTTP."""
+"""An S3 server for tests: moto's, over real HTTP."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BUCKET = "vectors"
 
 
 class Bucket:
-    """One server with one bucket, and a client that may do everything."""
+    """One server with one bucket, and a client with all rights."""
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint

@@ -1,4 +1,4 @@
-"""Buckets without a Secret, read and written as what the Pod is in a cloud."""
+"""Tests of buckets without a Secret, accessed with the Pod's identity in a cloud."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Google Cloud Storage over real HTTP: an emulator in a process of its own, since pyarrow's reads hold the GIL."""
+"""Tests of Google Cloud Storage with an emulator in a separate process, because pyarrow's reads hold the GIL."""
 
 from __future__ import annotations
 

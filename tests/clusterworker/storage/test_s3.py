@@ -1,4 +1,4 @@
-"""S3 over real HTTP: moto's server, which checks signatures and permissions once told to."""
+"""Tests of S3 over real HTTP with moto's server, which checks signatures and permissions after it was switched on."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_secret_without_a_key(pod: Pod, bucket: Bucket, keys: Path) -> None:
 
 @pytest.fixture
 def checking(bucket: Bucket) -> Iterator[Bucket]:
-    """The server checks from here on who asks, as S3 does."""
+    """From here on, the server checks the caller's signature, as S3 does."""
     requests.post(f"{bucket.endpoint}/moto-api/reset-auth", data=b"0", timeout=60).raise_for_status()
     yield bucket
     requests.post(f"{bucket.endpoint}/moto-api/reset-auth", data=b"inf", timeout=60)
@@ -132,7 +132,7 @@ def test_keys_that_are_not_known(pod: Pod, checking: Bucket, keys: Path) -> None
 
 
 class Refusing(BaseHTTPRequestHandler):
-    """Answers requests without a signature as S3 does; moto's server breaks on them."""
+    """Answers requests without a signature as S3 does; moto's server fails on them."""
 
     def do_HEAD(self) -> None:
         assert "Authorization" not in self.headers

@@ -1,4 +1,4 @@
-"""Writing on a volume: files that are replaced in one step, and what a volume refuses."""
+"""Tests of writing on a volume: files are replaced in one step, and errors of a volume are explained."""
 
 from __future__ import annotations
 

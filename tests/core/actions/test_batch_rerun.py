@@ -1,4 +1,4 @@
-"""Action batch_rerun: which batch is meant, the input and mounts of its rerun, and when there is nothing to do."""
+"""Tests of action batch_rerun: the batch, the input and mounts of its rerun, and when there is nothing to do."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def with_outputs(**changes: Json) -> Catalog:
 
 
 def told_of(work: Work | Unresolved) -> tuple[RerunSpec, Json]:
-    """The input of a rerun's worker, and its Job."""
+    """Returns the input of a rerun's worker, and its Job."""
     (created,) = decided(work).actions
     assert isinstance(created, CreateJob)
     (container,) = created.manifest["spec"]["template"]["spec"]["containers"]
@@ -205,7 +205,7 @@ GERMAN: Json = {"field": "language", "operator": "eq", "value": "de"}
 
 
 def processed(status: Any = "completed", **config: Any) -> Trigger:
-    """A trigger that processed a collection, and does something else by now."""
+    """A trigger that processed a collection, and has another action now."""
     return source([batch(status, action_type="collection_trigger", action_config=json.dumps({**CONFIG, **config}))])
 
 
@@ -446,7 +446,7 @@ def test_the_history_holds_what_a_rerun_needs() -> None:
 
 
 def seen_of(annotations: Json) -> Json:
-    """What is read of a Job with these annotations."""
+    """Returns the view of a Job with these annotations."""
     (created,) = decided(resolved(source([batch()]))).actions
     assert isinstance(created, CreateJob)
     metadata = created.manifest["metadata"]

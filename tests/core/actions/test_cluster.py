@@ -1,4 +1,4 @@
-"""Action cluster: the definition that is named, and whose filters count."""
+"""Tests of action cluster: which ClusterDefinition is used, and which filters apply."""
 
 from __future__ import annotations
 

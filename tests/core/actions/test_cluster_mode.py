@@ -1,4 +1,4 @@
-"""Modes assign and composite: which runs' clusters they use, where their folders are, and whom a new run concerns."""
+"""Tests of modes assign and composite: the runs whose clusters they use, and which triggers a run affects."""
 
 from __future__ import annotations
 
@@ -243,7 +243,7 @@ def test_the_runs_whose_centroids_are_clustered() -> None:
 
 
 def test_a_composite_run_follows_the_one_before() -> None:
-    """And no other run of its trigger: that of the baseline has clustered documents."""
+    """No other run of its trigger is used: the run of the baseline has clustered documents."""
     work = resolved(COMPOSITE, with_run("nightly", "nightly-1-1"), with_run("weekly", "weekly-1-1"))
     assert isinstance(work, ClusterWork)
 
@@ -270,9 +270,9 @@ BUCKET: Json = {**SHARED, "run": {"results": {"uri": "s3://bucket/results", "sec
 
 
 def test_results_are_read_where_they_went_then() -> None:
-    """Whatever run.results of their triggers says now: the first claim that a run's Pod mounts is that of its results.
+    """The first claim that a run's Pod mounts holds its results, whatever run.results of the trigger is now.
 
-    Of a run that an earlier version recorded, it is what the trigger says, or the operator's.
+    For a run that an earlier version recorded, the trigger's setting is used, or else the operator's.
     """
     work = resolved(
         COMPOSITE,
@@ -308,7 +308,7 @@ def test_clusters_to_assign_to_are_read_where_they_went_then() -> None:
 
 
 def test_a_bucket_of_then_is_out_of_reach() -> None:
-    """The history does not say which Secret and which endpoint led to it."""
+    """The history does not contain the Secret and the endpoint of the bucket."""
     folder = "s3://bucket/results/search/weekly/weekly-1-1"
     now = {**SHARED, "run": {"results": {"uri": "results/"}}}
     says = (

@@ -1,4 +1,4 @@
-"""Action collection_trigger: the input of its Pod, when it cannot run, and that its work counts as events once."""
+"""Tests of action collection_trigger: its Pod's input, its errors, and that its changes count as events once."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def work(it: Trigger, where: Catalog) -> Work | Unresolved:
 
 
 def job_of(it: Trigger, pod_template: Json | None = None) -> Json:
-    """The Job that a due slot makes."""
+    """The Job that a due slot creates."""
     found = work(it, catalog(pod_template=pod_template or template()))
     first = decide(it, observed(work=found), CREATED)
     (created,) = decide(replace(it, status=first.status), observed(work=found), DUE).actions
@@ -154,7 +154,7 @@ def test_by_which_ids_a_collection_is_meant(collections: dict[str, Json], wanted
 
 
 def ended(message: str, exit_code: int = 0) -> tuple[Trigger, ObservedRun]:
-    """A trigger that knows its run, and the run when its Pod has ended."""
+    """A trigger whose status contains its run, and the run after its Pod has ended."""
     it = processing()
     manifest = job_of(it)
     created = {"uid": "j", "resourceVersion": "1", "creationTimestamp": DUE.isoformat()}

@@ -1,4 +1,4 @@
-"""What Spark's driver gets, and which work is refused that other objects than the trigger define."""
+"""Tests of the input of Spark's driver, and of errors that depend on objects other than the trigger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outputs: which collections a run writes, which ones it may not, and what its Pod mounts for them."""
+"""Tests of outputs: which collections a run writes, which ones it must not write, and what its Pod mounts for them."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def test_one_collection_by_two_names() -> None:
     ],
 )
 def test_a_parquet_output_is_no_file_that_is_read(read: str, written: str, overlap: bool) -> None:
-    """The next run would cluster what this one has written."""
+    """The next run would cluster the output of this one."""
     both: dict[str, Json] = {
         "input": {"source": {"uri": read}, "volume": "v"},
         "output": {"source": {"uri": written}, "volume": "v", "write": {}},
@@ -216,5 +216,5 @@ def test_the_same_path_elsewhere_is_another_file() -> None:
 
 
 def test_a_table_may_be_read_and_written() -> None:
-    """Its documents and their labels are other columns."""
+    """The documents and their clusters are in different columns."""
     assert resolved(spec_of("articles", inputs=("articles",)))

@@ -1,4 +1,4 @@
-"""Action taxonomy_enrichment: what a taxonomy_id leads to, the worker's input, and what the status keeps of it."""
+"""Tests of action taxonomy_enrichment: the Taxonomy, the worker's input, and the result in the status."""
 
 from __future__ import annotations
 

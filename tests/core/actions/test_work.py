@@ -1,4 +1,4 @@
-"""What all actions have in common: where results go, and what a completed run found in words."""
+"""Tests of what all actions share: the location of results, and the summary of a completed run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a measurement is drift, and how that reads."""
+"""Tests of when a measurement is drift, and how it is described."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def counted(before: int, now: int) -> Measurement:
     ],
 )  # fmt: skip
 def test_volume(before: int, now: int, threshold: float, min_documents: int | None, fires: bool, summary: str) -> None:
-    """Counting knows no chance, and few documents count like many; nothing is clustered where nothing is left."""
+    """A count has no random variation, so few documents are enough; an empty collection is not clustered."""
     given = {} if min_documents is None else {"min_documents": min_documents}
     rule = ConditionalSchedule(
         condition_type="volume", metric="document_count", threshold=threshold, check_interval_seconds=60, **given

@@ -1,4 +1,4 @@
-"""What checks have measured, from a log and from a status."""
+"""Tests of the measurements of checks, as read from a log and from a status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chains: which events a trigger does not count, and what a run passes on."""
+"""Tests of chains: which events a trigger does not count, and which chain a run passes on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CloudEvents over HTTP: every mode, and what is said of a wrong one."""
+"""Tests of CloudEvents over HTTP: all content modes, and the errors for invalid events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events of senders count once within ten minutes, and events of runs once without a time limit."""
+"""Tests that events of senders count once within ten minutes, and events of runs once without a time limit."""
 
 from __future__ import annotations
 

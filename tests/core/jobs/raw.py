@@ -1,4 +1,4 @@
-"""Jobs and Pods as the API server shows them."""
+"""Jobs and Pods as the API server returns them."""
 
 from __future__ import annotations
 

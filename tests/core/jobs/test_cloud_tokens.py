@@ -1,4 +1,4 @@
-"""What a Pod is given of its service account's identity in a cloud: nothing, unless the trigger asks for it."""
+"""Tests of a Pod's tokens for a cloud: it gets none, unless the trigger requests them."""
 
 from __future__ import annotations
 

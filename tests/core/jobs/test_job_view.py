@@ -1,4 +1,4 @@
-"""Which Jobs are runs, and when their clocks start."""
+"""Tests of which Jobs are runs, and when their time limits start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings of a run's Job: which ends of its Pod are attempts, and how a Job is ended."""
+"""Tests of a run's Job: which failures of its Pod are retried, and how a Job is ended."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.core.builders import HOURLY_CHECK, at, observed, spec, trigger
 
 
 def test_a_drain_is_no_attempt_and_a_wrong_configuration_is_the_last_one() -> None:
-    """Of the rules the first that matches counts."""
+    """The first rule that matches applies."""
     (action,) = decide(trigger(spec(HOURLY_CHECK)), observed(), at(hours=1)).actions
     assert isinstance(action, CreateJob)
     misconfigured, disrupted = action.manifest["spec"]["podFailurePolicy"]["rules"]

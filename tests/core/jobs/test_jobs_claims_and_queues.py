@@ -1,4 +1,4 @@
-"""How a Job mounts claims, and in which of Kueue's queues it waits."""
+"""Tests of how a Job mounts claims, and of its Kueue queue."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BASELINE = Baseline(
 
 
 def job(run: Object, *claims: str, check: bool = False, results_uri: str = "") -> Object:
-    """The Job of a run, or of a check, over collections in these claims."""
+    """The Job of a run, or of a check, over collections on these claims."""
     it = trigger({**(HOURLY_CHECK if check else HOURLY), "run": run})
     assert it.spec is not None
     assert it.spec.execution_config is not None
@@ -58,7 +58,7 @@ IN_S3 = {"results": {"uri": "s3://bucket/results"}}
 def test_a_claim_is_read_only_unless_results_go_there(
     check: bool, run: Object, claims: list[str], volumes: list[Object]
 ) -> None:
-    """The kubelet gives the files of a writable claim to the Pod's group, which may take hours."""
+    """The kubelet changes the group of all files on a writable claim, which can take hours."""
     pod = job(run, *claims, check=check)["spec"]["template"]["spec"]
     found = {
         volume["name"]: volume["persistentVolumeClaim"] for volume in pod["volumes"] if volume["name"] != "scratch"

@@ -1,4 +1,4 @@
-"""The kubelet expands $(NAME) in a variable, and reads $$ as one $: the worker's input must survive that."""
+"""Tests that the kubelet's expansion of $(NAME) and $$ in variables does not change the worker's input."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.core.builders import DEFAULTS, HOURLY, at, trigger
 
 
 def expanded(text: str) -> str:
-    """As the kubelet does, to which KUBERNETES_SERVICE_HOST is known."""
+    """Expands like a kubelet that knows KUBERNETES_SERVICE_HOST."""
 
     def one(match: re.Match[str]) -> str:
         if match[0] == "$$":

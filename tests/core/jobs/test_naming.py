@@ -1,4 +1,4 @@
-"""Names are pure functions, and valid ones."""
+"""Tests that names are deterministic and valid."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_slots_triggers_and_lives_have_names_of_their_own() -> None:
     ],
 )
 def test_names_are_those_of_earlier_versions(slot: Slot, name: str) -> None:
-    """Another name would fire a slot again that fired before an upgrade."""
+    """A different name would fire a slot again that fired before an upgrade."""
     assert job_name("a", "uid-1", slot) == name
 
 

@@ -1,4 +1,4 @@
-"""Why a Pod's worker has not started, in the words of who keeps it."""
+"""Tests of the reason why a Pod's worker has not started, as the scheduler, the kubelet or the runtime reports it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of the warnings about a Pod is reported."""
+"""Tests of which of the warnings about a Pod is reported."""
 
 from __future__ import annotations
 

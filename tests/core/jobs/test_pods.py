@@ -1,5 +1,7 @@
-"""Whatever a tenant writes, its Pods are of one shape: admitted by the Pod Security Standard restricted, with the
-operator's image, without a token, and with mounts only of objects in the trigger's namespace.
+"""Tests that all Pods of tenants have the same restrictions, whatever a tenant writes.
+
+They satisfy the Pod Security Standard restricted, have the operator's image and no token, and mount only objects of the
+trigger's namespace.
 """
 
 from __future__ import annotations
@@ -60,9 +62,7 @@ def work() -> ClusterWork:
 
 
 def unrestricted(pod: Object) -> Iterator[str]:
-    """What keeps a Pod out of a namespace with `pod-security.kubernetes.io/enforce: restricted`: every control of the
-    standard, baseline's included.
-    """
+    """Returns why the Pod Security Standard restricted rejects a Pod; it checks every control, baseline's included."""
     for field in ("hostNetwork", "hostPID", "hostIPC"):
         if pod.get(field):
             yield field
@@ -90,7 +90,7 @@ def unrestricted(pod: Object) -> Iterator[str]:
 
 
 def assert_ours(job: Object) -> None:
-    """Whatever the owner says of labels and annotations, Pods are found, and nothing that confines them is lifted."""
+    """Labels and annotations of a trigger do not hide its Pods from the operator, and remove no restriction."""
     metadata = job["spec"]["template"]["metadata"]
     assert metadata["labels"].items() >= OWN_LABELS.items()
     for key in (*metadata["labels"].keys() - OWN_LABELS.keys(), *metadata.get("annotations", ())):

@@ -1,4 +1,4 @@
-"""Positions in Kueue's queues, as its visibility API answers."""
+"""Tests of positions in Kueue's queues, as its visibility API returns them."""
 
 from __future__ import annotations
 

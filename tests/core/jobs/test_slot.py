@@ -1,4 +1,4 @@
-"""Slots, as read from Jobs and written on them."""
+"""Tests of slots, as they are read from Jobs and written to them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run with Spark: its own Pod is the driver and has what that needs, and executors have no more than any run."""
+"""Tests of a run with Spark: its own Pod is the driver; executors have no more rights than any run."""
 
 from __future__ import annotations
 

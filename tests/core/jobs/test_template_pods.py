@@ -1,4 +1,4 @@
-"""The Pod that a PodTemplate specifies: what it keeps, and what the rules of runs set whatever it says."""
+"""Tests of the Pod of a PodTemplate: the fields that it keeps, and the fields that the rules of runs override."""
 
 from __future__ import annotations
 

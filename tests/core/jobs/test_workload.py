@@ -1,4 +1,4 @@
-"""What a Job and its Pods say, in the words of Kubernetes."""
+"""Tests of the state of a Job and its Pods, and of the reasons that Kubernetes gives."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_the_duration_of_a_queued_run_is_counted_from_its_admission() -> None:
 
 
 def test_two_clocks_make_no_negative_time_in_a_queue() -> None:
-    """The API server that dated the creation was ahead of the Job controller, which dated the start."""
+    """The API server that set the creation time was ahead of the Job controller, which set the start time."""
     raw = job(**QUEUED)
     raw["metadata"]["creationTimestamp"] = "2026-03-02T13:00:03Z"
     assert observe(raw).queue_time_ms == 0
@@ -120,7 +120,7 @@ GOES_ON = {"name": "istio-proxy", "state": {"running": {"startedAt": "2026-03-02
 
 
 def with_sidecar(state: dict[str, Any], sidecar: dict[str, Any] = GOES_ON, **status: Any) -> dict[str, Any]:
-    """A Pod whose worker is in a state, beside an injected container."""
+    """A Pod whose worker is in a given state, beside an injected container."""
     raw = pod(state, **{"phase": "Running", **status})
     raw["status"]["containerStatuses"].append(sidecar)
     return raw

@@ -1,4 +1,4 @@
-"""Answers of API servers, and of proxies in front of them."""
+"""Tests of answers of API servers, and of proxies in front of them."""
 
 from __future__ import annotations
 

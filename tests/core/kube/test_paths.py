@@ -1,4 +1,4 @@
-"""Names that strangers chose, and where they lead."""
+"""Tests that untrusted names cannot change the path of a request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Addresses that notifications may reach."""
+"""Tests of the addresses that notifications can reach."""
 
 from __future__ import annotations
 

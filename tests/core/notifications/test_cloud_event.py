@@ -1,4 +1,4 @@
-"""The CloudEvents that receivers get."""
+"""Tests of the CloudEvents that receivers get."""
 
 from __future__ import annotations
 

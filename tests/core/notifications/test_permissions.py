@@ -1,4 +1,4 @@
-"""What is said of receivers before anything is sent to them."""
+"""Tests of the errors about receivers that are found before a notification is sent."""
 
 from __future__ import annotations
 

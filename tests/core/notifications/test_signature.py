@@ -1,4 +1,4 @@
-"""Signatures, as the libraries of Standard Webhooks verify them."""
+"""Tests of signatures, verified as the libraries of Standard Webhooks do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a check compares with: there is one, it can be read, and it is of the same collections."""
+"""Tests of the baseline of a check: it exists, it can be read, and it belongs to the same collections."""
 
 from __future__ import annotations
 

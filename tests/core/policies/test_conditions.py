@@ -1,4 +1,4 @@
-"""Conditions: what is live, what needs intervention, what runs."""
+"""Tests of the conditions Ready, Stalled and Running."""
 
 from __future__ import annotations
 

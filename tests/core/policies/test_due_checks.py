@@ -1,4 +1,4 @@
-"""Which slots are checked, and with which Job."""
+"""Tests of which slots are checked, and by which Job."""
 
 from __future__ import annotations
 

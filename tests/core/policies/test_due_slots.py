@@ -1,4 +1,4 @@
-"""When a trigger fires, and when it does not: exactly once per slot, nothing retroactive, nothing lost."""
+"""Tests of when a trigger fires: exactly once per slot, and never for a past slot after a change of the trigger."""
 
 from __future__ import annotations
 

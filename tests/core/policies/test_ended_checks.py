@@ -1,4 +1,4 @@
-"""Measurements are stored and reported, drift fires once, and failures are reported."""
+"""Tests that measurements are stored and reported, drift fires once, and failures are reported."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_drift_fires_for_the_slot_of_the_check_once() -> None:
 
 
 def counted(now: int) -> CheckResult:
-    """A check that counted documents, 6,000 before."""
+    """A check that counted documents, when the baseline had 6,000."""
     volume = {"metric": "document_count", "noise_floor": 0.0, "assignment_js": None}
     return found(abs(now - 6000) / 6000, current_documents=now, **volume)
 
@@ -128,7 +128,7 @@ def test_an_emptied_collection_fires_nothing() -> None:
 
 
 def measured_metrics(it: World) -> list[str | None]:
-    """Of the last measurement of drift, and of that of volume, as the status has them."""
+    """The last measurements of drift and of volume, as in the status."""
     status = it.trigger.status
     stored = (status.last_drift_measurement, status.last_volume_measurement)
     return [None if one is None else one["metric"] for one in stored]
@@ -147,7 +147,7 @@ def test_only_the_last_measurement_is_in_the_status() -> None:
 
 @pytest.mark.parametrize("killed_after", ["check", "run"])
 def test_killed_between_a_job_and_the_status(killed_after: str) -> None:
-    """What a decision led to is there, and no status tells of it."""
+    """The decision was carried out, but its status was not written."""
     it = world()
     if killed_after == "run":
         it.step(at(hours=1))
@@ -320,7 +320,7 @@ STEPS = st.lists(
 def test_whenever_it_is_killed_nothing_is_doubled_and_no_drift_is_lost(
     steps: list[tuple[int, tuple[str, float | None], bool]],
 ) -> None:
-    """Each step: time passes, the newest Job may end, a decision is carried out, and its status may get lost."""
+    """Each step: time passes, the newest Job may end, a decision is carried out, and its status may be lost."""
     it, seconds, drifted = world(run={"max_consecutive_failures": 1000}), 0, set()
     for passed, (phase, value), lost in steps:
         seconds += passed

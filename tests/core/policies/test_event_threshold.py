@@ -1,4 +1,4 @@
-"""Event triggers: what counts, when they fire, and what is left over."""
+"""Tests of event triggers: which events count, when the triggers fire, and how many events remain."""
 
 from __future__ import annotations
 
@@ -325,7 +325,7 @@ def test_an_event_before_the_first_decision_counts() -> None:
 
 
 def _create_and_crash(world: World, now: datetime) -> str:
-    """The Job is created, and the operator dies before it writes the status."""
+    """The Job is created, and the operator is killed before it writes the status."""
     kept = world.trigger
     world.step(now)
     world.trigger = kept
@@ -350,7 +350,7 @@ def test_what_a_clock_that_was_ahead_has_left_behind_holds_nothing_up(field: str
 
 
 def test_a_cooldown_that_begins_a_little_ahead_holds() -> None:
-    """The clocks of two replicas are never quite the same."""
+    """The clocks of two replicas always differ slightly."""
     world = started(events(cooldown=60, run=ALLOW))
     world.send(at(10), "a", count=150)
     world.trigger = replace(world.trigger, status=replace(world.trigger.status, last_cooldown_at=at(13)))

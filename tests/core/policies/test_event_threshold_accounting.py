@@ -1,4 +1,4 @@
-"""Whatever happens to an event trigger, its books balance."""
+"""Tests that the numbers of sent, counted and fired events always agree."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class EventTrigger(RuleBasedStateMachine):
 
     @rule(count=st.integers(1, 12), number=st.integers(0, 30))
     def send(self, count: int, number: int) -> None:
-        """An event arrives, perhaps again."""
+        """Sends an event, and possibly repeats it."""
         event = f"e{number}"
         fresh = self.world.send(at(self.clock), event, count=count)
         if fresh == (True,):
@@ -62,31 +62,31 @@ class EventTrigger(RuleBasedStateMachine):
 
     @rule(seconds=st.floats(0, 20))
     def wait(self, seconds: float) -> None:
-        """Time passes, and the operator looks."""
+        """Lets time pass, and reconciles."""
         self.clock += seconds
         self.decide()
 
     @rule(threshold=st.integers(1, 12))
     def edit_threshold(self, threshold: int) -> None:
-        """Another threshold."""
+        """Changes the threshold."""
         self.threshold = threshold
         self.edited()
 
     @rule(cooldown=st.sampled_from([0, 5, 60]))
     def edit_cooldown(self, cooldown: int) -> None:
-        """Another cooldown."""
+        """Changes the cooldown."""
         self.cooldown = cooldown
         self.edited()
 
     @rule(policy=st.sampled_from(["Allow", "Forbid"]))
     def edit_policy(self, policy: str) -> None:
-        """Another concurrency policy."""
+        """Changes the concurrency policy."""
         self.policy = policy
         self.edited()
 
     @rule()
     def pause_or_resume(self) -> None:
-        """It is paused, or active again."""
+        """Pauses the trigger, or resumes it."""
         fired = len(self.world.created)
         self.wish = "paused" if self.wish == "active" else "active"
         self.world.edit(self.spec(), None)
@@ -95,7 +95,7 @@ class EventTrigger(RuleBasedStateMachine):
 
     @rule()
     def crash(self) -> None:
-        """The operator creates what is due, and dies before it writes the status."""
+        """The operator creates the due Job, and is killed before it writes the status."""
         kept = self.world.trigger
         self.decide()
         self.world.trigger = kept
@@ -103,13 +103,13 @@ class EventTrigger(RuleBasedStateMachine):
     @precondition(lambda self: self.world.runs)
     @rule(phase=st.sampled_from(["completed", "failed"]))
     def end(self, phase: str) -> None:
-        """The newest run ends."""
+        """Ends the newest run."""
         self.world.end(phase)
         self.decide()
 
     @invariant()
     def books_balance(self) -> None:
-        """What was sent is counted once, and what was counted has fired or still waits."""
+        """Every sent event was counted once, and every counted event has fired or still waits."""
         state = self.world.trigger.status.event_state
         assert state is not None
         assert state.total == sum(self.sent.values())

@@ -1,4 +1,4 @@
-"""What all that fire have in common: concurrency, refusals, and the Job itself."""
+"""Tests of what all fires share: concurrency, refusals, and the Job itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Failures in a row stop a trigger; an edit, a reset or a success starts it afresh."""
+"""Tests that failures in a row stop a trigger, and that an edit, a reset or a success restarts it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs that are requested by hand: once each, under the policy, until their deadline."""
+"""Tests of manual runs: one run per request, according to the concurrency policy, until the deadline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Notifications: which receivers get which ones, and until when they are tried."""
+"""Tests of notifications: which receivers get which ones, and how long delivery is tried."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def begun(raw_spec: dict[str, Any]) -> World:
 
 
 def ended(world: World, request: str = "1", phase: str = "completed", **fields: Any) -> list[Notification]:
-    """Ends a run by hand, and returns the notifications that wait then."""
+    """Ends a manual run, and returns the notifications that then wait."""
     now = at(10 * len(world.trigger.status.history) + 2)
     world.request(run=request)
     world.step(now)

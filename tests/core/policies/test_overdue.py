@@ -1,4 +1,4 @@
-"""Runs that Kubernetes would not end, or not in time, are ended with a reason."""
+"""Tests that the operator ends runs that Kubernetes would not end in time, and gives a reason."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_run_that_cannot_start_is_ended_with_the_pods_reason() -> None:
 
 
 def test_a_run_that_kubernetes_does_not_end_in_time_is_ended() -> None:
-    """A Job has been seen to outlive its activeDeadlineSeconds on Kubernetes 1.20."""
+    """On Kubernetes 1.20, a Job outlived its activeDeadlineSeconds."""
     slow = run(at(hours=1), "running", started_at=at(hours=1), timeout_seconds=60, running_since=at(hours=1))
     world = World()
     world.step(at(1))
@@ -42,7 +42,7 @@ def test_a_run_that_kubernetes_does_not_end_in_time_is_ended() -> None:
 
 
 def test_a_run_that_its_queue_has_let_go_is_not_ended_before_its_clock_starts() -> None:
-    """Kueue 0.19 on Kubernetes 1.36: between release and status.startTime, one of three was ended at once."""
+    """Kueue 0.19 on Kubernetes 1.36: one of three Jobs was ended between its release and status.startTime."""
     world = World(spec(run={"queue_name": "team", "pending_timeout_seconds": 60, "timeout_seconds": 90}))
     name = started(world, "pending", suspended=True, queue="team", timeout_seconds=90)
     world.step(at(hours=4))

@@ -1,4 +1,4 @@
-"""Runs that exist are recorded, and those that ended are counted, each once."""
+"""Tests that runs are recorded, and that ended runs are counted, each of them once."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_clusters_of_the_last_successful_run_are_kept_in_brief() -> None:
 
 
 def test_what_changed_since_the_run_before_is_told_and_handed_on() -> None:
-    """All attempts of the next run know which run came before it, and which numbers were used."""
+    """All attempts of the next run get the previous run and the used cluster IDs."""
     world = World()
     baseline = Baseline(
         uri="/results/ns/a/first/baseline.npz",
@@ -147,7 +147,7 @@ def test_a_deleted_job_is_recorded_and_not_a_failure_in_a_row() -> None:
 
 
 def skew(world: World, seconds: float) -> None:
-    """The newest Job bears the time of an API server whose clock is behind."""
+    """The newest Job has the time of an API server whose clock is behind."""
     name = list(world.runs)[-1]
     world.runs[name] = replace(world.runs[name], created_at=world.runs[name].created_at - timedelta(seconds=seconds))
 
@@ -178,7 +178,7 @@ def test_a_job_that_is_dated_before_the_last_recorded_one_is_recorded(behind: fl
 
 
 def killed_before_it_wrote(world: World, now: datetime) -> None:
-    """A run is created by a process that is killed, and ends; its API server's clock is 5 s behind that of the last."""
+    """A killed process created the run, which ended; its API server's clock is 5 s behind that of the last run."""
     before = world.trigger
     world.step(now)
     world.trigger = before

@@ -1,4 +1,4 @@
-"""The index of runs: whom a new run concerns. What is found in it is tested with the actions."""
+"""Tests of the index of runs: which triggers a new run affects. Lookups in it are tested with the actions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ids refer to."""
+"""Tests of how IDs refer to objects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who applies an object, and from where, as tools leave it on what they apply."""
+"""Tests of which GitOps tool applies an object, and from which source, according to the marks that the tools leave."""
 
 from __future__ import annotations
 

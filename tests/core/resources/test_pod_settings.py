@@ -1,4 +1,4 @@
-"""What Kubernetes would refuse in a run's Pod is refused when the trigger is applied."""
+"""Tests that settings that Kubernetes would refuse in a run's Pod are refused when the trigger is applied."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PodTemplates: which may run as a trigger's Job, and what is said of those that may not."""
+"""Tests of PodTemplates: which of them a trigger can run, and the errors for the others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CONTAINER: Json = {"name": "embed", "image": "embed:1"}
 
 
 def template(spec: Json | None = None, container: Json | None = None, **metadata: Any) -> Json:
-    """A PodTemplate as the API server stores it, defaults included."""
+    """A PodTemplate as the API server stores it, with defaults."""
     defaults = {"restartPolicy": "Always", "dnsPolicy": "ClusterFirst", "schedulerName": "default-scheduler"}
     return {
         "metadata": {"name": "embed", "labels": {"clustertrigger.dev/runnable": "true"}},

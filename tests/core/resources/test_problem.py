@@ -1,4 +1,4 @@
-"""What a problem shows of the value that it is about."""
+"""Tests of how a problem shows the invalid value."""
 
 from __future__ import annotations
 

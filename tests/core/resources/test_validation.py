@@ -1,4 +1,4 @@
-"""What is said of specs: each problem names its field, its value and the remedy."""
+"""Tests of the validation of specs: each problem names its field, its value and the remedy."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """An oracle for cron schedules: Debian's cron, simulated minute by minute.
 
 It shares only the time zone data with the product. Vixie's own loop expands the fields. The oracle finds slots by
-walking every minute of UTC with the virtual clock of Debian's main loop, which stands still while an hour is repeated
-and catches up with the wall clock after a jump.
+visiting every minute of UTC with the virtual clock of Debian's main loop, which stops while an hour is repeated
+and catches up with local time after a jump.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _PADDING = 2 * DAY
 
 
 class DebianCron:
-    """One crontab line in one zone; instants are minutes since the epoch, UTC."""
+    """One crontab line in one time zone; instants are minutes since the epoch, UTC."""
 
     def __init__(self, expression: str, zone: tzinfo) -> None:
         minute, hour, day, month, weekday = expression.split()
@@ -53,7 +53,7 @@ class DebianCron:
         return found[found > start]
 
     def names_any_day(self) -> bool:
-        """Whether any day of the 400 years after which the calendar repeats is named."""
+        """Whether any day within 400 years, after which the calendar repeats, matches."""
         return bool(self._names(_CALENDAR).any())
 
     def _matches(self, local: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -76,7 +76,7 @@ class DebianCron:
 
 
 def _left_out(gap: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which of a jump's minutes lie on calendar days that the jump swallows whole; the last minute exists."""
+    """Returns which of the skipped minutes lie on days that are skipped completely; the last minute exists."""
     days, counts = np.unique(gap[:-1] // DAY, return_counts=True)
     return np.isin(gap // DAY, days[counts == DAY])
 
@@ -109,7 +109,7 @@ def _offsets(zone: tzinfo, start: int, end: int) -> NDArray[np.int64]:
 
 
 def _offsets_of(zone: tzinfo, start: int, length: int) -> NDArray[np.int64]:
-    """The offset at each minute of a span: taken whole where it begins, halves and ends alike, halved where not."""
+    """The offset at each minute of a span, found by halving the span until both of its ends have the same offset."""
     half = length // 2
     seen = {_offset(zone, start + minute) for minute in (0, half, length - 1)}
     if len(seen) == 1:

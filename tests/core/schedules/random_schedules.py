@@ -1,4 +1,4 @@
-"""Random cron schedules, zones and instants; half of the instants lie near a change of the zone's offset."""
+"""Random cron schedules, zones and instants; half of the instants are near a change of the zone's offset."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DAY = 86_400
 
 
 def _field(low: int, high: int, common: tuple[str, ...], names: tuple[str, ...] = ()) -> list[str]:
-    """Texts of one field, of every shape that crontab(5) knows, half of them common ones. A fixed pool draws fast."""
+    """Texts for one field, of every form in crontab(5), half of them common ones. A fixed pool makes drawing fast."""
     pick = random.Random(low * 100 + high)
     words = [str(number) for number in range(low, high + 1)] + list(names)
     steps = ["", "", "", "/1", "/2", "/3", "/5", "/7", "/13", "/30", "/90"]
@@ -46,12 +46,12 @@ EXPRESSIONS = st.tuples(*map(st.sampled_from, _FIELDS)).map(" ".join)
 
 
 def random_expression(pick: random.Random) -> str:
-    """As EXPRESSIONS, without hypothesis."""
+    """Like EXPRESSIONS, without hypothesis."""
     return " ".join(map(pick.choice, _FIELDS))
 
 
 def random_place(pick: random.Random) -> tuple[str, int]:
-    """As ZONES_AND_INSTANTS, without hypothesis."""
+    """Like ZONES_AND_INSTANTS, without hypothesis."""
     return _place((pick.choice(ZONES), pick.getrandbits(48)))
 
 
@@ -67,7 +67,7 @@ def _place(zone_and_number: tuple[str, int]) -> tuple[str, int]:
 
 @cache
 def changes_of(name: str) -> tuple[int, ...]:
-    """When a zone's offset changed, 2009 to 2039, in seconds since the epoch, to the minute."""
+    """The times of changes of a zone's offset, 2009 to 2039, in seconds since the epoch, rounded to the minute."""
     zone = wall_clock(name).zone
     week = 7 * _DAY
     begin = int(datetime(2009, 1, 1, tzinfo=UTC).timestamp())

@@ -1,4 +1,4 @@
-"""What is said of expressions of other schedulers, and of those that are often meant otherwise."""
+"""Tests of advice for expressions of other schedulers, and for expressions that often mean something else."""
 
 from __future__ import annotations
 
@@ -308,7 +308,7 @@ def test_an_expression_can_have_several_warnings() -> None:
 
 @given(st.sets(st.integers(1, 31), min_size=1), st.sets(st.integers(0, 7), min_size=1))
 def test_the_expression_for_both_days_names_exactly_those(days: set[int], weekdays: set[int]) -> None:
-    """The trick is Vixie's: a list may begin with the * of a step that reaches one value only."""
+    """The advice uses a property of Vixie cron: a list may begin with the * of a step that matches one value only."""
     expression = f"0 2 {','.join(map(str, sorted(days)))} * {','.join(map(str, sorted(weekdays)))}"
     (said,) = warnings(expression)
     offered = said.partition("write ")[2]

@@ -1,4 +1,4 @@
-"""Known days on which the clocks changed, as Debian's cron treats them."""
+"""Tests of known days on which the clocks changed, as Debian's cron treats them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SECOND = timedelta(seconds=1)
 
 
 def slots_on(expression: str, zone: str, day: str) -> list[str]:
-    """The slots of one local day, as `HH:MM` in UTC, with the date where it is another."""
+    """The slots of one local day, as `HH:MM` in UTC, with the date if it is another one."""
     local = date.fromisoformat(day)
     slots = timetable(CronSchedule(cron_expression=expression, timezone=zone), EPOCH)
     start, end = (midnight(local + timedelta(days=days), zone) for days in (0, 1))

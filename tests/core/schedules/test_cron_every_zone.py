@@ -1,4 +1,4 @@
-"""A daily schedule fires once per local day, in every zone of the tz database, 2020 to 2040."""
+"""Tests that a daily schedule fires once per local day, in every zone of the tz database, 2020 to 2040."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DAYS = (LAST - FIRST).days + 1
 
 @lru_cache(maxsize=1)
 def behaviours() -> dict[tuple[Stretch, ...], list[str]]:
-    """Zones by what their clocks do in these years; a timetable knows nothing else of a zone."""
+    """Groups zones by their offsets in these years, because a timetable depends on nothing else."""
     same_file = defaultdict(list)
     for name in sorted(zone_names()):
         same_file[(resources.files("tzdata") / "zoneinfo" / name).read_bytes()].append(name)
@@ -38,12 +38,12 @@ def behaviours() -> dict[tuple[Stretch, ...], list[str]]:
 
 
 def changes(stretches: tuple[Stretch, ...]) -> list[tuple[Stretch, Stretch]]:
-    """Neighbours that differ."""
+    """Pairs of neighbours that differ."""
     return [(before, after) for before, after in pairwise(stretches) if before.offset != after.offset]
 
 
 def test_stretches_are_what_the_tz_database_says() -> None:
-    """The product looks every third day only; here it is asked at other instants, and at both ends of each stretch."""
+    """The product examines every third day; this function asks at other instants, and at both ends of each stretch."""
     for stretches, (name, *_) in behaviours().items():
         zone = wall_clock(name).zone
         for stretch in stretches:
@@ -94,10 +94,10 @@ def daily(minute: int, zone: str) -> Timetable:
 
 
 def expected(day: date, minute: int, name: str) -> datetime:
-    """The first time that the wall shows this, or the end of the gap that it lies in.
+    """The first instant of this local time, or the end of the gap that contains it.
 
-    Both folds are tried, and only what comes back is believed: CPython's zoneinfo maps America/Nuuk's evening of
-    2023-10-28 to an hour too early. (The product never asks it for that direction.)
+    Both folds are tried, and a result is checked by converting it back: CPython's zoneinfo maps America/Nuuk's evening
+    of 2023-10-28 to an hour too early. (The product never asks it for that direction.)
     """
     zone = wall_clock(name).zone
     local = datetime(day.year, day.month, day.day, minute // 60, minute % 60, tzinfo=zone)

@@ -1,7 +1,7 @@
-"""Random schedules, zones and instants against the oracle: 10,000 in `make test`, a million in `make fuzz`.
+"""Compares the product with the oracle on random schedules, zones and instants: 10,000 in `make test`, or a million.
 
-The 10,000 are hypothesis's, which shrinks what fails. Its own work would take most of the time of a million, so those
-are drawn by a seeded generator (2,000 of them in `make test`, too); a failure names its case.
+hypothesis draws the 10,000 and shrinks failures. It would need most of the time for a million, so a seeded generator
+draws those for `make fuzz` (and 2,000 for `make test`); a failure names its case.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _DAY = 1440
 
 @pytest.mark.parametrize("half", [1, 2])
 def test_agrees_with_debians_cron(half: int) -> None:
-    """Two halves, so that two processes share them."""
+    """Two halves, so that two processes can share them."""
 
     @settings(_RELAXED, max_examples=5_000)
     @example("15,45 2 * * *", ("Europe/Berlin", 1774659600), 90_007)
@@ -116,7 +116,7 @@ def test_agrees_with_debians_cron_for_two_years(expression: str, zone_and_instan
 
 
 def slots_of(expression: str, zone: str, oracle: DebianCron) -> Timetable | None:
-    """The product's timetable; None for a schedule that rightly counts as one that never fires."""
+    """The product's timetable; None for a schedule that never fires."""
     try:
         return timetable(CronSchedule(cron_expression=expression, timezone=zone), EPOCH)
     except ScheduleError as error:
@@ -139,7 +139,7 @@ def around(changes: tuple[int, ...], start: int) -> set[int]:
 
 
 def agrees(found: Timetable, slots: np.ndarray, start: int, end: int, moment: int) -> None:
-    """Both directions from one moment, in seconds since the epoch; start and end of the slots in minutes."""
+    """Searches both directions from a moment in seconds since the epoch; start and end are in minutes."""
     passed = int(np.searchsorted(slots, moment // 60, side="right"))
     following, latest = found.next_after(at(moment)), found.latest_until(at(moment))
     if passed < len(slots):

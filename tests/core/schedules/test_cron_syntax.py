@@ -1,4 +1,4 @@
-"""What a cron expression may look like."""
+"""Tests of the syntax of cron expressions."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_expressions(
 
 
 def test_every_range_and_step_is_read_as_vixie_reads_it() -> None:
-    """croniter, which expands the fields, against Vixie's own loop: all ranges of the short fields, many of others."""
+    """Compares croniter, which expands the fields, with Vixie's own loop, for all ranges of short fields."""
     shapes = {0: (0, 59, 7), 1: (0, 23, 3), 2: (1, 31, 3), 3: (1, 12, 1), 4: (0, 7, 1)}
     for position, (low, high, stride) in shapes.items():
         bounds = [*range(low, high + 1, stride), high]
@@ -103,7 +103,7 @@ def test_a_star_in_minute_or_hour_follows_the_wall(expression: str, follows_wall
     ],
 )
 def test_days_of_month_and_of_week(expression: str, days: set[int]) -> None:
-    """Both restricted: either will do. One begins with `*`: both must."""
+    """If both day fields are restricted, one match is enough. If one of them begins with `*`, both must match."""
     august = 20_666 * 1440
     parsed = parse(expression)
     found, minute = set(), parsed.next_after(august - 1)
@@ -167,7 +167,7 @@ def test_rare_days_do_come(expression: str) -> None:
 
 
 def test_29_february_is_found_over_the_longest_wait() -> None:
-    """From Sunday 29 February 2088 the next on a Sunday is 40 years away, as 2100 is no leap year."""
+    """After Sunday 29 February 2088, the next one on a Sunday is 40 years later, because 2100 is not a leap year."""
     parsed = parse("0 0 29 2 */7")
     of_2088, of_2128 = 43_158 * 1440, 57_767 * 1440
     assert parsed.next_after(of_2088) == of_2128

@@ -1,4 +1,4 @@
-"""Intervals: a grid that nothing moves."""
+"""Tests of intervals, whose slots do not move."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of zones that do not exist."""
+"""Tests of the advice for time zones that do not exist."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_places_that_no_zone_is_named_after_get_no_nearest_spelling(zone: str, w
 
 
 def test_what_is_offered_for_a_misspelt_city_has_its_time() -> None:
-    """One letter is left out, doubled, or exchanged with the next one, in the name of every city."""
+    """In the name of every city, one letter is missing, doubled, or exchanged with the next one."""
     winter, summer = (int(datetime(2026, month, 15, tzinfo=UTC).timestamp()) for month in (1, 7))
 
     def offsets(zone: str) -> list[int]:

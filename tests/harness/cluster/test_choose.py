@@ -1,4 +1,4 @@
-"""Which kind of cluster a machine gets."""
+"""Tests of which kind of cluster a machine gets."""
 
 from pathlib import Path
 

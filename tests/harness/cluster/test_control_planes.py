@@ -1,4 +1,4 @@
-"""A control plane of one's own, and what happens when its parts fail."""
+"""Tests of a separate control plane, and of failures of its parts."""
 
 import os
 import subprocess
@@ -61,7 +61,7 @@ def test_rights_are_checked(plane: ControlPlane, tmp_path: Path) -> None:
 
 
 def test_the_api_server_is_started_again_where_etcd_comes_late(plane: ControlPlane) -> None:
-    """It ends when etcd does not answer within 20 s, which a busy disk can bring about."""
+    """The API server ends when etcd does not answer within 20 s, which a busy disk can cause."""
     plane.kill_api_server()
     plane.stop_etcd()
     late = threading.Timer(23, plane.start_etcd)

@@ -1,4 +1,4 @@
-"""What kind is given: a pinned image of the version that is asked for, and the volumes."""
+"""Tests of kind's configuration: a pinned image of the requested version, and the volumes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kubeconfigs are their owner's."""
+"""Tests that only their owner can read kubeconfigs."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What is said of a machine that lacks something for a cluster."""
+"""Tests of the messages about a machine that lacks something for a cluster."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The mark in a cluster's directory, without which nothing is removed."""
+"""Tests of the mark in a cluster's directory, without which nothing is removed."""
 
 from pathlib import Path
 

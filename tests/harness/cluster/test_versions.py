@@ -1,4 +1,4 @@
-"""Versions, as people and clusters write them."""
+"""Tests of versions, as people and clusters write them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the demo reads off a trigger's status."""
+"""Tests of what the demo reads from a trigger's status."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""The tables of clusters."""
+"""Tests of the tables of clusters."""
 
 from harness.demo.clusters import compare_clusters, format_clusters
 

@@ -1,4 +1,4 @@
-"""The demo's two versions of a collection: the swap is large enough for the trigger that waits for it."""
+"""Tests that the demo's two versions of a collection differ enough for its trigger to fire."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is kept in the cache."""
+"""Tests of what is kept in the cache."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The base image's mirror."""
+"""Tests of the base image's mirror."""
 
 import pytest
 

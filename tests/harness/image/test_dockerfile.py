@@ -1,4 +1,4 @@
-"""The Dockerfile as data."""
+"""Tests of the parser of the Dockerfile."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The machine's pip settings, merged as pip merges them."""
+"""Tests of the machine's pip settings, merged as pip merges them."""
 
 import configparser
 from pathlib import Path

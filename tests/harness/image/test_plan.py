@@ -1,4 +1,4 @@
-"""Names and tags: what changes them and what does not."""
+"""Tests of names and tags: what changes them, and what does not."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Where images are pushed to, and what is said when that fails."""
+"""Tests of where images are pushed, and of the errors."""
 
 from __future__ import annotations
 

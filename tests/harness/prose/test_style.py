@@ -1,4 +1,4 @@
-"""The house style finds the phrases that it is for, and accepts their replacements."""
+"""Tests that the house style finds the phrases that it is for, and accepts their replacements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prose is found where people read it, and code is not prose."""
+"""Tests that prose is found where people read it, and that code is not taken for prose."""
 
 from __future__ import annotations
 

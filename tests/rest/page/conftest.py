@@ -16,7 +16,7 @@ from tests.rest.page.readers import Reader
 
 @pytest.fixture
 def stranger(shared_service: ApiProcess) -> Iterator[Reader]:
-    """A browser that nobody has signed in with."""
+    """A browser without a session."""
     with httpx.Client(base_url=shared_service.url, trust_env=False, timeout=60) as http:
         yield Reader(http, "")
 

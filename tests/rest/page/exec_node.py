@@ -1,4 +1,4 @@
-"""A node whose Pods run at once, and that runs programs in them: the kubelet's part of `kubectl exec`, for tests."""
+"""A node whose Pods run immediately, and which runs programs in them as `kubectl exec` requests."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FAILURE = """{"status": "Failure", "reason": "NonZeroExitCode", "details": {"ca
 
 
 class ExecNode:
-    """Runs the Pods that read reports, in one namespace; their programs run here, and see the files of this machine.
+    """Runs the Pods that read reports, in one namespace; their programs run on this machine, and see its files.
 
     Args:
         kube: the API server, which passes programs on to the node.
@@ -41,9 +41,9 @@ class ExecNode:
         self._loop = asyncio.new_event_loop()
         self._port = 0
         self.programs: list[list[str]] = []
-        """What was run."""
+        """Programs that were run."""
         self.pods: list[str] = []
-        """The Pods that were there."""
+        """Pods that existed."""
 
     def __enter__(self) -> Self:
         self._certify()
@@ -68,7 +68,7 @@ class ExecNode:
         self._loop.call_soon_threadsafe(self._loop.stop)
 
     def _certify(self) -> None:
-        """A certificate of the cluster's authority, which the API server asks for."""
+        """Creates a certificate of the cluster's authority, which the API server requires."""
         pki = self._kube.kubeconfig.parent / "pki"
         words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
         words += ["-subj", f"/O=system:nodes/CN=system:node:{_NAME}", "-addext", "subjectAltName=IP:127.0.0.1"]

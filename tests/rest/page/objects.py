@@ -1,4 +1,4 @@
-"""Triggers as the API server shows them, made by hand."""
+"""Triggers as the API server returns them, for tests without a cluster."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NOW = datetime(2026, 11, 28, 10, 7, 30, tzinfo=UTC)
 
 
 def at(**before: float) -> str:
-    """So long before NOW."""
+    """Returns the instant this long before NOW."""
     return format_instant(NOW - timedelta(**before))
 
 
@@ -28,7 +28,7 @@ def run(job: str, status: str = "completed", **others: Any) -> Object:
 
 
 def seen(name: str = "nightly", spec: Object | None = None, namespace: str = "search", **status: Any) -> Object:
-    """A trigger that the operator has looked at."""
+    """Returns a trigger with a status."""
     anchor = at(hours=2)
     memory = {"fingerprint": "x", "live": True, "anchor": anchor, "accounted_until": at()}
     return {

@@ -1,4 +1,4 @@
-"""What a browser does without its script: it gets pages, keeps cookies, and sends forms."""
+"""What a browser does without its script: it loads pages, keeps cookies, and sends forms."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import httpx
 
 OWN = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "navigate"}
-"""What a browser says of a form that a page of the same site has sent."""
+"""Headers that a browser sends with a form of a page of the same site."""
 _CSRF = re.compile(r'name="csrf" value="([0-9a-f]+)"')
 
 
@@ -25,23 +25,23 @@ class Reader:
         self.token = token
 
     def get(self, path: str, **headers: str) -> httpx.Response:
-        """A page; redirects are shown and not followed."""
+        """Loads a page; redirects are returned and not followed."""
         return self.http.get(path, headers=_named(headers))
 
     def post(self, path: str, form: Mapping[str, str] | None = None, **headers: str) -> httpx.Response:
-        """Send a form; where no header is given, as one of the page's own."""
+        """Sends a form; without given headers, as one of the page's own."""
         return self.http.post(path, data=form or {}, headers=_named(headers) or OWN)
 
     def sign_in(self, target: str = "/") -> httpx.Response:
-        """Type the token in."""
+        """Enters the token."""
         return self.post("/sign-in", {"token": self.token, "next": target})
 
     def press(self, path: str, verb: str) -> httpx.Response:
-        """Press a button of a trigger's page."""
+        """Presses a button of a trigger's page."""
         return self.post(f"{path}/{verb}", {"csrf": self.csrf(path)})
 
     def csrf(self, path: str) -> str:
-        """What the forms of a page carry."""
+        """Returns the fields of the forms of a page."""
         found = _CSRF.search(self.get(path).text)
         assert found is not None
         return found[1]

@@ -1,4 +1,4 @@
-"""The page in a real Chromium: it moves, it is operated by keyboard, and everybody can read it."""
+"""Tests of the page in a real Chromium: it updates, can be used by keyboard, and is accessible."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PATIENCE = 60_000
 """Milliseconds."""
 expect.set_options(timeout=PATIENCE)
 _NOON_OR_ONE = re.compile("1[23]:00:00")
-"""What New York's clock shows at two in Tokyo, in winter and in summer."""
+"""The time in New York at two o'clock in Tokyo, in winter and in summer."""
 
 
 @pytest.fixture(scope="module")
@@ -66,21 +66,21 @@ class Tab:
         self.page.wait_for_url("**/?namespace=*")
 
     def open(self, path: str) -> None:
-        """Load a page, and remember that it was loaded."""
+        """Loads a page, and marks it as loaded."""
         self.page.goto(self.url + path)
         self.page.evaluate("window.loaded = true")
 
     @property
     def was_not_reloaded(self) -> bool:
-        """Whether this is still the page that `open` has loaded."""
+        """Returns whether this is still the page that `open` loaded."""
         return bool(self.page.evaluate("window.loaded === true"))
 
     def is_live(self) -> None:
-        """Wait until it receives changes."""
+        """Waits until the page receives changes."""
         self.page.wait_for_selector("[data-live=on]")
 
     def shows(self, text: str) -> None:
-        """Wait for a text."""
+        """Waits for a text."""
         expect(self.page.locator("main")).to_contain_text(text)
 
 
@@ -194,7 +194,7 @@ def test_filters(tab: Tab, sandbox: Sandbox) -> None:
 def test_a_report_is_shown_where_it_reaches_nothing(
     tab: Tab, sandbox: Sandbox, operator: StartOperator, kubelet: Kubelet, tmp_path: Path
 ) -> None:
-    """Its own script runs; the page around it, its cookie and the network are out of reach."""
+    """The report's own script runs; it cannot reach the page around it, its cookie and the network."""
     operator()
     claimed(sandbox)
     may_read_reports(sandbox, "editor")
@@ -228,7 +228,7 @@ def test_a_report_is_shown_where_it_reaches_nothing(
 
 
 def test_the_documentation_of_the_api(tab: Tab) -> None:
-    """Swagger UI works under its policy: what the policy forbids is said in the console."""
+    """Swagger UI works under its policy: the console would report what the policy forbids."""
     tab.open("/docs")
     operation = tab.page.locator(".opblock-summary").first
     expect(operation).to_be_visible()
@@ -293,7 +293,7 @@ def test_everybody_can_read_it(
     operator: StartOperator,
     kubelet: Kubelet,
 ) -> None:
-    """axe finds nothing, in both themes; nothing is wider than a phone."""
+    """axe finds no problem in both themes, and no element is wider than a phone."""
     operator()
     sandbox.trigger("nightly", cron("0 2 * * *", "Europe/Berlin"))
     sandbox.trigger("every-minute", interval(60, status="paused"))
@@ -325,6 +325,6 @@ def test_everybody_can_read_it(
 
 
 def _picture(page: Page, name: str) -> None:
-    """For people, where PAGE_PICTURES names a folder."""
+    """Writes pictures into the folder PAGE_PICTURES, if it is set, for people."""
     if folder := os.environ.get("PAGE_PICTURES"):
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)

@@ -1,4 +1,4 @@
-"""Pages that move: what is sent, and when it ends."""
+"""Tests of pages that update: what the service sends, and when it stops."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Start = Callable[..., ApiProcess]
 
 
 class Stream:
-    """What a browser receives of a page that moves."""
+    """The stream of changes that a browser receives."""
 
     def __init__(self, reader: Reader, path: str) -> None:
         self.events: list[tuple[str, str]] = []
@@ -37,7 +37,7 @@ class Stream:
         self._thread.start()
 
     def shows(self, text: str) -> object:
-        """Wait until the newest fragment has the text."""
+        """Waits until the newest fragment contains the text."""
         return eventually(lambda: self.events and text in self.events[-1][1], what=text)
 
     def _receive(self) -> None:
@@ -58,7 +58,7 @@ class Stream:
 
 @pytest.fixture
 def own_service(start_service: Start, editor: Reader) -> Iterator[tuple[ApiProcess, Reader]]:
-    """A service that the test may end."""
+    """A service that the test can end."""
     service = start_service()
     with httpx.Client(base_url=service.url, trust_env=False, timeout=60) as http:
         reader = Reader(http, editor.token)
@@ -118,7 +118,7 @@ def test_without_the_right_to_watch_it_is_read_again(start_service: Start, sandb
 def test_the_table_comes_from_memory(
     start_service: Start, sandbox: Sandbox, cluster: Cluster, proxy: Proxy, tmp_path: Path, editor: Reader
 ) -> None:
-    """It is read from what the service watches, for those who may list the namespace, and for nobody else."""
+    """Callers who can list the namespace get the table from the service's watches; other callers do not."""
     settings = {"token_file": own_token(cluster, tmp_path), "requests_per_second": 0, "rights_seconds": 1}
     service = start_service(server=proxy.url, **settings)
     eventually(lambda: sum("watch=true" in request.query for request in proxy.requests) >= 2)

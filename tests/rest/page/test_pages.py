@@ -1,4 +1,4 @@
-"""The pages on a real API server: who sees what, and what is never shown as it was written."""
+"""Tests of the pages on a real API server: who sees which content, and that texts of others are escaped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run's page and its report: fetched with the reader's rights, and shown where it can do no harm."""
+"""Tests of a run's page and its report: it is fetched with the reader's rights, and shown in a sandbox."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ CLAIM = "clustertrigger-results"
 
 
 def may_read_reports(sandbox: Sandbox, account: str, rules: list[Object] = RULES) -> None:
-    """Give a service account what the documentation says it needs."""
+    """Gives a service account the rights that the documentation lists."""
     grant(sandbox.kube, sandbox.namespace, account, *rules)
 
 
 def completed(sandbox: Sandbox, kubelet: Kubelet, folder: Path, name: str = "nightly") -> str:
-    """A trigger with a run that has left its results in a folder; returns the run's page."""
+    """Creates a trigger with a run whose results are in a folder; returns the run's page."""
     sandbox.trigger(name, rarely())
     job = fire(sandbox, name, "a")
     kubelet.complete(job, RunResult(status="completed", num_clusters=3, num_documents=900, results_uri=str(folder)))

@@ -1,4 +1,4 @@
-"""Signing in, staying signed in, and what another site can not do in a reader's name."""
+"""Tests of signing in and of sessions, and that other sites cannot act in a reader's name."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_a_token_that_is_not_good_any_more_is_forgotten(stranger: Reader) -> Non
 
 
 def test_a_link_of_another_site_leads_to_the_page_after_all(editor: Reader) -> None:
-    """The browser leaves the cookie out at first; what our own page then asks for carries it."""
+    """The browser omits the cookie at first; the following request of the service's own page contains it."""
     cookies = dict(editor.http.cookies)
     editor.http.cookies.clear()
     first = editor.get("/", Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="navigate")
@@ -124,7 +124,7 @@ def test_forms_of_other_sites_change_nothing(editor: Reader, sandbox: Sandbox, h
 
 
 def test_the_origin_alone_is_enough_where_a_browser_says_no_more(editor: Reader, sandbox: Sandbox) -> None:
-    """Sec-Fetch-Site is sent over HTTPS and to localhost only."""
+    """Browsers send Sec-Fetch-Site only over HTTPS and to localhost."""
     sandbox.trigger("nightly", rarely())
     path = f"/triggers/{sandbox.namespace}/nightly"
     own = str(editor.http.base_url).rstrip("/")

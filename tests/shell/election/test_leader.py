@@ -1,4 +1,4 @@
-"""A leader whose work has ended gives the Lease up at once."""
+"""Tests that a leader whose work has ended releases the Lease immediately."""
 
 from __future__ import annotations
 

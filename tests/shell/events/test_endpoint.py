@@ -1,4 +1,4 @@
-"""The door for events: where a URL leads, and what a sender is answered."""
+"""Tests of the endpoint for CloudEvents: which namespace a URL names, and what the sender gets as an answer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ JSON = "application/json"
 def test_a_namespace_that_is_none_is_refused_and_nothing_is_asked(
     operator: StartOperator, sandbox: Sandbox, proxy: Proxy
 ) -> None:
-    """What a sender writes into the URL leads nowhere but to the triggers of a namespace."""
+    """A path in a URL cannot lead to anything but the triggers of a namespace."""
     token = service_account(sandbox, "sender", may_send=True)
     may_send_everywhere(sandbox, "sender")
     port = free_port()
@@ -59,14 +59,14 @@ def test_a_namespace_that_is_none_is_refused_and_nothing_is_asked(
 
 
 def binary(event_id: str) -> dict[str, str]:
-    """An event as a broker delivers it, with an extension of its own."""
+    """An event as a broker delivers it, with an extension attribute."""
     said = event(event_id)
     attributes = {f"ce-{name}": str(said[name]) for name in ("specversion", "id", "source", "type", "subject")}
     return {**attributes, "ce-knativearrivaltime": "2026-11-22T01:00:00.000Z", "Prefer": "reply"}
 
 
 def test_answers_to_a_broker_have_no_body(operator: StartOperator, sandbox: Sandbox) -> None:
-    """Brokers of Knative want an event back, or nothing: a body that is no event is a failed delivery to them."""
+    """A Knative broker expects an event or an empty body; any other body is a failed delivery for it."""
     port = free_port()
     operator(events_port=port)
     sandbox.trigger("ingest", events(10**6))

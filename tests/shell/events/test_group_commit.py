@@ -1,4 +1,6 @@
-"""Events that wait to be stored: the room that they have, and the turns in which replicas write them.
+"""Tests of the queue of events that wait to be stored: its limits, and the order in which replicas write.
+
+A namespace cannot use the whole queue. Writes of several replicas to one trigger keep a minimum interval.
 
 What one namespace takes, it leaves to the others too. Writes of replicas that count for one trigger lie a pause apart,
 whoever makes them.
@@ -37,7 +39,7 @@ def commits() -> GroupCommit:
 
 
 def fill(commits: GroupCommit, namespace: str) -> int:
-    """Sends batches of 1,000 until they are turned away; returns how many events wait then."""
+    """Sends batches of 1,000 events until they are rejected; returns how many events wait then."""
     waiting = 0
     with pytest.raises(BacklogError) as refused:  # noqa: PT012 - which one, is what is looked for
         while True:
@@ -73,17 +75,17 @@ def test_an_event_for_very_many_triggers_is_taken_when_nothing_waits(commits: Gr
 
 
 class Store:
-    """What the API server does for the replica: versions, and when it was written."""
+    """What the API server does for the replica: it stores versions and the times of writes."""
 
     def __init__(self) -> None:
         self.triggers = Triggers(lambda _: None, Metrics())
         self._versions = itertools.count(1)
         self.written: list[tuple[str, float]] = []
-        """By which replica, and when."""
+        """The replica of each write, and the time."""
         self.show({})
 
     def show(self, status: Mapping[str, Any]) -> None:
-        """The watch shows another version."""
+        """The watch reports another version."""
         metadata = {
             "namespace": KEY.namespace,
             "name": KEY.name,
@@ -95,7 +97,7 @@ class Store:
         self.triggers.saw({"metadata": metadata, "spec": SPEC, "status": status})
 
     def write_elsewhere(self) -> None:
-        """Another replica counts."""
+        """Another replica counts an event."""
         self.written.append(("elsewhere", time.monotonic()))
         counted = {"counts": "documents_added/c", "counted_at": datetime.now(UTC).isoformat()}
         self.show({"event_state": counted})
@@ -112,7 +114,7 @@ class Writer(StatusWriter):
 
 
 async def test_a_write_of_another_replica_while_one_waits_is_waited_for_too() -> None:
-    """Two replicas made 31 writes in 4.5 s: a turn that was waited for was taken, whoever had written meanwhile."""
+    """Two replicas made 31 writes in 4.5 s when a waiting replica wrote although another one had written meanwhile."""
     store = Store()
     commits = GroupCommit(Writer(store), lambda: datetime.now(UTC), store.triggers, Metrics())
     store.write_elsewhere()

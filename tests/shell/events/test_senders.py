@@ -1,4 +1,4 @@
-"""Strangers who flood the door with tokens: an honest sender does not wait for them."""
+"""Tests that senders with invalid tokens cannot delay a sender with a valid token."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tests.shell.strangers import ELSEWHERE, PATIENCE, Start, request, timed
 
 
 def made_up_jwt(number: int) -> str:
-    """It looks like a token of the cluster's, as whoever has one can make them."""
+    """Returns a token that has the form of the cluster's tokens, but is not valid."""
     return f"eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ{number:06d}.c2lnbmF0dXJl"
 
 
 @contextmanager
 def flooding(sender: EventSender, source: str, connections: int, token: Callable[[int], str]) -> Iterator[list[int]]:
-    """Sends requests with tokens that are made up, one after the other on so many connections; yields how many."""
+    """Sends requests with invalid tokens, one after the other on each of several connections; yields how many."""
     over, answered = Event(), [0]
 
     async def work(first: int) -> None:
@@ -54,7 +54,7 @@ def flooding(sender: EventSender, source: str, connections: int, token: Callable
 
 
 def test_reviews_of_senders_who_are_gone_are_not_asked(sending: Start, sandbox: Sandbox, proxy: Proxy) -> None:
-    """3,000 made-up tokens, whose senders hang up: each used to be asked about, and everybody else waited."""
+    """3,000 clients send an invalid token and disconnect. The operator once reviewed them before other senders."""
     process, sender = sending(through=proxy)
     assert sender.send(event("warm")).status == 202
     late = EventSender(sender.port, sender.namespace, service_account(sandbox, "late", may_send=True))

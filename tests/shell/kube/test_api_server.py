@@ -1,4 +1,4 @@
-"""What the API server gets to know of us, and what of its answers we can read."""
+"""Tests of requests to the API server: what they contain, and which answers are accepted."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_the_operator_is_the_field_manager_of_its_status_and_its_jobs(
 
 @pytest.mark.parametrize("character", ["x", "é", "\\", "👾", "\t"], ids=["x", "e", "backslash", "monster", "tab"])
 async def test_the_longest_warnings_are_read(api: ApiServer, sandbox: Sandbox, character: str) -> None:
-    """The server warns of unknown fields in headers that are as long as their names."""
+    """The server warns of unknown fields in headers that are as long as the names of the fields."""
     body = manifests.trigger("odd", {**rarely(), **{f"{number}{character * 5000}": 1 for number in range(20)}})
     written = await api.create(paths.custom("clustertriggers", sandbox.namespace), body)
     assert written["metadata"]["name"] == "odd"
@@ -70,7 +70,7 @@ def rarely() -> Object:
 
 @pytest.mark.parametrize("trouble", [PermissionError("token"), ConfigException("empty"), KeyError("token")], ids=repr)
 def test_a_token_that_cannot_be_read_is_an_error_that_passes(cluster: Cluster, trouble: Exception) -> None:
-    """As while the kubelet replaces the file, or of a command that the kubeconfig names."""
+    """Reading the token fails, as while the kubelet replaces the file, or if the kubeconfig's command fails."""
 
     async def ask() -> None:
         configuration = await _operators_configuration(cluster)

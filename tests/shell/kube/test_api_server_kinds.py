@@ -1,4 +1,4 @@
-"""What answers must be what was asked for."""
+"""Tests that an answer must have the requested kind."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Answers = dict[str, Any]
 
 @pytest.fixture
 async def answers() -> AsyncIterator[Answers]:
-    """Every request is answered with `body`; `api` asks."""
+    """The server answers every request with `body`; `api` sends the requests."""
     said: Answers = {}
 
     async def answer(_: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""Lists of names, in whatever form they come; what is cut off or is none is never taken for an empty one."""
+"""Tests of lists of names in all formats: an incomplete or malformed list is never taken for an empty list."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _object(one: Named) -> dict[str, Any]:
 
 
 class Asked:
-    """An API server that answers nevertheless."""
+    """An API server that answers lists of names in its own way."""
 
     body = b""
 

@@ -1,4 +1,4 @@
-"""One object that cannot be read must not keep the operator from all others."""
+"""Tests that the operator skips an object that it cannot read, and continues with all others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which proxy stands between us and the API server."""
+"""Tests of which proxy requests to the API server use."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_proxy(
     expected: str | None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The kubeconfig's own wins, as with kubectl; then the environment's."""
+    """The kubeconfig's proxy takes precedence, as with kubectl; otherwise the environment's proxy is used."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     configuration = Configuration(host=host, proxy=in_kubeconfig)

@@ -1,4 +1,4 @@
-"""The courier: each receiver by itself, again until it confirms, and from the status alone after a restart."""
+"""Tests of the courier: it serves each receiver independently, retries, and needs only the status after a restart."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KEY = Key("search", "products")
 
 
 class Fake(Sender):
-    """Answers as the test says, and keeps what it was asked to send."""
+    """Returns the answers that the test sets, and keeps the requests."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, str]] = []
@@ -41,7 +41,7 @@ class Fake(Sender):
 
 
 class Stage:
-    """A courier, a trigger with two receivers, and what was heard."""
+    """A courier, a trigger with two receivers, and the notifications that were received."""
 
     def __init__(self) -> None:
         self.metrics, self.sender = Metrics(), Fake()
@@ -58,7 +58,7 @@ class Stage:
         self.events.append(event)
 
     def store(self, **waiting: list[str]) -> Trigger:
-        """The status holds these notifications, by id, each for these receivers."""
+        """Sets the notifications of the status: for each ID, its receivers."""
         self.version += 1
         self.triggers.saw(
             {

@@ -1,4 +1,4 @@
-"""Requests to receivers: what they carry, where they go, and what counts as confirmed."""
+"""Tests of requests to receivers: their content, their destination, and which answers confirm them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BODY = b'{"id": "1"}'
 
 @dataclass
 class Stage:
-    """A receiver and what the operator knows of it."""
+    """A receiver, and the operator's settings for it."""
 
     receiver: webhooks.Receiver
     directory: Path
@@ -148,7 +148,7 @@ async def test_a_receiver_that_is_down(stage: Stage) -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "127.1"])
 async def test_no_spelling_of_an_address_leads_inside(stage: Stage, host: str) -> None:
-    """What the kernel would connect to is checked, whoever makes an address of a name, and when."""
+    """The address that the kernel would connect to is checked, whichever resolver returns it."""
     stage.permissions = Permissions()
     attempt = await stage.send(host=host)
     assert attempt.error
@@ -159,7 +159,7 @@ async def test_no_spelling_of_an_address_leads_inside(stage: Stage, host: str) -
 async def test_a_name_is_resolved_once_and_what_it_resolves_to_is_checked(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So DNS rebinding, which answers otherwise the second time, finds no second time."""
+    """A name is resolved once, so a second, different answer (DNS rebinding) has no effect."""
     asked = []
 
     def resolve(host: str, port: int, *_: Any) -> Any:

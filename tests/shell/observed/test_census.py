@@ -1,4 +1,4 @@
-"""What no watch tells is found by comparing lists of names with what was shown; a list that fails says nothing."""
+"""Tests that changes which no watch reports are found by listing names. A list that fails changes nothing."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ def trigger(name: str, version: int) -> Object:
 
 
 class Listing(ApiServer):
-    """An API server that lists triggers, as they are or as it remembers them."""
+    """An API server that lists triggers from etcd, or from an older cache."""
 
     def __init__(self) -> None:
         self.there: dict[str, int] = {}
         """Versions by name."""
         self.version = 0
         self.remembers: tuple[dict[str, int], int] | None = None
-        """What it has in memory, if that differs from the cluster."""
+        """The content of its cache, if that differs from the cluster."""
         self.trouble: ApiError | None = None
         self.asked: list[bool] = []
-        """For each list of names, whether one from memory was enough."""
+        """For each list of names, whether a list from the cache was sufficient."""
         self.read: list[str] = []
 
     async def names(
@@ -80,7 +80,7 @@ class Stage:
         return Census(self.api, [self.kind], ["search"], watch_anew, self.complete)
 
     def show(self, name: str, version: int) -> None:
-        """The cluster holds an object, and a watch shows it."""
+        """Creates an object in the cluster, and a watch reports it."""
         self.api.there[name] = version
         self.api.version = max(self.api.version, version)
         self.kind.saw(trigger(name, version))
@@ -113,7 +113,7 @@ async def test_a_list_that_fails_is_no_empty_one(stage: Stage) -> None:
 
 
 async def test_a_memory_that_is_older_than_what_was_shown_is_asked_no_further(stage: Stage) -> None:
-    """A list from before an object was created must not be taken for one from after its end."""
+    """A list from before an object's creation does not show that the object was deleted."""
     stage.api.remembers = {"kept": 5}, 5
     await stage.census.take()
     assert stage.api.asked == [True, False]
@@ -180,7 +180,7 @@ async def test_a_history_that_was_put_back_counts_from_then_on(stage: Stage) -> 
 
 
 async def test_restored_objects_are_incomplete_until_all_were_listed_again(stage: Stage) -> None:
-    """A restored trigger would be compared with a Job from before the restore."""
+    """A restored trigger must not be compared with a Job from before the restore."""
     await stage.census.take()
     assert stage.complete.is_set()
     stage.api.there, stage.api.version = {"kept": 3}, 4

@@ -1,4 +1,4 @@
-"""What is deleted stays so, whatever answers and lists arrive late."""
+"""Tests that a deleted object stays deleted, even if older answers and lists arrive afterwards."""
 
 from __future__ import annotations
 

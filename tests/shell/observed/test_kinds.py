@@ -1,4 +1,4 @@
-"""News in any order: what was shown last in the cluster's history is what counts, and a list is compared with it."""
+"""Tests of changes that arrive in any order: the newest version is kept, and is compared with lists."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAME = Name("search", "products")
 
 @dataclass
 class Case:
-    """One kind: how its objects look, and what is known of the one called NAME."""
+    """One kind of object: how the test creates it, and the known object called NAME."""
 
     kind: Kind
     make: Callable[[str, int], Object]

@@ -1,4 +1,4 @@
-"""An API server's part in reconciling, in memory: objects by path, versions that grow, and refusals."""
+"""An API server in memory, as far as reconciliation needs it: objects by path, increasing versions, and refusals."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from harness.control_plane.merge_patch import merge_patch
 
 
 class InMemory(ApiServer):
-    """Keeps what is written."""
+    """Stores the objects that are written."""
 
     def __init__(self) -> None:
         self.objects: dict[str, Object] = {}
         self.written: list[tuple[str, str]] = []
-        """Method and path of each write that was asked for."""
+        """Method and path of each write request."""
         self.refused: list[Exception | None] = []
-        """What the next writes are answered by; None lets one through."""
+        """The answers to the next writes; None lets the write succeed."""
         self._versions = itertools.count(1)
 
     def put(self, path: str, raw: Mapping[str, Any]) -> Object:
-        """Stores an object, whoever wrote it."""
+        """Stores an object without recording a write request."""
         stored = deepcopy(dict(raw))
         stored["metadata"] = {**stored["metadata"], "resourceVersion": str(next(self._versions))}
         self.objects[path] = stored
@@ -60,7 +60,7 @@ class InMemory(ApiServer):
         yield await self.list(path, **parameters)
 
     async def list(self, path: str, **parameters: str) -> tuple[list[Object], str]:
-        """All below a path, whatever is selected."""
+        """Returns all objects below a path, and ignores selectors."""
         found = [deepcopy(raw) for name, raw in self.objects.items() if name.rpartition("/")[0] == path]
         return found, str(next(self._versions))
 

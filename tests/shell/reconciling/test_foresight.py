@@ -1,4 +1,4 @@
-"""A decision that was taken beforehand is the one that would be taken, or none."""
+"""Tests of decisions that are made in advance: such a decision is used only if it is still the right one."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ REPLACING = spec(run={"concurrency_policy": "Replace"})
 
 
 def settled(raw_spec: dict[str, Any] = HOURLY) -> Trigger:
-    """A trigger whose status says what is to be said before its first slot."""
+    """A trigger whose status contains everything that is known before its first slot."""
     world = World(raw_spec)
     world.step(at(1))
     return world.trigger
 
 
 def recalled(now: Any, then: Observed | None = None, trigger: Trigger | None = None) -> Any:
-    """Foreseen for DUE; what is recalled, maybe of another trigger, and maybe with something else to see."""
+    """Prepares a decision for DUE; returns what is recalled, for another trigger or another observation if given."""
     taken, known = Foresight(), settled()
     taken.foresee(known, observed(), DUE)
     return taken.recall(trigger or known, then or observed(), now)

@@ -1,4 +1,4 @@
-"""Why runs do not start, as events tell it: few lists, told at once, and forgotten when the run starts."""
+"""Tests of the reasons why runs do not start: few lists of events, immediate reports, and no memory after the start."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ACTION = due()
 
 
 class Stage:
-    """A Job that has been created, and the time."""
+    """A created Job, and the time."""
 
     def __init__(self) -> None:
         self.now = at(hours=1, seconds=2)
@@ -55,7 +55,7 @@ class Stage:
         self.runs.pods.put(read_pod({"metadata": metadata, "spec": {}, "status": status}))
 
     def warns(self, message: str) -> None:
-        """Of a Pod that was created, and of a Job that has none."""
+        """Whether the inquiry concerns a Pod that was created, or a Job without a Pod."""
         for kind, name in (("Job", ACTION.name), ("Pod", "p")):
             about = {"kind": kind, "name": name}
             event = {"metadata": {"name": kind}, "involvedObject": about, "reason": "FailedCreate", "message": message}
@@ -114,7 +114,7 @@ async def test_a_question_is_answered_later_and_the_answer_kept_while_the_run_is
 
 
 async def test_events_that_were_asked_for_are_not_read_once_more_at_the_deadline(stage: Stage) -> None:
-    """A thousand runs can reach theirs in the same second."""
+    """A thousand runs can reach their deadlines in the same second."""
     stage.inquiries.ask(TRIGGER, ACTION.name)
     assert await stage.inquiries.answer() == []
     stage.warns("too late")
@@ -132,7 +132,7 @@ async def test_events_are_not_read_for_a_job_that_is_gone(stage: Stage) -> None:
 async def test_questions_of_a_namespace_share_one_list_and_lists_take_a_tenth_of_the_time(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With a list for each of a thousand runs that did not start, others fired a minute late."""
+    """With one list for each of a thousand runs that did not start, other triggers fired a minute late."""
     pauses: list[float] = []
     lists: list[str] = []
 

@@ -1,4 +1,4 @@
-"""The state of the Jobs that are asked for: known at once, refused for a while, or gone before anybody looked."""
+"""Tests of the state of requested Jobs: created, refused for a while, or deleted before a watch reported them."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def stage() -> Stage:
 
 
 def status(reason: str) -> Any:
-    """A status whose condition speaks of this."""
+    """A status whose condition has this reason."""
     (condition,) = [c for c in decide(TRIGGER, observed(), at(1)).status.conditions if c.type == "Running"]
     return replace(TRIGGER.status, conditions=[replace(condition, reason=reason)])
 
@@ -77,7 +77,7 @@ async def test_what_is_created_is_known_before_a_watch_tells(stage: Stage) -> No
 
 
 async def test_one_that_exists_and_is_ours_is_as_good(stage: Stage) -> None:
-    """It was created by a process that was killed, or by an answer that got lost."""
+    """The Job exists because a killed process created it, or because an answer was lost."""
     await stage.create()
     stage.runs.jobs.gone("search", ACTION.name)
     await stage.create()
@@ -118,7 +118,7 @@ async def test_the_server_says_when_to_ask_again(stage: Stage) -> None:
 
 
 async def test_a_conflict_that_is_no_taken_name_is_a_refusal_like_others(stage: Stage) -> None:
-    """A quota that two requests increase at once is answered by 409, too."""
+    """The API server also answers 409 if two requests increase a quota at the same time."""
     stage.api.refused = [ApiError(409, "Conflict", "the quota has been modified")]
     await stage.create()
     assert stage.writer.refusals(TRIGGER.key)[ACTION.name].reason == EventReason.CREATE_REFUSED

@@ -1,4 +1,4 @@
-"""From what is known of a trigger to what is written: Jobs first, then the status, then events; and what goes wrong."""
+"""Tests of the reconciler: it writes Jobs first, then the status, then events, and handles failures of each step."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ STATUS = f"{paths.trigger(KEY)}/status"
 
 
 class Heard(Recorder):
-    """Events, as they are recorded."""
+    """Events that were recorded."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
@@ -42,14 +42,14 @@ class Heard(Recorder):
 
 
 class Idle(JobWriter):
-    """Creates nothing, and says nothing of it."""
+    """Creates no Job, and reports none."""
 
     async def create(self, trigger: Trigger, action: CreateJob) -> None:
         pass
 
 
 class Events:
-    """Counts nothing, and tells what it was asked to count."""
+    """Counts no events, and records what it should count."""
 
     def __init__(self) -> None:
         self.asked: list[CountEvents] = []
@@ -59,7 +59,7 @@ class Events:
 
 
 class Notifier:
-    """Tells nobody, and keeps whose statuses it was shown."""
+    """Sends no notifications, and records the triggers whose statuses it received."""
 
     def __init__(self) -> None:
         self.followed: list[Trigger] = []
@@ -114,7 +114,7 @@ class Stage:
         return self.now
 
     def apply(self, key: Key) -> None:
-        """Somebody creates a trigger, and a watch shows it."""
+        """A trigger is created, and a watch reports it."""
         metadata = {
             "namespace": key.namespace,
             "name": key.name,

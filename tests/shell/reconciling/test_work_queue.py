@@ -1,4 +1,4 @@
-"""In which order keys are worked on."""
+"""Tests of the order in which keys are worked on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from clustertrigger.shell.reconciling.work_queue import Rank, WorkQueue
 
 REST = 0.5
-"""Seconds: much longer than it takes to see that nothing waits."""
+"""Seconds: much longer than needed to see that no key waits."""
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def queue(depths: list[int]) -> WorkQueue[str]:
 
 
 async def taken(queue: WorkQueue[str]) -> list[str]:
-    """All that waits, in order."""
+    """Returns all waiting keys, in order."""
     found: list[str] = []
     while True:
         try:

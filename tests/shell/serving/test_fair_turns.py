@@ -1,4 +1,4 @@
-"""Turns at something scarce."""
+"""Tests of turns for a scarce resource."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from clustertrigger.shell.serving.fair_turns import CrowdedError, FairTurns
 
 
 class Work:
-    """What has its turn, and when it is over."""
+    """Who has a turn, and when it ends."""
 
     def __init__(self, turns: FairTurns) -> None:
         self.begun: list[str] = []
@@ -19,7 +19,7 @@ class Work:
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
     async def ask(self, *names: str) -> None:
-        """Each asks for a turn; the sharer is the first letter."""
+        """Each requests a turn; the first letter is the group that it belongs to."""
         for name in names:
             self._over[name] = asyncio.Event()
             self.tasks[name] = asyncio.create_task(self._have(name))

@@ -1,4 +1,4 @@
-"""Every connection has a time limit, and no client can use up the connections of others."""
+"""Tests that every connection has a time limit, and that one client cannot use the connections of others."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_body_that_comes_slowly_ends(sending: Start) -> None:
 
 
 def test_the_answer_comes_before_the_body_is_through(sending: Start) -> None:
-    """A refused sender that still sends a large body sees why, instead of a broken connection."""
+    """A rejected sender that is still sending a large body gets the error instead of a closed connection."""
     _, sender = sending()
     stranger = EventSender(sender.port, sender.namespace, None)
     for _ in range(5):
@@ -84,7 +84,7 @@ def test_the_answer_comes_before_the_body_is_through(sending: Start) -> None:
 
 
 def test_connections_of_one_source_leave_room_for_others(sending: Start) -> None:
-    """5,000 connections that say nothing: the source keeps its share of them, and everybody gets in."""
+    """5,000 silent connections of one source use only the source's share; other sources can connect."""
     process, sender = sending()
     with ExitStack() as stack:
         held = []

@@ -1,4 +1,4 @@
-"""Where a request comes from."""
+"""Tests of the source address of a request."""
 
 from __future__ import annotations
 

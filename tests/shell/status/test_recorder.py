@@ -1,4 +1,4 @@
-"""How fast events are written, and in which order."""
+"""Tests of the rate and the order in which Kubernetes events are written."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TRIGGERS, EACH = 40, 3
 
 
 async def written() -> tuple[dict[str, list[str]], int]:
-    """Messages by trigger in the order in which a slow API server got them, and how many it got at a time at most."""
+    """The messages of each trigger, in the order in which a slow API server got them, and the most at a time."""
     got: dict[str, list[str]] = defaultdict(list)
     at_a_time: Counter[str] = Counter()
 

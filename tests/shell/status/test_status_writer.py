@@ -1,4 +1,4 @@
-"""The result of writing a status, whatever the API server answers."""
+"""Tests of the result of writing a status, for each answer of the API server."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def products(version: int, **status: int) -> Object:
 
 @dataclass
 class Stage:
-    """An API server that answers a write by `patched`, or not at all, and then a read by `read`."""
+    """An API server that answers a write with `patched`, or not at all, and then a read with `read`."""
 
     triggers: Triggers
     announced: list[Key]

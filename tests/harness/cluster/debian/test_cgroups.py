@@ -1,4 +1,4 @@
-"""Control groups of either version, as the mounts tell."""
+"""Tests of control groups of both versions, as the mounts show them."""
 
 from pathlib import Path
 

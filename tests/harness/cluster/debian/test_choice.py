@@ -1,4 +1,4 @@
-"""Which Kubernetes: the newest that is available, or the one that is named."""
+"""Tests of the choice of Kubernetes: the newest available version, or the requested one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A whole cluster of plain processes, from `up` to nothing left."""
+"""Tests of a whole cluster of plain processes, from `up` to `down`."""
 
 import json
 import os
@@ -51,12 +51,12 @@ class Shell:
         return subprocess.run(argv, input=stdin, capture_output=True, text=True, check=True).stdout
 
     def rules(self) -> str:
-        """Return the rules of iptables in the cluster's own network."""
+        """Returns the rules of iptables in the cluster's own network."""
         init = json.loads((self.directory / "run/init.json").read_text())["pid"]
         return _rules("nsenter", f"--target={init}", "--net")
 
     def traces(self) -> list[str]:
-        """Return what this cluster has on the machine: processes, mounts, network devices, control groups, files."""
+        """Returns what this cluster uses on the machine: processes, mounts, network devices, control groups, files."""
         found = [str(self.directory)] if self.directory.exists() else []
         found += [path for path in _mounts() if path.startswith(str(self.directory))]
         found += [str(path) for path in Path("/sys/fs/cgroup").glob(f"*/{cgroup_name(self.directory)}")]
@@ -77,7 +77,7 @@ def _mounts() -> list[str]:
 
 
 def _devices() -> dict[str, str]:
-    """The machine's network devices and whose they are: other clusters come and go beside this test."""
+    """The machine's network devices and their clusters, which other tests create and delete at the same time."""
     devices = json.loads(subprocess.check_output(["ip", "-json", "link"]))
     return {device["ifname"]: device.get("ifalias", "") for device in devices}
 

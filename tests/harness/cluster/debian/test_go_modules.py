@@ -1,4 +1,4 @@
-"""The modules that Kubernetes is compiled from."""
+"""Tests of the modules from which Kubernetes is compiled."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.cluster.versions import parse_version
 
 
 def test_the_parts_of_kubernetes_have_one_version() -> None:
-    """They are modules of their own, replaced one by one: an upgrade that forgets one would be a mixture."""
+    """The staging modules are replaced one by one: if an upgrade forgets one, the build mixes versions."""
     text = (MODULE / "go.mod").read_text()
     kubernetes = parse_version(required("k8s.io/kubernetes"), "go.mod")
     replaced = dict(re.findall(r"^\s+(k8s\.io/\S+) => k8s\.io/\S+ (\S+)$", text, re.MULTILINE))

@@ -1,4 +1,4 @@
-"""The provisioner's decisions; that Pods can write into its volumes is seen in the stories."""
+"""Tests of the provisioner's decisions; the stories test that Pods can write into its volumes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Links and their subnets, so that clusters can live side by side."""
+"""Tests of links and their subnets, which let several clusters run at the same time."""
 
 import json
 import os
@@ -48,7 +48,7 @@ def test_no_subnet_left_is_said() -> None:
 
 @pytest.fixture
 def link() -> Iterator[Link]:
-    """A link that exists and is nobody's, whatever numbers the clusters beside this test have."""
+    """A link that exists and belongs to no cluster, with a number that other tests' clusters do not use."""
     if os.geteuid() != 0 or not shutil.which("ip"):
         pytest.skip("needs root and iproute2")
     for link in map(Link, reversed(INDICES)):
@@ -67,7 +67,7 @@ def give(link: Link, owner: str) -> None:
 
 
 def test_a_link_whose_number_another_cluster_has_taken_over_stays(tmp_path: Path, link: Link) -> None:
-    """The kernel removes a link with the namespaces of its cluster, before the cluster itself comes to do so."""
+    """The kernel can remove a link together with the namespaces of its cluster, before `down` does so."""
     record = tmp_path / "link.json"
     record.write_text(json.dumps({"index": link.index}))
     for owner, stays in (("/somebody/else", True), (str(record), False)):
@@ -99,7 +99,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("own_cache")
 def test_a_crashed_cluster_keeps_its_number(tmp_path: Path) -> None:
-    """Its link goes with its namespaces, but its certificates name the address: the next cluster takes another."""
+    """The link is removed with its namespaces, but certificates contain its address: the next cluster uses another."""
     if os.geteuid() != 0 or not shutil.which("ip"):
         pytest.skip("needs root and iproute2")
     daemons = Daemons(tmp_path)

@@ -1,4 +1,4 @@
-"""What is rendered for the programs of a node to read."""
+"""Tests of the configuration files for the programs of a node."""
 
 import json
 import tomllib

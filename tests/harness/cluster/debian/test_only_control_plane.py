@@ -1,4 +1,4 @@
-"""Control planes that a killed test left: many processes start at once, and each would clear them up."""
+"""Tests that several processes can start at once when a killed test has left control planes that need cleaning up."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Which distribution packages come from."""
+"""Tests of which distribution packages come from."""
 
 from pathlib import Path
 

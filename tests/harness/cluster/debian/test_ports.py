@@ -1,4 +1,4 @@
-"""Ports that nobody else has, so that clusters can live side by side."""
+"""Tests of free ports, which let several clusters run at the same time."""
 
 import errno
 import socket

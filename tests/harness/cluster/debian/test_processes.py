@@ -1,4 +1,4 @@
-"""Daemons that outlive their starter, and strangers that must not be harmed."""
+"""Tests of daemons that outlive their starter, and that other processes are never signalled."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""An image of one program."""
+"""Tests of an image of one program."""
 
 import tarfile
 from pathlib import Path

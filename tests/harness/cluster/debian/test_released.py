@@ -1,4 +1,4 @@
-"""A folder of released binaries."""
+"""Tests of a folder of released binaries."""
 
 from __future__ import annotations
 

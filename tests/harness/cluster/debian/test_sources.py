@@ -1,4 +1,4 @@
-"""Source entries for apt, from both forms that machines have."""
+"""Tests of source entries for apt, from both formats that machines have."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Where charts draw what."""
+"""Tests of the positions and sizes of what charts draw."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All about one trigger, as a table of what is in its status and what is shown of it."""
+"""Tests of the page of one trigger: each case has a status and the texts that the page shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of triggers: its rows, and what narrows it."""
+"""Tests of the table of triggers: its rows, and its filters."""
 
 from __future__ import annotations
 

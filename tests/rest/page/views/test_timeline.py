@@ -1,4 +1,4 @@
-"""The coming 24 hours, from 10:00: NOW is 10:07:30."""
+"""Tests of the timeline of 24 hours, which starts at 10:00; NOW is 10:07:30."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def coming(raws: Sequence[Object], now: datetime) -> Timeline:
 
 
 def minutes(spec: Object, **status: str) -> list[tuple[int, int]]:
-    """Where a trigger is drawn: minutes from 10:00, and how wide."""
+    """The position of a trigger on the timeline: minutes from 10:00, and the width."""
     lanes = coming([seen(spec=spec, **status)], NOW).lanes
     return [(span.start, span.width) for lane in lanes for span in lane.spans]
 

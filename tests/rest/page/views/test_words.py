@@ -1,4 +1,4 @@
-"""Times and numbers as they are shown."""
+"""Tests of how times and numbers are shown."""
 
 from __future__ import annotations
 
