@@ -85,7 +85,7 @@ def test_example_is_valid(path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["cron", "interval", "by-cluster-id"])
-def test_newcomers_examples_refer_to_what_is_there(name: str) -> None:
+def test_newcomers_examples_refer_to_existing_objects(name: str) -> None:
     given = [*manifests(EXAMPLES / "collection.yaml"), *manifests(EXAMPLES / f"{name}.yaml")]
     specs = [(manifest["kind"], manifest["spec"]) for manifest in given if "spec" in manifest]
     collections = {spec["collection_id"] for kind, spec in specs if kind == "Collection"}

@@ -40,7 +40,7 @@ def test_refuses_and_names_field_and_remedy(case: Refused) -> None:
     assert ": " in problems[0].message, "the way out follows a colon"
 
 
-def test_models_given_the_same_fields_share_what_tells_which() -> None:
+def test_models_with_the_same_fields_share_the_schema() -> None:
     one, other = (IntervalSchedule(interval_seconds=seconds) for seconds in (60, 120))
     assert one.model_fields_set is other.model_fields_set
     changed = one.model_copy(update={"start_immediately": True})

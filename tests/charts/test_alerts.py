@@ -27,7 +27,7 @@ def rules() -> list[Object]:
 
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: str(rule["alert"]))
-def test_an_alert_asks_for_what_exists(rule: Object) -> None:
+def test_an_alert_uses_existing_metrics(rule: Object) -> None:
     assert mistakes(rule["expr"]) == []
     asked = read(rule["expr"])
     assert asked.series
@@ -42,7 +42,7 @@ def test_an_alert_asks_for_what_exists(rule: Object) -> None:
     assert set(rule["annotations"]) == {"summary", "description"}
 
 
-def test_every_alert_is_explained_and_no_other() -> None:
+def test_the_documented_alerts_are_those_of_the_chart() -> None:
     page = (REPOSITORY / "docs" / "how-to" / "alerts.md").read_text()
     assert re.findall(r"^### (ClusterTrigger\w+)$", page, re.MULTILINE) == [rule["alert"] for rule in rules()]
 
@@ -65,10 +65,10 @@ def test_found_by_prometheus_and_off_by_default() -> None:
         ("sum by (reason) (rate(clustertrigger_runs_total[5m]))", ["nothing has the label reason"]),
     ],
 )  # fmt: skip
-def test_what_does_not_exist_is_found(expression: str, expected: list[str]) -> None:
+def test_unknown_metrics_are_found(expression: str, expected: list[str]) -> None:
     assert mistakes(expression) == expected
 
 
-def test_what_is_no_promql_is_refused() -> None:
+def test_invalid_promql_is_rejected() -> None:
     with pytest.raises(ValueError, match="unclosed"):
         read("sum(clustertrigger_leader")

@@ -117,7 +117,7 @@ def test_every_alert_has_its_case() -> None:
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="no promtool (Debian's package prometheus)")
-def test_prometheus_fires_each_alert_when_it_should_and_then_only(tmp_path: Path) -> None:
+def test_prometheus_fires_each_alert_if_and_only_if_it_should(tmp_path: Path) -> None:
     complete = write(tmp_path / "complete.yaml", spec())
     assert promtool("check", "rules", complete) == ""
     # promtool compares annotations as well; what they may speak of is checked in test_alerts.py.

@@ -78,7 +78,7 @@ def test_other_values(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
 
-def test_what_selects_it_and_what_does_not() -> None:
+def test_which_selectors_match_its_pods() -> None:
     rendered = render({"api": {"enabled": True}, "networkPolicy": {"enabled": True}})
     labels = pod(rendered)["metadata"]["labels"]
     assert labels["app.kubernetes.io/component"] == "api"
@@ -115,7 +115,7 @@ def bindings(rendered: Rendered) -> list[tuple[str, str | None]]:
     ]
 
 
-def test_it_may_watch_triggers_and_nothing_else() -> None:
+def test_it_can_only_watch_triggers() -> None:
     rendered = enabled()
     assert rendered.one("ClusterRole", NAME)["rules"] == [
         WATCHES,
@@ -124,7 +124,7 @@ def test_it_may_watch_triggers_and_nothing_else() -> None:
     assert bindings(rendered) == [(NAME, None)]
 
 
-def test_it_may_watch_chosen_namespaces_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_can_only_watch_chosen_namespaces(monkeypatch: pytest.MonkeyPatch) -> None:
     rendered = render({"api": {"enabled": True}, "watchNamespaces": ["search", "ads"]})
     assert not [role for role in rendered.all("ClusterRole") if role["metadata"]["name"] == NAME]
     roles = [role for role in rendered.all("Role") if role["metadata"]["name"] == NAME]
@@ -133,7 +133,7 @@ def test_it_may_watch_chosen_namespaces_only(monkeypatch: pytest.MonkeyPatch) ->
     assert settings_of(rendered, monkeypatch).namespaces == ["search", "ads"]
 
 
-def test_no_rights_where_somebody_else_gives_them() -> None:
+def test_no_rights_if_rbac_is_disabled() -> None:
     rendered = render({"api": {"enabled": True}, "rbac": {"create": False}})
     assert bindings(rendered) == []
 
@@ -192,14 +192,14 @@ def test_ingress_and_route_lead_to_the_service() -> None:
     }
 
 
-def test_neither_is_there_by_default() -> None:
+def test_no_ingress_and_no_route_by_default() -> None:
     rendered = enabled()
     assert not rendered.all("Ingress")
     assert not rendered.all("HTTPRoute")
 
 
 @pytest.mark.parametrize("values", [{}, {"host": "*.example.com", "tlsSecretName": "tls"}])
-def test_an_ingress_with_less(values: Object) -> None:
+def test_a_minimal_ingress(values: Object) -> None:
     spec = enabled(ingress={"enabled": True, **values}).one("Ingress", NAME)["spec"]
     assert spec["rules"][0].get("host") == values.get("host")
     expected = [{"secretName": "tls", "hosts": ["*.example.com"]}] if values else None
@@ -217,7 +217,7 @@ def test_an_ingress_with_less(values: Object) -> None:
         ({"service": {"sessionAffinity": "Cookie"}}, "at '/api/service/sessionAffinity'"),
     ],
 )
-def test_values_that_lead_nowhere(values: Object, named: str) -> None:
+def test_invalid_values(values: Object, named: str) -> None:
     with pytest.raises(HelmError) as refusal:
         render({"api": values})
     assert named in str(refusal.value)

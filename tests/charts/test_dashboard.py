@@ -29,7 +29,7 @@ def expressions(panel: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize("panel", PANELS, ids=lambda panel: str(panel["title"]))
-def test_a_panel_asks_for_what_exists(panel: dict[str, Any]) -> None:
+def test_a_panel_uses_existing_metrics(panel: dict[str, Any]) -> None:
     assert panel["description"]
     for target, expression in zip(panel["targets"], expressions(panel), strict=True):
         assert mistakes(expression) == []

@@ -17,7 +17,7 @@ DEMO: Object = {**REGISTRY, "demo": {"enabled": True}}
 NO_IMAGE = "make image push REGISTRY=registry.example.com/team"
 
 
-def test_the_chart_brings_the_example_of_the_repository() -> None:
+def test_the_chart_contains_the_example_of_the_repository() -> None:
     files = {path.name for path in (REPOSITORY / "examples/demo").glob("*.yaml")} - {"volumes.yaml"}
     held = render(DEMO).one("ConfigMap", "clustertrigger-demo")["data"]
     assert set(held) == files
@@ -26,7 +26,7 @@ def test_the_chart_brings_the_example_of_the_repository() -> None:
         assert list(yaml.safe_load_all(text)) == manifests
 
 
-def test_the_claims_are_those_that_the_example_and_its_runs_name() -> None:
+def test_the_claims_are_those_of_the_example_and_its_runs() -> None:
     rendered = render({**DEMO, "results": {"volume": "shared"}})
     (collection,) = yaml.safe_load_all(rendered.one("ConfigMap")["data"]["packages.yaml"])
     claims = {claim["metadata"]["name"]: claim["spec"] for claim in rendered.all("PersistentVolumeClaim")}
@@ -37,7 +37,7 @@ def test_the_claims_are_those_that_the_example_and_its_runs_name() -> None:
     assert claim["spec"]["resources"]["requests"]["storage"] == "5Gi"
 
 
-def test_the_job_copies_what_the_worker_s_image_holds_to_where_the_collection_looks() -> None:
+def test_the_job_copies_the_documents_to_the_path_of_the_collection() -> None:
     rendered = render(DEMO)
     pod = rendered.one("Job")["spec"]["template"]["spec"]
     looked_at = {
@@ -60,7 +60,7 @@ def test_the_job_copies_what_the_worker_s_image_holds_to_where_the_collection_lo
     assert pod["securityContext"]["runAsNonRoot"] is True
 
 
-def test_another_image_makes_another_job() -> None:
+def test_another_image_gives_another_job() -> None:
     """A Job's Pod template is immutable, so an upgrade would fail."""
     names = {
         render(values).one("Job")["metadata"]["name"]
@@ -69,7 +69,7 @@ def test_another_image_makes_another_job() -> None:
     assert len(names) == 2
 
 
-def test_the_example_lies_where_the_operator_looks() -> None:
+def test_the_example_is_in_a_served_namespace() -> None:
     with pytest.raises(HelmError, match=r'demo.namespace is "ops", which watchNamespaces \(search\) lacks'):
         render({**DEMO, "watchNamespaces": ["search"]})
 
@@ -88,7 +88,7 @@ def test_without_the_example_nothing_of_it_is_rendered() -> None:
         ({"image": {"operator": {"repository": "x/o"}, "worker": {"digest": f"sha256:{'0' * 64}"}}}, True),
     ],
 )
-def test_without_an_image_no_pod_is_started_and_the_deployment_says_why(values: Object, *, starts: bool) -> None:
+def test_without_an_image_no_pod_starts_and_the_deployment_has_the_reason(values: Object, *, starts: bool) -> None:
     rendered = render({**values, "api": {"enabled": True}, "demo": {"enabled": True}})
     for deployment in rendered.all("Deployment"):
         said = deployment["metadata"].get("annotations", {}).get("clustertrigger.dev/not-running", "")
@@ -99,7 +99,7 @@ def test_without_an_image_no_pod_is_started_and_the_deployment_says_why(values: 
     assert (NO_IMAGE in notes) != starts
 
 
-def test_the_notes_lead_through_the_example() -> None:
+def test_the_notes_explain_the_example() -> None:
     notes = HelmLibrary(namespace=NAMESPACE).notes(RELEASE, DEMO)
     triggers = {
         manifest["metadata"]["name"]
@@ -114,11 +114,11 @@ def test_the_notes_lead_through_the_example() -> None:
 
 
 @pytest.mark.parametrize("values", [DEMO, {**DEMO, "events": {"enabled": False}, "results": {"uri": "s3://b/c"}}])
-def test_lint_is_silent(values: Object) -> None:
+def test_lint_reports_nothing(values: Object) -> None:
     assert find_helm().lint(values) == []
 
 
-def test_objects_lie_in_the_example_s_namespace_and_no_role_holds_a_wildcard() -> None:
+def test_objects_are_in_the_example_s_namespace_and_roles_have_no_wildcard() -> None:
     rendered = render({**DEMO, "watchNamespaces": ["search"], "demo": {"enabled": True, "namespace": "search"}})
     own = [one for one in rendered if "demo" in one["metadata"]["name"] or one["kind"] == "PersistentVolumeClaim"]
     assert {one["metadata"]["namespace"] for one in own} == {"search"}

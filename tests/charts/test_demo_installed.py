@@ -48,7 +48,7 @@ def as_the_job(kubectl: Kubectl) -> ApiClient:
     return client
 
 
-def test_one_installation_brings_everything_and_one_value_takes_it_away(kubectl: Kubectl) -> None:
+def test_one_installation_creates_everything_and_one_value_removes_it(kubectl: Kubectl) -> None:
     helm = find_helm(kubectl.kubeconfig, NAMESPACE)
     helm.install(RELEASE, VALUES, wait=False)
     with as_the_job(kubectl) as client:
@@ -61,7 +61,7 @@ def test_one_installation_brings_everything_and_one_value_takes_it_away(kubectl:
     helm.uninstall(RELEASE)
 
 
-def test_what_is_refused_is_raised_and_not_waited_for(kubectl: Kubectl) -> None:
+def test_a_refused_request_fails_at_once(kubectl: Kubectl) -> None:
     with as_the_job(kubectl) as client, pytest.raises(ApiException, match="Forbidden"):
         apply(client, "default", OWNER, CHART / "demo")
 

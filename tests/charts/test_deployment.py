@@ -123,7 +123,7 @@ def test_restricted_pod_security_standard(values_file: str) -> None:
 
 
 @pytest.mark.parametrize("values_file", VALUES_FILES)
-def test_no_service_makes_variables_and_the_token_is_asked_for(values_file: str) -> None:
+def test_no_service_variables_and_an_explicit_token(values_file: str) -> None:
     """A Service named clustertrigger would set CLUSTERTRIGGER_SERVICE_HOST, which is not a setting."""
     rendered = render(values_of(values_file))
     for deployment in rendered.all("Deployment"):
@@ -211,7 +211,7 @@ def test_pull_secrets() -> None:
     assert rendered.pod["spec"]["imagePullSecrets"] == [{"name": "registry"}]
 
 
-def test_service_account_of_one_s_own() -> None:
+def test_a_service_account_of_the_user() -> None:
     rendered = render({"serviceAccount": {"create": False, "name": "runner"}})
     assert not rendered.all("ServiceAccount")
     assert rendered.pod["spec"]["serviceAccountName"] == "runner"

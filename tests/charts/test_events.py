@@ -37,7 +37,7 @@ def test_http_within_the_cluster_by_default() -> None:
     assert not rendered.all("Ingress")
 
 
-def test_proxies_whose_word_is_taken() -> None:
+def test_trusted_proxies() -> None:
     assert render().environment["CLUSTERTRIGGER_EVENTS_TRUSTED_PROXIES"] == ""
     rendered = render({"events": {"trustedProxies": ["10.244.0.0/16", "fd00::/8"]}})
     assert rendered.environment["CLUSTERTRIGGER_EVENTS_TRUSTED_PROXIES"] == "10.244.0.0/16,fd00::/8"
@@ -52,7 +52,7 @@ def test_off() -> None:
     assert [volume["name"] for volume in rendered.pod["spec"]["volumes"]] == ["tmp"]
 
 
-def test_ports_of_one_s_own() -> None:
+def test_ports_chosen_by_the_user() -> None:
     rendered = render({"events": {"port": 9081, "servicePort": 80}})
     assert (container_port(rendered), service_port(rendered)["port"]) == (9081, 80)
     assert rendered.environment["CLUSTERTRIGGER_EVENTS_PORT"] == "9081"
@@ -68,7 +68,7 @@ def test_the_operator_finds_the_certificate() -> None:
     assert service_port(rendered)["appProtocol"] == "https"
 
 
-def test_certificates_for_events_and_webhook_stand_side_by_side() -> None:
+def test_certificates_for_events_and_webhook_are_independent() -> None:
     rendered = render({"events": {"tls": {"secretName": "tls"}}, "webhook": {"enabled": True}})
     volumes = {volume["name"]: volume for volume in rendered.pod["spec"]["volumes"]}
     mounts = {mount["name"]: mount["mountPath"] for mount in rendered.container["volumeMounts"]}
@@ -86,7 +86,7 @@ def test_ingress() -> None:
     assert [rule["host"] for rule in spec["rules"]] == ["events.example.com"]
 
 
-def test_ingress_leads_to_events_and_nothing_else() -> None:
+def test_ingress_routes_only_to_events() -> None:
     rendered = render({"events": OPEN})
     spec = rendered.one("Ingress")["spec"]
     (rule,) = spec["rules"]

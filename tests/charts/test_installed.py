@@ -82,9 +82,7 @@ def helm(kubectl: Kubectl) -> Iterator[Helm]:
 
 
 @pytest.mark.parametrize("values_file", WITHOUT_FOREIGN_KINDS)
-def test_the_api_server_accepts_everything_and_nothing_stays_but_crds(
-    kubectl: Kubectl, helm: Helm, values_file: str
-) -> None:
+def test_the_api_server_accepts_everything_and_only_crds_remain(kubectl: Kubectl, helm: Helm, values_file: str) -> None:
     before = everything(kubectl)
     release = helm.install(RELEASE, values_of(values_file), wait=False)
     assert (release.status, release.revision, release.namespace) == ("deployed", 1, NAMESPACE)
@@ -123,7 +121,7 @@ def test_triggers_outlive_the_release_and_the_next_one_takes_the_crds_over(kubec
         find_helm(kubectl.kubeconfig, "ads").install(RELEASE, {"watchNamespaces": ["ads"]}, wait=False)
 
 
-def test_the_budget_is_of_the_version_that_the_server_has(kubectl: Kubectl, helm: Helm) -> None:
+def test_the_budget_has_the_servers_api_version(kubectl: Kubectl, helm: Helm) -> None:
     budget = parse(helm.install(RELEASE, wait=False).manifest).one("PodDisruptionBudget")
     versions = kubectl("api-versions").split()
     assert budget["apiVersion"] == ("policy/v1" if "policy/v1" in versions else "policy/v1beta1")
@@ -168,7 +166,7 @@ def test_rights_in_served_namespaces_only(kubectl: Kubectl, helm: Helm) -> None:
 
 
 @pytest.mark.parametrize(("role", "verbs"), [("view", {"list"}), ("edit", {"list", "create", "delete"})])
-def test_who_may_edit_or_view_a_namespace_may_do_so_to_triggers(
+def test_editors_and_viewers_of_a_namespace_have_rights_on_triggers(
     kubectl: Kubectl, helm: Helm, role: str, verbs: set[str]
 ) -> None:
     helm.install(RELEASE, wait=False)
@@ -193,7 +191,7 @@ def test_who_may_edit_or_view_a_namespace_may_do_so_to_triggers(
     ("role", "may_send"),
     [("view", False), ("edit", True), (f"{RELEASE}-event-sender", True), (f"{RELEASE}-viewer", False)],
 )
-def test_who_may_send_events(kubectl: Kubectl, helm: Helm, role: str, *, may_send: bool) -> None:
+def test_senders_of_events(kubectl: Kubectl, helm: Helm, role: str, *, may_send: bool) -> None:
     helm.install(RELEASE, wait=False)
     user = f"{role}-of-search"
     kubectl.in_namespace("search").apply(

@@ -15,7 +15,7 @@ from tests.charts.objects import VALUES_FILES, values_of
 
 @pytest.mark.parametrize("kube_version", [None, "1.20.2", "1.28.0", "1.36.0"])
 @pytest.mark.parametrize("values_file", VALUES_FILES)
-def test_lint_is_silent(values_file: str, kube_version: str | None) -> None:
+def test_lint_reports_nothing(values_file: str, kube_version: str | None) -> None:
     assert find_helm().lint(values_of(values_file), kube_version=kube_version) == []
 
 
@@ -29,6 +29,6 @@ def test_versions_are_the_package_s() -> None:
     assert {chart["version"], chart["appVersion"], clustertrigger.__version__} == {package}
 
 
-def test_a_folder_that_is_no_chart_is_named() -> None:
+def test_a_folder_without_a_chart_is_named() -> None:
     with pytest.raises(HelmError, match=r"e2e: Chart\.yaml"):
         find_helm().render("x", chart=REPOSITORY / "e2e")

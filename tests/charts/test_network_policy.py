@@ -19,7 +19,7 @@ def test_off_by_default() -> None:
     assert not render().all("NetworkPolicy")
 
 
-def test_the_ports_that_are_served_and_no_other() -> None:
+def test_only_served_ports_are_open() -> None:
     spec = policy()
     assert spec["policyTypes"] == ["Ingress"]
     assert [rule["ports"] for rule in spec["ingress"]] == [

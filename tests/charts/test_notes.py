@@ -32,7 +32,7 @@ def test_the_examples_in_the_notes_are_valid(values_file: str) -> None:
     assert ids == [shown["Collection"]["spec"]["collection_id"]]
 
 
-def test_the_claim_for_results_is_named_where_it_is_needed() -> None:
+def test_the_notes_name_the_claim_for_results_if_it_is_needed() -> None:
     assert manifests(notes({}))["PersistentVolumeClaim"]["metadata"]["name"] == "clustertrigger-results"
     assert manifests(notes({"results": {"volume": "shared"}}))["PersistentVolumeClaim"]["metadata"]["name"] == "shared"
     bucket = notes({"results": {"uri": "s3://results/clustering"}})
@@ -81,7 +81,7 @@ def test_notes_fit_the_values(values: Object, said: str) -> None:
     assert said in notes(values)
 
 
-def test_notes_say_nothing_of_what_is_off() -> None:
+def test_notes_omit_disabled_features() -> None:
     assert "events" not in notes(values_of("single-values"))
     assert "HTTP API" not in notes({})
     for values_file in ("events-values", "api-values"):

@@ -51,7 +51,7 @@ def test_the_operator_reads_what_the_chart_writes(monkeypatch: pytest.MonkeyPatc
     assert volume(rendered, "notify-ca")["configMap"]["name"] == "internal-ca"
 
 
-def test_credentials_are_mounted_by_name_and_none_keeps_the_operator_from_starting() -> None:
+def test_credentials_are_mounted_by_name_and_are_optional() -> None:
     rendered = render(values_of("notify-values"))
     first, second = volume(rendered, "notify-credentials")["projected"]["sources"]
     assert first["secret"] == {
@@ -80,6 +80,6 @@ def test_credentials_are_mounted_by_name_and_none_keeps_the_operator_from_starti
         ({"allowHttps": True}, "allowHttps"),
     ],
 )
-def test_values_that_are_refused(notify: Object, says: str) -> None:
+def test_rejected_values(notify: Object, says: str) -> None:
     with pytest.raises(HelmError, match=says):
         render({"notify": notify})

@@ -90,7 +90,7 @@ def test_senders_are_looked_up_in_the_whole_cluster(values: Object, expected: se
 
 
 @pytest.mark.parametrize("values_file", VALUES_FILES)
-def test_every_role_is_bound_once_and_to_whom_it_is_for(values_file: str) -> None:
+def test_every_role_is_bound_once_and_to_its_subject(values_file: str) -> None:
     rendered = render(values_of(values_file))
     account = rendered.pod["spec"]["serviceAccountName"]
     users = {f"{RELEASE}-viewer", f"{RELEASE}-editor", SENDER, DRIVER}
@@ -109,7 +109,7 @@ def test_every_role_is_bound_once_and_to_whom_it_is_for(values_file: str) -> Non
 
 
 @pytest.mark.parametrize("values_file", VALUES_FILES)
-def test_nothing_is_granted_by_wildcard_and_no_secret_is_read(values_file: str) -> None:
+def test_no_wildcards_and_no_access_to_secrets(values_file: str) -> None:
     rendered = render(values_of(values_file))
     for role in (*rendered.all("ClusterRole"), *rendered.all("Role")):
         for _, group, resource, _, verb in rights("", role):
@@ -124,11 +124,11 @@ def test_the_lease_is_the_one_that_the_operator_takes() -> None:
     assert named == {"", "search-leader"}
 
 
-def test_without_election_no_lease_is_touched() -> None:
+def test_without_election_no_access_to_leases() -> None:
     assert not render(values_of("single-values")).all("Role")
 
 
-def test_no_rights_when_the_administrator_makes_them() -> None:
+def test_no_rights_if_rbac_create_is_false() -> None:
     rendered = render({"rbac": {"create": False, "userRoles": False}})
     assert not {one["kind"] for one in rendered} & {"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}
 
@@ -142,7 +142,7 @@ def test_no_rights_when_the_administrator_makes_them() -> None:
         ({"rbac": {"create": False}}, True),
     ],
 )
-def test_senders_may_send_and_nothing_else(values: Object, *, made: bool) -> None:
+def test_senders_can_only_send(values: Object, *, made: bool) -> None:
     roles = [role for role in render(values).all("ClusterRole") if role["metadata"]["name"] == SENDER]
     granted = {right for role in roles for right in rights("", role)}
     assert granted == ({("", "clustertrigger.dev", "clustertriggers/events", "", "create")} if made else set())
@@ -157,7 +157,7 @@ def test_senders_may_send_and_nothing_else(values: Object, *, made: bool) -> Non
         ({"spark": {"enabled": True}, "rbac": {"userRoles": False}}, False),
     ],
 )
-def test_drivers_make_pods_and_nothing_else_and_nobody_gets_that_unasked(values: Object, *, made: bool) -> None:
+def test_drivers_can_only_create_pods_and_the_role_is_opt_in(values: Object, *, made: bool) -> None:
     rendered = render(values)
     roles = [role for role in rendered.all("ClusterRole") if role["metadata"]["name"] == DRIVER]
     granted = {right for role in roles for right in rights("", role)}
@@ -166,13 +166,13 @@ def test_drivers_make_pods_and_nothing_else_and_nobody_gets_that_unasked(values:
     assert not any("aggregate-to" in label for role in roles for label in role["metadata"]["labels"])
 
 
-def test_the_operator_gets_no_right_of_a_driver() -> None:
+def test_the_operator_has_no_rights_of_a_driver() -> None:
     values = {"spark": {"enabled": True}}
     assert render(values).one("ClusterRole", RELEASE)["rules"] == render().one("ClusterRole", RELEASE)["rules"]
 
 
 @pytest.mark.parametrize("role", ["viewer", "editor", "event-sender"])
-def test_roles_for_people_are_the_documented_ones(role: str) -> None:
+def test_user_roles_are_the_documented_ones(role: str) -> None:
     rendered = render().one("ClusterRole", f"{RELEASE}-{role}")
     text = (REPOSITORY / "docs" / "how-to" / "install.md").read_text()
     row = re.search(rf"^\| `clustertrigger-{role}` \| ([`a-z/ ]+) \| ([a-z ]+) \| ([a-z ]+) \|$", text, re.MULTILINE)

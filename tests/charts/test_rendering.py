@@ -74,7 +74,7 @@ def test_namespaces_and_labels(values_file: str) -> None:
             assert labels["app.kubernetes.io/managed-by"] == "Helm"
 
 
-def test_rendering_is_deterministic_apart_from_certificates() -> None:
+def test_rendering_is_deterministic_except_certificates() -> None:
     helm = find_helm(namespace=NAMESPACE)
     for values_file in VALUES_FILES:
         values = values_of(values_file)

@@ -122,7 +122,7 @@ def test_the_schema_refuses_wrong_values_by_name(values: dict[str, Any], named: 
         ),
     ],
 )
-def test_the_templates_refuse_values_that_contradict_each_other(values: dict[str, Any], said: str) -> None:
+def test_the_templates_reject_contradicting_values(values: dict[str, Any], said: str) -> None:
     with pytest.raises(HelmError) as refused:
         render(values)
     assert said in str(refused.value)
@@ -139,7 +139,7 @@ def test_the_templates_refuse_values_that_contradict_each_other(values: dict[str
         ),
     ],
 )
-def test_a_certificate_comes_from_one_place(certificate: dict[str, Any], said: str) -> None:
+def test_a_certificate_has_one_source(certificate: dict[str, Any], said: str) -> None:
     with pytest.raises(HelmError) as refused:
         render({"webhook": {"certificate": certificate}})
     assert said in str(refused.value)
@@ -157,5 +157,5 @@ def test_a_certificate_comes_from_one_place(certificate: dict[str, Any], said: s
         {"podDisruptionBudget": {"maxUnavailable": "25%"}},
     ],
 )
-def test_right_values_are_accepted(values: dict[str, Any]) -> None:
+def test_valid_values_are_accepted(values: dict[str, Any]) -> None:
     assert render(values).one("Deployment")

@@ -116,13 +116,13 @@ def test_cert_manager() -> None:
     assert not any("caBundle" in webhook["clientConfig"] for webhook in webhooks(rendered))
 
 
-def test_cert_manager_without_an_issuer_makes_one() -> None:
+def test_cert_manager_without_an_issuer_gets_one() -> None:
     rendered = render({"webhook": {"enabled": True, "certificate": {"certManager": {"enabled": True}}}})
     issuer = rendered.one("Issuer")
     assert rendered.one("Certificate")["spec"]["issuerRef"] == {"name": issuer["metadata"]["name"], "kind": "Issuer"}
 
 
-def test_a_certificate_of_one_s_own() -> None:
+def test_a_certificate_of_the_user() -> None:
     certificate = {"existingSecret": "corporate", "caBundle": PEM}
     rendered = render({"webhook": {"enabled": True, "certificate": certificate}})
     assert not rendered.all("Secret")

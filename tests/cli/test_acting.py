@@ -76,7 +76,7 @@ def test_a_run_is_waited_for_to_its_end(
         assert lines[-1].endswith(last)
 
 
-def test_what_cannot_run_now_says_how_it_can(
+def test_a_refused_run_names_the_remedy(
     operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, ctr: Ctr, capsys: pytest.CaptureFixture[str]
 ) -> None:
     operator()
@@ -107,7 +107,7 @@ def test_what_cannot_run_now_says_how_it_can(
     assert "no ClusterTrigger 'nobody'" in capsys.readouterr().err
 
 
-def test_a_request_that_the_operator_ignores_says_why(
+def test_an_ignored_request_gets_the_reason(
     operator: StartOperator, sandbox: Sandbox, ctr: Ctr, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The trigger is paused between the command's check and its request: the operator's event explains the outcome."""
@@ -149,7 +149,9 @@ def test_pause_and_resume(sandbox: Sandbox, ctr: Ctr, capsys: pytest.CaptureFixt
     assert sandbox.get("one")["spec"]["status"] == "paused", "those before the wrong one are done"
 
 
-def test_who_may_not_change_a_trigger_is_told(sandbox: Sandbox, ctr: Ctr, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_right_to_change_a_trigger_is_reported(
+    sandbox: Sandbox, ctr: Ctr, capsys: pytest.CaptureFixture[str]
+) -> None:
     sandbox.trigger("one", rarely())
     for words in (["run", "one"], ["pause", "one"], ["reset", "one"]):
         assert ctr(*words, "--as", "jane") == 1
@@ -184,6 +186,6 @@ ACTIVE = [{"job_id": "j", "slot": "manual/a", "triggered_at": "2026-01-01T00:00:
         (seen(spec={"run": {}}, history=ACTIVE), "has an active run, j"),
     ],
 )
-def test_why_not_now(state: TriggerState, obstacle: str | None) -> None:
+def test_reasons_against_a_run(state: TriggerState, obstacle: str | None) -> None:
     why = why_not_now(state)
     assert why is None if obstacle is None else why is not None and why.startswith(obstacle)

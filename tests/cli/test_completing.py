@@ -41,7 +41,7 @@ def test_commands_options_and_values(capsys: pytest.CaptureFixture[str], words: 
     assert sorted(completions(capsys, *words)) == sorted(found)
 
 
-def test_every_command_is_offered(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_is_completed(capsys: pytest.CaptureFixture[str]) -> None:
     assert completions(capsys, "") == sorted(program.commands)
     assert set(completions(capsys)) == set(program.commands)
 
@@ -61,7 +61,7 @@ def test_names_in_the_cluster(operator: StartOperator, sandbox: Sandbox, capsys:
     assert len(contexts) == 1
 
 
-def test_what_cannot_be_asked_is_silence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_failed_requests_print_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """An error message would appear in the middle of a command line."""
     nowhere = ["--kubeconfig", str(tmp_path / "none")]
     assert completions(capsys, "watch", *nowhere, "") == []
@@ -71,7 +71,7 @@ def test_what_cannot_be_asked_is_silence(tmp_path: Path, capsys: pytest.CaptureF
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_scripts_are_of_their_shell(shell: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_scripts_suit_their_shell(shell: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["completion", shell]) == 0
     script = capsys.readouterr().out
     assert f"_KUBECTL_CLUSTERTRIGGER_COMPLETE={shell}_complete" in script
@@ -110,7 +110,7 @@ def test_in_a_real_bash(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert sorted(done.stdout.split()) == ["reset", "results", "resume"]
 
 
-def test_as_kubectl_asks(tmp_path: Path) -> None:
+def test_completions_for_kubectl(tmp_path: Path) -> None:
     asked = program_at(tmp_path, FOR_KUBECTL)
     done = subprocess.run([asked, "val"], capture_output=True, text=True, check=True)
     assert done.stdout == "validate\tValidate triggers and the objects that...\n:4\n"

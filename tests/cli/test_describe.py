@@ -69,7 +69,7 @@ def described(sandbox: Sandbox, capsys: pytest.CaptureFixture[str], name: str, *
     return capsys.readouterr().out
 
 
-def test_all_about_a_trigger(
+def test_the_whole_screen(
     operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, capsys: pytest.CaptureFixture[str]
 ) -> None:
     unseen = described_before_it_is_seen(sandbox, capsys)
@@ -126,7 +126,7 @@ def test_other_kinds(operator: StartOperator, sandbox: Sandbox, capsys: pytest.C
     assert "What to do  Set batch_id to a run that is still in a trigger's history: kubectl get" in again
 
 
-def test_who_may_read_little_sees_the_rest(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_rights_hide_only_their_part(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     sandbox.trigger("nightly", rarely())
     rule = {"apiGroups": ["clustertrigger.dev"], "resources": ["clustertriggers"], "verbs": ["get"]}
     grant(sandbox.kube, sandbox.namespace, "jane", rule, kind="User")

@@ -17,7 +17,7 @@ def points(*values: float, threshold: float = 0.3) -> list[Point]:
     return [Point(START + timedelta(hours=hour), value, fires=value > threshold) for hour, value in enumerate(values)]
 
 
-def test_the_picture() -> None:
+def test_the_chart_of_measurements() -> None:
     assert chart(points(0.0, 0.1, 0.1, 0.2, 0.45), 0.3, 32, UNICODE) == [
         "     0.45 │                ▲",
         "          │",
@@ -35,7 +35,7 @@ def test_the_picture() -> None:
 @pytest.mark.parametrize("values", [(0.0,), (0.3,), (-0.1, 0.2), (1e-9, 1e-9), tuple(n / 300 for n in range(300))])
 @pytest.mark.parametrize("width", [1, 20, 80])
 @pytest.mark.parametrize("threshold", [None, 0.0, 0.3])
-def test_any_picture_fits(values: tuple[float, ...], width: int, threshold: float | None) -> None:
+def test_any_chart_fits_the_width(values: tuple[float, ...], width: int, threshold: float | None) -> None:
     drawn = chart(points(*values), threshold, width, UNICODE)
     assert len(drawn) == HEIGHT
     assert max(map(len, drawn)) <= max(width, 12)

@@ -98,7 +98,7 @@ def test_values(text: str, value: Any) -> None:
 
 
 @pytest.mark.skipif(KUBECTL is None, reason="no kubectl on PATH")
-def test_kubectl_reads_them_so(tmp_path: Path) -> None:
+def test_kubectl_reads_the_values_alike(tmp_path: Path) -> None:
     good = [(text, value) for text, value in SCALARS + STRUCTURES if value is not ERROR and not text.startswith("[&x")]
     listed = "".join(f"  - {text}\n" for text, _ in good)
     found = kubectl(f"{HEAD}spec:\n  v:\n{listed}", tmp_path)
@@ -112,7 +112,7 @@ def test_kubectl_reads_them_so(tmp_path: Path) -> None:
 @pytest.mark.skipif(KUBECTL is None, reason="no kubectl on PATH")
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.from_regex(r"[-+._0-9eExXoObB:]{1,10}", fullmatch=True), min_size=50, max_size=400))
-def test_kubectl_and_we_agree_on_what_looks_like_a_number(tmp_path: Path, texts: list[str]) -> None:
+def test_kubectl_reads_the_same_texts_as_numbers(tmp_path: Path, texts: list[str]) -> None:
     plain = [text for text in texts if not text.endswith(":") and text != "-" and not text.startswith(("---", ":"))]
     listed = "".join(f"  - {text}\n" for text in plain)
     ((_, document),) = documents(f"{HEAD}spec:\n  v:\n{listed or '  - 1'}")

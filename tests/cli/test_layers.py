@@ -50,7 +50,7 @@ def test_a_layer_in_words() -> None:
     assert str(said).endswith("2 clusters of 1,000 documents, 50 in no cluster (the run's clusters)")
 
 
-def test_a_layer_that_is_not_there_is_told_with_those_that_are() -> None:
+def test_a_missing_layer_is_reported_with_the_existing_ones() -> None:
     with pytest.raises(CommandError, match="there is no layer 2: choose one from 0 to 1, which have 3, 2 clusters"):
         layer_of(LAYERS, 2)
 
@@ -61,6 +61,6 @@ def test_the_file_is_read_or_refused_by_name() -> None:
         read_layers(b'{"version": 2}', "/results/x/layers.json")
 
 
-def test_where_it_lies() -> None:
+def test_the_location_of_layers() -> None:
     place = place_of({"spec": {}}, run("/results/b/a/j"), [], claim=None, image="i", file="layers.json")
     assert place.uri == "/results/b/a/j/layers.json"

@@ -23,7 +23,7 @@ def listed(sandbox: Sandbox, capsys: pytest.CaptureFixture[str], *arguments: str
     return capsys.readouterr().out
 
 
-def test_states_what_comes_and_what_went_wrong(
+def test_states_next_slots_and_problems(
     operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, capsys: pytest.CaptureFixture[str]
 ) -> None:
     operator()
@@ -70,7 +70,7 @@ def test_states_what_comes_and_what_went_wrong(
     assert done.returncode == 0, done.stderr
 
 
-def test_where_there_is_none(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_triggers(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "-n", sandbox.namespace, "--kubeconfig", str(sandbox.kube.kubeconfig)]) == 0
     said = capsys.readouterr()
     assert (said.out, said.err) == ("", f"no ClusterTriggers in namespace '{sandbox.namespace}'\n")

@@ -39,12 +39,12 @@ def test_lines_for_people(line: object, shown: str) -> None:
     assert readable(json.dumps(line)).plain == shown
 
 
-def test_what_is_no_line_of_the_worker_stays() -> None:
+def test_other_lines_are_kept() -> None:
     assert readable("Traceback (most recent call last):").plain == "Traceback (most recent call last):"
     assert readable("\x1b[2J").plain == "\ufffd[2J"
 
 
-def test_what_there_is_not(
+def test_missing_triggers_and_runs(
     operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, capsys: pytest.CaptureFixture[str]
 ) -> None:
     operator()

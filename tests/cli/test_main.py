@@ -48,14 +48,14 @@ def test_wrong_usage(capsys: pytest.CaptureFixture[str], arguments: list[str], m
     assert message in capsys.readouterr().err
 
 
-def test_a_file_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["validate", "-f", "nowhere.yaml"]) == 2
     assert capsys.readouterr().err == (
         "kubectl clustertrigger: --filename: 'nowhere.yaml': No such file or directory: name a readable file, or -\n"
     )
 
 
-def test_a_file_that_is_not_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_binary_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "a.yaml"
     file.write_bytes(b"a: \xff")
     assert main(["validate", "-f", str(file)]) == 1
@@ -87,7 +87,7 @@ def test_without_arguments_the_help_is_shown(capsys: pytest.CaptureFixture[str])
     assert usage == capsys.readouterr().out
 
 
-def test_a_terminal_of_ascii_shows_what_it_can(tmp_path: Path) -> None:
+def test_an_ascii_terminal_gets_replacement_characters(tmp_path: Path) -> None:
     trigger = (
         "{apiVersion: clustertrigger.dev/v1alpha1, kind: ClusterTrigger, metadata: {name: Größe}, "
         "spec: {trigger_type: cron, cluster_id: c, schedule_config: {cron_expression: '* * * * *'}}}"
@@ -104,7 +104,7 @@ def test_a_terminal_of_ascii_shows_what_it_can(tmp_path: Path) -> None:
     assert done.stderr == b""
 
 
-def test_every_command_stands_in_the_list(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_list_contains_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     listed = capsys.readouterr().out
     for name in program.commands:

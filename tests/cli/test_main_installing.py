@@ -50,7 +50,7 @@ def test_every_command_starts(installed: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("installing")
-def test_files_are_read_and_a_cluster_is_asked(installed: Path, tmp_path: Path) -> None:
+def test_files_and_clusters_can_be_read(installed: Path, tmp_path: Path) -> None:
     """Commands that need more libraries than the help: YAML, schedules, time zones, requests."""
     plugin = installed / "kubectl-clustertrigger"
     examples = str(ROOT / "examples/cron.yaml")
@@ -67,7 +67,7 @@ def test_files_are_read_and_a_cluster_is_asked(installed: Path, tmp_path: Path) 
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("installing")
-def test_nothing_of_the_operator_or_the_worker_comes_along(installed: Path) -> None:
+def test_no_packages_of_the_operator_or_the_worker(installed: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
     done = subprocess.run(
         [UV, "pip", "list", "--python", installed / "python", "--format", "json"],

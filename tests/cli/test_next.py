@@ -64,7 +64,7 @@ def run(folder: Path, content: str, *options: str) -> int:
     return main(["next", "-f", str(file), *options])
 
 
-def test_cron_in_utc_and_on_the_clock_of_its_zone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_cron_in_utc_and_in_its_time_zone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path, CRON, "--from", "2026-03-28T00:00:00Z", "--count", "3") == 0
     assert capsys.readouterr().out.splitlines() == [
         "search/nightly  cron  30 2 * * * Europe/Berlin",
@@ -176,6 +176,6 @@ def test_an_invalid_trigger_beside_a_valid_one(tmp_path: Path, capsys: pytest.Ca
     )
 
 
-def test_no_trigger_at_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_trigger(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path, "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n") == 1
     assert capsys.readouterr().err == "no ClusterTrigger found: check apiVersion and kind\n"

@@ -42,7 +42,7 @@ def test_progress_says_share_and_time_left(progress: Progress, waited: float, wo
     assert progress.share(waited, elapsed=75) == words
 
 
-def test_a_phase_keeps_its_message_and_begins_without_the_last_ones_share() -> None:
+def test_a_phase_keeps_its_message_and_starts_without_progress() -> None:
     progress = Progress("read").heed({"phase": "read", "step": 2, "steps": 7, "message": "reading 9 documents"})
     progress = progress.heed({"phase": "read", "message": "", "done": 0.25, "seconds_left": 6})
     assert progress == Progress("read", " 2/7", "reading 9 documents", 0.25, 6)
@@ -54,7 +54,7 @@ def test_a_phase_keeps_its_message_and_begins_without_the_last_ones_share() -> N
 @pytest.mark.parametrize(
     "text", ["", "Traceback (most recent call last):", "[1, 2]", "{}", '{"level": "info"}', '{"phase": "re']
 )
-def test_what_is_no_line_of_the_worker_is_left_out(text: str) -> None:
+def test_other_lines_are_omitted(text: str) -> None:
     assert read_line(text) is None
     stream = io.StringIO()
     with Display(stream, Clock()) as display:
@@ -63,11 +63,11 @@ def test_what_is_no_line_of_the_worker_is_left_out(text: str) -> None:
 
 
 @pytest.mark.parametrize("line", [{"phase": "read", "done": "half"}, {"phase": "read", "done": None, "step": 1}])
-def test_a_line_of_another_version_breaks_nothing(line: dict[str, object]) -> None:
+def test_lines_of_other_versions_are_accepted(line: dict[str, object]) -> None:
     assert Progress("read").heed(line) == Progress("read")
 
 
-def test_without_a_terminal_a_phase_is_told_once_and_then_every_ten_seconds() -> None:
+def test_without_a_terminal_progress_is_printed_every_ten_seconds() -> None:
     stream, clock = io.StringIO(), Clock()
     display = Display(stream, clock)
     display.waiting("waiting for the Pod: ContainerCreating")
@@ -88,7 +88,7 @@ def test_without_a_terminal_a_phase_is_told_once_and_then_every_ten_seconds() ->
     ]
 
 
-def test_on_a_terminal_one_line_is_drawn_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_terminal_one_line_is_updated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "61")
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")

@@ -55,7 +55,7 @@ def job(name: str, claim: str) -> Object:
           "region": "eu"}),
     ],
 )  # fmt: skip
-def test_where_a_report_lies(
+def test_the_location_of_a_report(
     uri: str, results: Object, jobs: list[Object], said: str | None, place: dict[str, Any]
 ) -> None:
     policy = {"results": results, "node_selector": {"a": "b"}, "tolerations": [{"operator": "Exists"}]}
@@ -65,7 +65,7 @@ def test_where_a_report_lies(
     assert place_of({"spec": {}}, run(uri), jobs, claim=said, image="i").tolerations == ()
 
 
-def test_a_report_of_before_the_results_went_elsewhere() -> None:
+def test_a_report_in_the_earlier_location_of_results() -> None:
     """The history contains the claim longer than the Job exists, but not how to access a bucket."""
     entry, now = replace(run("/results/b/a/j"), volumes=["old", "data"]), {"volume": "new"}
     for results in (now, {"uri": "s3://bucket/p", "secret_name": "keys"}):
@@ -76,7 +76,7 @@ def test_a_report_of_before_the_results_went_elsewhere() -> None:
         place_of({"spec": {"run": {"results": {"uri": "x"}}}}, run("s3://bucket/p/b/a/j"), [], claim=None, image="i")
 
 
-def test_what_there_is_not(
+def test_missing_triggers_and_runs(
     operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, capsys: pytest.CaptureFixture[str]
 ) -> None:
     operator()

@@ -19,7 +19,7 @@ from tests.cli.test_watch import fire
 OWNER = {"name": "search.nightly", "uid": "1234"}
 
 
-def test_the_pod_may_read_and_nothing_else() -> None:
+def test_the_pod_can_only_read() -> None:
     claim = reader_pod(OWNER, Place("/results/x/report.html", claim="c", image="i"))
     (container,) = claim["spec"]["containers"]
     assert {"name": "results", "mountPath": "/results", "readOnly": True} in container["volumeMounts"]
@@ -35,7 +35,7 @@ def test_the_pod_may_read_and_nothing_else() -> None:
     )
 
 
-def test_a_pod_that_does_not_start_is_said_and_deleted(
+def test_a_pod_that_does_not_start_is_reported_and_deleted(
     operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip

@@ -113,7 +113,7 @@ def test_runs_and_the_clusters_of_the_newest(
     assert told["result"]["clusters"][0]["central_documents"][0]["document_id"] == "librust-http-dev"
 
 
-def test_what_there_is_not(
+def test_missing_triggers_and_runs(
     operator: StartOperator,
     sandbox: Sandbox,
     kubelet: Kubelet,

@@ -71,7 +71,7 @@ ALL = phases("open", "read", "cluster", "assign", "report", "publish")
         [[*ALL[:4], BROKEN], [BROKEN], ALL[2:], ALL[1:]],
     ],
 )
-def test_without_a_terminal_each_phase_is_told_once(connections: list[Sequence[str | Exception]]) -> None:
+def test_without_a_terminal_each_phase_is_printed_once(connections: list[Sequence[str | Exception]]) -> None:
     """A log ends a moment before the Pod, and is then requested again."""
     stream = io.StringIO()
     server = Server(list(connections))
@@ -81,7 +81,7 @@ def test_without_a_terminal_each_phase_is_told_once(connections: list[Sequence[s
     assert server.asked[1:] == [{"container": "worker", "tailLines": "20"}] * (len(connections) - 1)
 
 
-def test_a_line_that_the_worker_repeats_stays() -> None:
+def test_repeated_lines_are_kept() -> None:
     seen: list[str] = []
     followed(Server([["a", "b", "a"], ["b", "a", "a", "c"]]), seen.append)
     assert seen == ["a", "b", "a", "a", "c"]
@@ -98,5 +98,5 @@ def test_a_line_that_the_worker_repeats_stays() -> None:
         ({"waiting": {"reason": "ContainerCreating"}}, "waiting for the Pod: ContainerCreating"),
     ],
 )  # fmt: skip
-def test_what_a_run_waits_for_is_no_json(state: Json, words: str) -> None:
+def test_reasons_for_waiting_are_not_in_raw_output(state: Json, words: str) -> None:
     assert why_waiting(observe(job(), pod(state))) == words

@@ -83,7 +83,7 @@ def test_an_event_is_counted(send: Send, sandbox: Sandbox, url: str, capsys: pyt
     assert (said.out, said.err) == (f"accepted: 100 documents_added for col_products in {sandbox.namespace}\n", "")
 
 
-def test_each_event_has_an_id_of_its_own_unless_it_is_given(
+def test_each_event_has_a_new_id_by_default(
     send: Send, sandbox: Sandbox, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert [send("--url", url) for _ in range(2)] == [0, 0]
@@ -97,9 +97,7 @@ def test_each_event_has_an_id_of_its_own_unless_it_is_given(
     assert counted(sandbox) == 4
 
 
-def test_an_event_that_nobody_counts(
-    send: Send, sandbox: Sandbox, url: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_unmatched_event(send: Send, sandbox: Sandbox, url: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert send("--url", url, "--type", "documents_deleted") == 1
     assert capsys.readouterr().err == (
         "kubectl clustertrigger: unmatched: no active or paused trigger counts documents_deleted for col_products in "
@@ -108,7 +106,7 @@ def test_an_event_that_nobody_counts(
     )
 
 
-def test_the_url_may_be_the_one_that_helm_prints_or_come_from_the_environment(
+def test_the_url_of_helms_notes_and_of_the_environment(
     send: Send, sandbox: Sandbox, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for given in (f"{url}/", f"{url}/v1/namespaces/elsewhere/events"):
@@ -138,7 +136,7 @@ def once(fault: Fault) -> Rule:
     return failing(1, lambda _: fault)
 
 
-def test_what_passes_is_waited_for_and_nothing_counts_twice(
+def test_temporary_errors_are_retried_and_nothing_counts_twice(
     send: Send, sandbox: Sandbox, between: Proxy, capsys: pytest.CaptureFixture[str]
 ) -> None:
     faults: list[Fault] = ["lose", "drop", Answer(503, retry_after=1), Answer(429), Answer(502)]
@@ -153,7 +151,7 @@ def test_what_passes_is_waited_for_and_nothing_counts_twice(
         assert len({json.loads(request.body)["id"] for request in between.requests}) == 1
 
 
-def test_what_does_not_pass_is_said_at_once(
+def test_permanent_errors_are_reported_at_once(
     send: Send, sandbox: Sandbox, between: Proxy, capsys: pytest.CaptureFixture[str]
 ) -> None:
     between.rule = lambda _: Answer(404)
@@ -163,7 +161,7 @@ def test_what_does_not_pass_is_said_at_once(
     assert len(between.requests) == 1
 
 
-def test_the_operator_s_reason_is_told(
+def test_the_operator_s_reason_is_shown(
     cluster: Cluster, send: Send, sandbox: Sandbox, url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     service_account(sandbox, "stranger", may_send=False)
@@ -178,7 +176,7 @@ def test_the_operator_s_reason_is_told(
     assert counted(sandbox) == 0
 
 
-def test_who_has_no_token_borrows_one(
+def test_a_user_without_a_token_gets_one(
     cluster: Cluster, send: Send, sandbox: Sandbox, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     administrator = cluster.plane.kubeconfig
@@ -189,7 +187,7 @@ def test_who_has_no_token_borrows_one(
     assert missing in capsys.readouterr().err
 
 
-def test_who_has_a_client_certificate_borrows_a_named_account_s_token(
+def test_a_client_certificate_leads_to_a_token_of_a_named_account(
     cluster: Cluster, send: Send, sandbox: Sandbox, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As with kind and kubeadm; the two offered commands create the account."""
@@ -209,7 +207,7 @@ def test_who_has_a_client_certificate_borrows_a_named_account_s_token(
     assert capsys.readouterr().out == f"accepted: 7 documents_added for col_products in {sandbox.namespace}\n"
 
 
-def test_another_s_token_is_not_shown(
+def test_the_token_of_another_user_is_not_sent(
     cluster: Cluster, send: Send, sandbox: Sandbox, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """With --as, the token of the kubeconfig does not belong to the impersonated user."""
@@ -267,7 +265,7 @@ def test_the_operator_s_service_is_found(
             sandbox.kube.delete(f"{services}/{name}")
 
 
-def test_who_may_not_forward_a_port_is_told_of_the_other_way(
+def test_without_the_right_to_forward_ports_the_error_names_url(
     cluster: Cluster, send: Send, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
     one = service("guarded", {"name": "events", "port": 8081})
@@ -306,8 +304,6 @@ def test_a_wrong_url_in_the_environment(monkeypatch: pytest.MonkeyPatch, capsys:
     assert "'events' is not a URL" in capsys.readouterr().err
 
 
-def test_a_certificate_authority_that_is_not_there(
-    send: Send, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_missing_certificate_authority(send: Send, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert send("--url", "https://127.0.0.1", "--certificate-authority", str(tmp_path / "ca")) == 1
     assert "No such file or directory: name a PEM file" in capsys.readouterr().err

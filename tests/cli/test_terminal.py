@@ -26,7 +26,7 @@ def test_printable(text: str, expected: str) -> None:
     assert printable(text) == expected
 
 
-def test_tables_and_progress_hold_no_escapes_of_others() -> None:
+def test_tables_and_progress_contain_no_escape_sequences() -> None:
     (_, row) = table(("NAME", "TEXT"), [("a", HOSTILE)])
     assert row.plain.isprintable()
     for terminal in (True, False):

@@ -52,7 +52,9 @@ def test_references_are_followed_within_the_files(monkeypatch: pytest.MonkeyPatc
     )
 
 
-def test_what_the_files_do_not_hold_is_in_the_cluster(monkeypatch: pytest.MonkeyPatch, capsys: Check) -> None:
+def test_references_outside_the_files_are_looked_up_in_the_cluster(
+    monkeypatch: pytest.MonkeyPatch, capsys: Check
+) -> None:
     code, lines = validate(monkeypatch, capsys, TRIGGER, COLLECTION)
     assert code == 0
     assert lines[0].endswith("OK (0 2 * * * UTC; its ClusterDefinition is looked up in the cluster)")
@@ -86,7 +88,7 @@ def test_a_batch_is_in_the_cluster(monkeypatch: pytest.MonkeyPatch, capsys: Chec
          "collection_id 'col_a' is used by Collections first, second: change the collection_id of all but one"),
     ],
 )  # fmt: skip
-def test_references_that_lead_nowhere(
+def test_unresolved_references(
     monkeypatch: pytest.MonkeyPatch, capsys: Check, documents: tuple[str, ...], message: str
 ) -> None:
     code, lines = validate(monkeypatch, capsys, *documents)
@@ -144,7 +146,7 @@ def test_the_schedule_in_words(monkeypatch: pytest.MonkeyPatch, capsys: Check) -
     )
 
 
-def test_what_is_often_meant_otherwise_is_warned_of(monkeypatch: pytest.MonkeyPatch, capsys: Check) -> None:
+def test_ambiguous_schedules_cause_a_warning(monkeypatch: pytest.MonkeyPatch, capsys: Check) -> None:
     code, lines = validate(monkeypatch, capsys, TRIGGER.replace("0 2 * * *", "0 9 1-7 * 1"), DEFINITION, COLLECTION)
     assert code == 0
     assert lines[:2] == [
@@ -156,7 +158,7 @@ def test_what_is_often_meant_otherwise_is_warned_of(monkeypatch: pytest.MonkeyPa
     ]
 
 
-def test_a_step_that_is_larger_than_its_field_is_warned_of(monkeypatch: pytest.MonkeyPatch, capsys: Check) -> None:
+def test_a_step_larger_than_its_field_causes_a_warning(monkeypatch: pytest.MonkeyPatch, capsys: Check) -> None:
     code, lines = validate(monkeypatch, capsys, TRIGGER.replace("0 2 * * *", "*/90 * * * *"), DEFINITION, COLLECTION)
     assert code == 0
     assert lines[1] == (
@@ -203,14 +205,14 @@ def test_lists_folders_and_foreign_objects(tmp_path: Path, capsys: Check) -> Non
         ("a: \x01\n", "stdin: not valid YAML: "),
     ],
 )  # fmt: skip
-def test_files_that_are_no_objects(monkeypatch: pytest.MonkeyPatch, capsys: Check, text: str, message: str) -> None:
+def test_files_that_are_not_objects(monkeypatch: pytest.MonkeyPatch, capsys: Check, text: str, message: str) -> None:
     code, lines = validate(monkeypatch, capsys, text)
     assert code == 1
     assert len(lines) == 1
     assert lines[0].startswith(message)
 
 
-def test_nothing_of_ours(monkeypatch: pytest.MonkeyPatch, capsys: Check) -> None:
+def test_no_objects_of_this_project(monkeypatch: pytest.MonkeyPatch, capsys: Check) -> None:
     assert validate(monkeypatch, capsys, "") == (
         1,
         ["no ClusterTrigger, ClusterDefinition, Collection or Taxonomy of clustertrigger.dev/v1alpha1 found: "
@@ -248,12 +250,14 @@ def test_numbers_are_read_as_kubectl_reads_them(
 
 
 @pytest.mark.parametrize("written", ["1:30", "1e400", "010:00", "yEs", "2026-03-28", "1.2.3"])
-def test_what_is_text_for_kubectl_is_text(monkeypatch: pytest.MonkeyPatch, capsys: Check, written: str) -> None:
+def test_texts_are_read_as_kubectl_reads_them(monkeypatch: pytest.MonkeyPatch, capsys: Check, written: str) -> None:
     assert validate(monkeypatch, capsys, TRIGGER + f"  description: {written}\n")[0] == 0
 
 
 @pytest.mark.parametrize("written", ["1e3", "010", "yes", "off", "n", "1_000", "3.0"])
-def test_what_is_no_text_for_kubectl_is_none(monkeypatch: pytest.MonkeyPatch, capsys: Check, written: str) -> None:
+def test_other_types_are_read_as_kubectl_reads_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: Check, written: str
+) -> None:
     code, lines = validate(monkeypatch, capsys, TRIGGER + f"  description: {written}\n")
     assert code == 1
     assert lines[0].endswith("must be a string: write it in quotes")

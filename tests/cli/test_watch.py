@@ -81,7 +81,7 @@ def test_a_failed_run_is_exit_code_1_and_says_why(
     assert line.startswith(f"{job} failed after ")
 
 
-def test_a_run_that_was_just_asked_for_is_the_one(
+def test_a_requested_run_is_awaited(
     operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, watch: Watch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As in a script, `kubectl annotate … && … watch …`: the operator has not read the request yet."""
@@ -107,7 +107,7 @@ def test_a_run_that_was_just_asked_for_is_the_one(
     assert "it broke" in shown[-1]
 
 
-def test_a_run_that_was_asked_for_and_does_not_come(
+def test_a_requested_run_that_does_not_start(
     operator: StartOperator,
     sandbox: Sandbox,
     kubelet: Kubelet,
@@ -147,7 +147,7 @@ def test_a_run_whose_job_is_deleted_ends(
     assert capsys.readouterr().out.splitlines()[-1] == f"{job} failed: the Job was deleted before it ended"
 
 
-def test_who_may_not_see_pods_sees_the_outcome(
+def test_without_the_right_to_list_pods_the_outcome_is_shown(
     cluster: Cluster,
     operator: StartOperator,
     sandbox: Sandbox,
@@ -172,13 +172,13 @@ def test_who_may_not_see_pods_sees_the_outcome(
 
 
 @pytest.mark.parametrize("namespace", ["../..", "a/b", "A", "x" * 64, "a%2Fb"])
-def test_what_is_no_namespace_is_said(sandbox: Sandbox, namespace: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_namespace_is_reported(sandbox: Sandbox, namespace: str, capsys: pytest.CaptureFixture[str]) -> None:
     kubeconfig = str(sandbox.kube.kubeconfig)
     assert main(["watch", "nightly", "--kubeconfig", kubeconfig, "--namespace", namespace]) == 1
     assert f"--namespace: {namespace!r} is not a valid namespace name: write up to 63" in capsys.readouterr().err
 
 
-def test_what_there_is_not(
+def test_missing_triggers_and_runs(
     operator: StartOperator, sandbox: Sandbox, watch: Watch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     operator()

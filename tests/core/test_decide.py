@@ -55,7 +55,7 @@ BASELINE = {
 }
 
 
-def test_idle_costs_nothing() -> None:
+def test_no_writes_while_idle() -> None:
     world = World()
     world.step(at(1))
     assert world.writes == 1
@@ -71,7 +71,7 @@ def test_decide_is_a_function_of_its_arguments() -> None:
 
 @settings(deadline=None)
 @given(SCHEDULES, INSTANTS, OUTCOMES, st.sampled_from([0.1, 0.5, None]), st.booleans(), st.booleans())
-def test_the_next_look_lies_ahead(
+def test_the_next_decision_is_in_the_future(
     schedule: dict[str, Any],
     instants: list[int],
     outcome: str | None,

@@ -43,7 +43,7 @@ def test_problems(run: dict[str, Any], begins: str) -> None:
     assert messages(it)[0].startswith(begins)
 
 
-def test_problems_that_are_left_out_are_counted() -> None:
+def test_omitted_problems_are_counted() -> None:
     it = World(spec(run={"node_selector": {f"{n}-" + "x" * 2_000: "ssd" for n in range(64)}}))
     it.step(at(1))
     told = messages(it)[0].count("is not a label's key")
@@ -51,7 +51,7 @@ def test_problems_that_are_left_out_are_counted() -> None:
     assert messages(it)[0].endswith(f"; and {64 - told} more")
 
 
-def test_problems_of_what_is_referred_to() -> None:
+def test_problems_of_referenced_objects() -> None:
     catalog = Catalog()
     nested: dict[str, Any] = {"field": "a", "operator": "eq", "value": ["x" * 500_000]}
     catalog.put(COLLECTION, "search", "col_a", {"source": {"uri": "a.parquet", "filters": nested}, "volume": "data"})
@@ -99,7 +99,7 @@ def test_why_a_job_was_ended() -> None:
     assert len(seen.failure) <= 1000
 
 
-def test_runs_that_never_end_leave_room_in_the_history() -> None:
+def test_active_runs_do_not_fill_the_history() -> None:
     """The API server accepts 512 entries."""
     every_second = {"interval_seconds": 1}
     run = {"concurrency_policy": "Allow", "pending_timeout_seconds": 3600, "history_limit": 100}

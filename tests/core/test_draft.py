@@ -96,14 +96,14 @@ def test_a_wrong_type_fails_at_run_time(field: str, value: Any) -> None:
         draft.decision()
 
 
-def test_a_part_cannot_be_changed_where_others_hold_it() -> None:
+def test_a_shared_part_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
         ENTRY.status = "completed"  # type: ignore[misc]
     with pytest.raises(TypeError, match="stauts"):
         replace(ENTRY, stauts="completed")  # type: ignore[call-arg]
 
 
-def test_a_decision_leaves_the_trigger_as_it_is() -> None:
+def test_a_decision_does_not_change_the_trigger() -> None:
     world = World(HOURLY)
     for seconds in (1, 3600, 3610, 7200):
         known = world.trigger
@@ -115,7 +115,7 @@ def test_a_decision_leaves_the_trigger_as_it_is() -> None:
         )
 
 
-def test_what_a_newer_version_wrote_is_left_out() -> None:
+def test_unknown_values_of_a_newer_version_are_omitted() -> None:
     entry = {"job_id": "a", "slot": "s", "triggered_at": "2026-03-02T13:00:00Z", "status": "running", "newer": 1}
     status = ClusterTriggerStatus.read({"newest": {}, "history": [entry]})
     assert status.as_json()["history"] == [{name: value for name, value in entry.items() if name != "newer"}]

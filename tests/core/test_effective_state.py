@@ -61,10 +61,10 @@ def test_the_state_that_a_trigger_is_in(raw: Json, status: str, stopped: bool) -
         ({"concurrency_policy": "Replace"}, runs("running"), None),
     ],
 )
-def test_an_active_run_that_the_policy_lets_stand_in_the_way(run: Json, history: list[Json], found: str | None) -> None:
+def test_an_active_run_that_prevents_a_run(run: Json, history: list[Json], found: str | None) -> None:
     told = obstacle(seen({"run": run}, history=history))
     assert (told.run if told else None) == found
 
 
-def test_the_state_counts_before_the_active_run() -> None:
+def test_the_state_takes_precedence_over_the_active_run() -> None:
     assert obstacle(seen({"status": "disabled"}, history=runs("running"))) == Obstacle("disabled")

@@ -21,6 +21,6 @@ def test_durations(seconds: float, words: str) -> None:
     assert ago(NOW, NOW + timedelta(seconds=max(seconds, 0))) == f"{words} ago"
 
 
-def test_what_comes() -> None:
+def test_coming_slots() -> None:
     assert until(NOW + timedelta(hours=5), NOW) == "in 5h"
     assert until(NOW, NOW) == until(NOW - timedelta(hours=1), NOW) == "now"

@@ -33,13 +33,13 @@ VALUES: list[Any] = [
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: json.dumps(value)[:20])
-def test_what_is_written_is_read_as_it_was(value: Any) -> None:
+def test_written_json_is_read_back_unchanged(value: Any) -> None:
     assert read_json(write_json(value)) == value
     assert read_json(json.dumps(value).encode()) == value
     assert json.loads(write_json(value)) == value
 
 
-def test_what_an_api_server_may_show_at_most_is_read() -> None:
+def test_the_deepest_json_of_an_api_server_is_read() -> None:
     limit = sys.getrecursionlimit()
     read_deep_objects()
     try:
@@ -49,6 +49,6 @@ def test_what_an_api_server_may_show_at_most_is_read() -> None:
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"nothing", b"\xff", b"{} {}", b"<html>"])
-def test_what_is_no_json_is_a_value_error(text: bytes) -> None:
+def test_invalid_json_is_a_value_error(text: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         read_json(text)

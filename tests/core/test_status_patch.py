@@ -32,6 +32,6 @@ def test_the_patch_leads_from_one_to_the_other(before: dict[str, Any], after: di
     assert status_patch(patched, wanted) == {}
 
 
-def test_what_a_newer_operator_wrote_is_left_alone() -> None:
+def test_fields_of_a_newer_operator_are_kept() -> None:
     before = {"newer": 1, **ClusterTriggerStatus().as_json()}
     assert status_patch(before, ClusterTriggerStatus()) == {}

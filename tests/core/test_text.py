@@ -21,10 +21,10 @@ def test_one_line(text: object, line: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "shown"), [("", ""), ("seven..", "seven.."), ("eight...", "eight.…")])
-def test_what_is_cut_says_so_and_is_no_longer_than_allowed(text: str, shown: str) -> None:
+def test_shortened_texts_are_marked_and_within_the_limit(text: str, shown: str) -> None:
     assert cut(text, 7) == shown
 
 
-def test_an_error_without_words_is_named_by_its_kind() -> None:
+def test_an_error_without_a_message_is_named_by_its_type() -> None:
     assert reason(OSError("no route\nto host")) == "no route to host"
     assert reason(TimeoutError()) == "TimeoutError"

@@ -137,5 +137,5 @@ def test_every_reason_for_not_being_ready_has_advice() -> None:
         ({"action_config": {"cluster_id": "topics", "mode": "assign"}}, "cluster  cluster_id topics, mode assign"),
     ],
 )  # fmt: skip
-def test_what_runs_do(spec: dict[str, Any], said: str) -> None:
+def test_descriptions_of_actions(spec: dict[str, Any], said: str) -> None:
     assert work_in_words(spec) == said

@@ -40,7 +40,7 @@ def test_large_numbers_are_grouped() -> None:
     assert table([{"rows": 1_000_000, "bytes": 1_536_000_000.0}])[1] == "1,000,000  1,536,000,000"
 
 
-def test_written_down(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_results_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert finish("sample", ROWS, [MET, MISSED], tmp_path) == 0
     document = json.loads((tmp_path / "sample.json").read_text())
     assert document["rows"] == ROWS

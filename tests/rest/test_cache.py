@@ -67,7 +67,7 @@ QUERIES: list[Object] = [
 ]
 
 
-def test_the_same_answers_as_the_api_servers(cached: Caller, sandbox: Sandbox, proxy: Proxy) -> None:
+def test_answers_equal_those_of_the_api_server(cached: Caller, sandbox: Sandbox, proxy: Proxy) -> None:
     sandbox.create("clusterdefinitions", definition("shop", "cluster_shop"))
     for number, status in enumerate(("active", "paused", "active", "disabled")):
         sandbox.trigger(f"every-{number}", {**every(3600 + number), "status": status, "description": f"d{number % 3}"})
@@ -115,7 +115,7 @@ def test_a_definition_that_changes(cached: Caller, sandbox: Sandbox) -> None:
 
 
 @BOTH
-def test_whoever_changes_a_trigger_sees_the_change(cached: Caller, path: str) -> None:
+def test_a_caller_sees_its_own_change(cached: Caller, path: str) -> None:
     for number in range(20):
         body = every(description=f"number {number}")
         created = cached.create(body if path == CLUSTER else unified(body), path)
@@ -131,13 +131,13 @@ def test_whoever_changes_a_trigger_sees_the_change(cached: Caller, path: str) ->
         assert ok(cached.post(f"{path}/list", {}))["total"] == 0
 
 
-def test_what_is_not_known_yet_is_asked_for(cached: Caller, sandbox: Sandbox) -> None:
+def test_unknown_objects_are_read_from_the_api_server(cached: Caller, sandbox: Sandbox) -> None:
     for number in range(10):
         raw = sandbox.trigger(f"t{number}", every())
         assert ok(cached.get(f"{UNIFIED}/t{number}"))["created_at"] == raw["metadata"]["creationTimestamp"]
 
 
-def test_who_may_list_and_who_may_not(start: Start, sandbox: Sandbox, proxy: Proxy) -> None:
+def test_callers_with_and_without_the_right_to_list(start: Start, sandbox: Sandbox, proxy: Proxy) -> None:
     """A caller who can read only one trigger gets it from the API server; its ID is known from the watch."""
     sandbox.trigger("mine", every())
     sandbox.trigger("others", every())
@@ -157,7 +157,7 @@ def test_who_may_list_and_who_may_not(start: Start, sandbox: Sandbox, proxy: Pro
         refused(stranger.get(f"{UNIFIED}/mine"), 401)
 
 
-def test_a_right_that_is_taken_away(start: Start, sandbox: Sandbox, proxy: Proxy) -> None:
+def test_a_revoked_right(start: Start, sandbox: Sandbox, proxy: Proxy) -> None:
     sandbox.trigger("x", every())
     token = token_of(sandbox.kube, sandbox.namespace, "leaving", role="clustertrigger-viewer")
     with Caller(start(rights_seconds=2).url, sandbox.namespace, token) as caller:
@@ -172,7 +172,7 @@ def test_a_right_that_is_taken_away(start: Start, sandbox: Sandbox, proxy: Proxy
         refused(caller.get(f"{UNIFIED}/x"), 403)
 
 
-def test_a_watch_that_breaks_off(cached: Caller, sandbox: Sandbox, proxy: Proxy) -> None:
+def test_a_broken_watch(cached: Caller, sandbox: Sandbox, proxy: Proxy) -> None:
     for name in ("stays", "goes"):
         sandbox.trigger(name, every())
     eventually(lambda: ok(cached.get(UNIFIED))["total"] == 2)
@@ -228,7 +228,7 @@ def test_chosen_namespaces(start_service: Start, cluster: Cluster, sandbox: Sand
         eventually(from_memory)
 
 
-def test_an_object_of_thousands_of_levels_hides_no_other(start: Start, sandbox: Sandbox) -> None:
+def test_a_deeply_nested_object_does_not_hide_others(start: Start, sandbox: Sandbox) -> None:
     """A malformed object once ended the watches, and the API server answered each read from then on."""
     service = start()
     token = token_of(sandbox.kube, sandbox.namespace, "deep", role="clustertrigger-editor")

@@ -22,7 +22,7 @@ LONGEST = 540
 
 @pytest.mark.slow
 @pytest.mark.timeout(LONGEST + 60)
-def test_the_service_does_what_its_document_says(
+def test_the_service_matches_its_document(
     shared_service: ApiProcess, caller: Caller, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """Sends the same requests in each run: generation is deterministic, and one worker sends them."""
@@ -59,7 +59,7 @@ def test_the_service_does_what_its_document_says(
     assert ok(caller.get(UNIFIED, limit=1))["total"] > 0, "nothing that was created is left"
 
 
-def test_the_document_is_for_people_too(anonymous: httpx.Client) -> None:
+def test_the_document_has_descriptions(anonymous: httpx.Client) -> None:
     document = anonymous.get("/openapi.json").json()
     names = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
     assert len(set(names)) == len(names)
@@ -70,7 +70,7 @@ def test_the_document_is_for_people_too(anonymous: httpx.Client) -> None:
             assert {"400", "401", "403", "404", "409", "422", "429", "500"} <= operation["responses"].keys(), path
 
 
-def test_the_document_is_for_generators_too(anonymous: httpx.Client) -> None:
+def test_the_document_suits_generators(anonymous: httpx.Client) -> None:
     """The document is suitable for openapi-typescript: objects have keys, and a field with a default is required."""
     schemas = anonymous.get("/openapi.json").json()["components"]["schemas"]
     sent = {name: schema for name, schema in schemas.items() if schema.get("additionalProperties") is False}
@@ -103,7 +103,7 @@ def test_its_examples_are_accepted(anonymous: httpx.Client, caller: Caller, path
         }
 
 
-def test_a_number_with_a_point_that_is_whole(caller: Caller) -> None:
+def test_a_whole_number_with_a_decimal_point(caller: Caller) -> None:
     """JSON Schema and kubectl accept 60.0 for 60."""
     body = b'{"trigger_type": "interval", "schedule_config": {"interval_seconds": 60.0}, "cluster_id": "x"}'
     headers = {"Content-Type": "application/json"}
@@ -113,7 +113,7 @@ def test_a_number_with_a_point_that_is_whole(caller: Caller) -> None:
     assert refused.status_code == 422
 
 
-def test_methods_that_a_path_has(caller: Caller) -> None:
+def test_methods_of_each_path(caller: Caller) -> None:
     for path, methods in {
         UNIFIED: "GET, POST",
         f"{UNIFIED}/x": "DELETE, GET, PATCH",

@@ -50,7 +50,7 @@ def body_of(method: str, path: str) -> Object | None:
 
 
 @pytest.mark.parametrize(("method", "path"), REQUESTS)
-def test_who_may(
+def test_callers_with_and_without_rights(
     anonymous: httpx.Client, nobody: Caller, caller: Caller, sandbox: Sandbox, method: str, path: str
 ) -> None:
     sandbox.trigger("x", every())
@@ -68,7 +68,7 @@ def test_who_may(
     assert asked_for(sandbox.get("x")) == every()
 
 
-def test_one_who_may_only_read(caller: Caller, sandbox: Sandbox) -> None:
+def test_a_caller_who_can_only_read(caller: Caller, sandbox: Sandbox) -> None:
     sandbox.trigger("x", every())
     token = token_of(sandbox.kube, sandbox.namespace, "viewer", role="clustertrigger-viewer")
     with Caller(str(caller.http.base_url), sandbox.namespace, token) as viewer:
@@ -145,7 +145,7 @@ WRONG: list[tuple[Object, dict[str, str]]] = [
 
 @BOTH
 @pytest.mark.parametrize(("body", "fields"), WRONG)
-def test_what_is_wrong_is_named(caller: Caller, path: str, body: Object, fields: dict[str, str]) -> None:
+def test_invalid_fields_are_named(caller: Caller, path: str, body: Object, fields: dict[str, str]) -> None:
     error = refused(caller.post(path, body if path == CLUSTER else unified(body)), 422)
     assert error["type"] == "validation_error"
     own = ("execution_config", "cluster_id")
@@ -161,7 +161,7 @@ def test_what_is_wrong_is_named(caller: Caller, path: str, body: Object, fields:
 
 
 @pytest.mark.parametrize("body", [body for body, _ in WRONG if body])
-def test_in_the_words_of_the_operator(caller: Caller, body: Object) -> None:
+def test_errors_equal_those_of_the_operator(caller: Caller, body: Object) -> None:
     _, problems = parse_trigger(body)
     error = refused(caller.post(CLUSTER, body), 422)
     assert {f"spec.{name}": item["message"] for name, item in fields_of(error).items()} == {
@@ -209,7 +209,7 @@ def test_unknown_keys(
 
 
 @pytest.mark.parametrize("action", ["clusters", "nonsense"])
-def test_actions_that_are_not_there(caller: Caller, action: str) -> None:
+def test_unknown_actions(caller: Caller, action: str) -> None:
     error = refused(caller.post(UNIFIED, {**unified(every()), "action_type": action}), 422)
     assert "'cluster'" in fields_of(error)["action_type"]["message"]
 
@@ -247,14 +247,14 @@ NO_JSON: dict[str, tuple[bytes, str]] = {
 
 @pytest.mark.parametrize("path", [CLUSTER, f"{UNIFIED}/list"])
 @pytest.mark.parametrize("case", NO_JSON)
-def test_no_json(caller: Caller, path: str, case: str) -> None:
+def test_bodies_that_are_not_json(caller: Caller, path: str, case: str) -> None:
     content, reason = NO_JSON[case]
     answer = caller.http.post(path, content=content, headers={"Content-Type": "application/json"})
     assert reason in refused(answer, 400, "no_json")["message"]
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"null", b'"text"', b"5"])
-def test_no_object(caller: Caller, content: bytes) -> None:
+def test_bodies_that_are_not_objects(caller: Caller, content: bytes) -> None:
     answer = caller.http.post(CLUSTER, content=content, headers={"Content-Type": "application/json"})
     assert list(fields_of(refused(answer, 422))) == ["body"]
 
@@ -279,7 +279,7 @@ ODD: dict[str, tuple[Object, str]] = {
 
 
 @pytest.mark.parametrize("case", ODD)
-def test_odd_objects(caller: Caller, case: str) -> None:
+def test_unusual_objects(caller: Caller, case: str) -> None:
     added, field = ODD[case]
     content = json.dumps({**every(), **added}).encode()
     answer = caller.http.post(CLUSTER, content=content, headers={"Content-Type": "application/json"})
@@ -308,7 +308,7 @@ def test_a_filter_that_is_nested_deeply(caller: Caller) -> None:
     refused(caller.http.post(UNIFIED, content=content, headers={"Content-Type": "application/json"}), 422)
 
 
-def test_what_is_not_there(caller: Caller) -> None:
+def test_missing_objects(caller: Caller) -> None:
     for name in ("no-such", "trg_0123456789abcdef", "trg_", "Not_A_Name", "..", "a%2Fb", "x" * 200):
         refused(caller.get(f"{CLUSTER}/{name}" if name != ".." else f"{CLUSTER}/%2E%2E"), 404)
     refused(caller.get("/v2/triggers"), 404)
@@ -322,7 +322,7 @@ def test_what_is_not_there(caller: Caller) -> None:
         ({"labels": {"kustomize.toolkit.fluxcd.io/name": "apps"}}, "Flux, from its Kustomization apps"),
     ],
 )
-def test_what_gitops_applies(caller: Caller, sandbox: Sandbox, metadata: Object, words: str) -> None:
+def test_objects_applied_by_gitops(caller: Caller, sandbox: Sandbox, metadata: Object, words: str) -> None:
     sandbox.trigger("synced", every(), **metadata)
     one = f"{CLUSTER}/synced"
     for answer in (caller.patch(one, {"description": "mine"}), caller.delete(one)):
@@ -331,7 +331,7 @@ def test_what_gitops_applies(caller: Caller, sandbox: Sandbox, metadata: Object,
     assert ok(caller.post(f"{one}/pause"))["status"] == "paused"
 
 
-def test_what_gitops_applies_and_may_be_changed(start_service: Callable[..., ApiProcess], sandbox: Sandbox) -> None:
+def test_objects_applied_by_gitops_with_override(start_service: Callable[..., ApiProcess], sandbox: Sandbox) -> None:
     """With api.overrideGitOps."""
     synced = {"annotations": {"argocd.argoproj.io/tracking-id": "shop:x/y:a/b"}}
     sandbox.trigger("synced", every(), **synced)
@@ -343,7 +343,7 @@ def test_what_gitops_applies_and_may_be_changed(start_service: Callable[..., Api
         refused(caller.get(f"{UNIFIED}/synced"), 404)
 
 
-def test_an_edit_of_somebody_else_stays(caller: Caller, sandbox: Sandbox) -> None:
+def test_a_concurrent_edit_is_kept(caller: Caller, sandbox: Sandbox) -> None:
     """Eight clients write at the same time, to different fields or to the same one: no successful write is undone."""
     sandbox.trigger("shared", every())
     one = f"{CLUSTER}/shared"

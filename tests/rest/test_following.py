@@ -94,7 +94,7 @@ async def stage(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
         await following
 
 
-async def test_a_watch_that_ended_in_order_goes_on_where_it_was(stage: Stage) -> None:
+async def test_a_watch_that_ended_normally_continues(stage: Stage) -> None:
     stage.server.at = 120
     stage.server.reports(("MODIFIED", trigger("a", 120, "second")))
     await stage.until(lambda: stage.known()["a"] == "second")

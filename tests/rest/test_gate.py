@@ -84,7 +84,7 @@ def test_too_large(caller: Caller) -> None:
         ([b"GET /v1/triggers HTTP/1.1\r\nContent-Length: x\r\n\r\n"], 400, "bad_request"),
     ],
 )
-def test_heads_that_are_refused(shared_service: ApiProcess, sent: list[bytes], status: int, kind: str) -> None:
+def test_rejected_headers(shared_service: ApiProcess, sent: list[bytes], status: int, kind: str) -> None:
     url = urlsplit(shared_service.url)
     with socket.create_connection((url.hostname or "", url.port or 0), timeout=60) as connection:
         for part in sent:
@@ -99,7 +99,7 @@ def test_heads_that_are_refused(shared_service: ApiProcess, sent: list[bytes], s
     assert (envelope.status, envelope.error.type) == (status, kind)
 
 
-def test_a_head_that_is_just_small_enough(shared_service: ApiProcess, caller: Caller) -> None:
+def test_headers_of_the_maximum_length(shared_service: ApiProcess, caller: Caller) -> None:
     """The request is also tested as the second one of a connection, with a header that arrives in pieces."""
     for _ in range(2):
         assert ok(caller.http.get(UNIFIED, headers={"X-Padding": "x" * 60_000}))["total"] == 0
@@ -107,7 +107,7 @@ def test_a_head_that_is_just_small_enough(shared_service: ApiProcess, caller: Ca
 
 
 @pytest.mark.parametrize("sent", [[b""], [b"POST /v1/tri"], [b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n", b"GET /li"]])
-def test_slow_heads_are_cut_off(start_service: Start, sandbox: Sandbox, sent: list[bytes]) -> None:
+def test_slow_headers_are_rejected(start_service: Start, sandbox: Sandbox, sent: list[bytes]) -> None:
     url = urlsplit(start_service(sending_seconds=1).url)
     with socket.create_connection((url.hostname or "", url.port or 0), timeout=60) as connection:
         for part in sent[:-1]:
@@ -120,7 +120,7 @@ def test_slow_heads_are_cut_off(start_service: Start, sandbox: Sandbox, sent: li
         assert time.monotonic() - begin < 8, "of the 10 s that a sender has by default"
 
 
-def test_slow_bodies_are_cut_off(start_service: Start, sandbox: Sandbox) -> None:
+def test_slow_bodies_are_rejected(start_service: Start, sandbox: Sandbox) -> None:
     url = urlsplit(start_service(sending_seconds=1).url)
     head = b"POST /v1/triggers HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\nContent-Length: 100\r\n\r\n{"
     with socket.create_connection((url.hostname or "", url.port or 0), timeout=60) as connection:
@@ -144,7 +144,7 @@ def test_without_an_api_server(start_service: Start) -> None:
             assert answer.headers["retry-after"] == "1"
 
 
-def test_its_pages_need_no_network(shared_service: ApiProcess, anonymous: httpx.Client) -> None:
+def test_the_pages_need_no_network(shared_service: ApiProcess, anonymous: httpx.Client) -> None:
     assert shared_service.get("/livez") == (200, "ok\n")
     assert shared_service.get("/readyz") == (200, "ok\n")
     status, page = shared_service.get("/docs")
@@ -204,7 +204,7 @@ def test_https_and_a_renewed_certificate(start_service: Start, sandbox: Sandbox,
         refused(open_before.get(UNIFIED), 401)
 
 
-def test_a_certificate_that_is_not_there(start_service: Start, tmp_path: Path) -> None:
+def test_a_missing_certificate(start_service: Start, tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match=f"the certificate in {tmp_path} cannot be used"):
         start_service(cert_dir=tmp_path)
 
@@ -226,7 +226,7 @@ def test_settings(tmp_path: Path, settings: dict[str, str], message: str) -> Non
     assert message in done.stderr
 
 
-def test_all_addresses_are_ipv4_too(start_service: Start) -> None:
+def test_all_addresses_include_ipv4(start_service: Start) -> None:
     """With uvicorn, :: is IPv6 only, so no probe of an IPv4 cluster reached it."""
     service = start_service(host="::")
     assert service.url.startswith("http://127.0.0.1:")

@@ -88,7 +88,7 @@ def searched(entries: list[Entry], query: Query) -> list[str]:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_pages_follow_what_comes_changes_and_goes(seed: int) -> None:
+def test_pages_follow_created_changed_and_deleted_triggers(seed: int) -> None:
     chance = random.Random(seed)
     index = TriggerIndex(Entry(trigger(f"t{number}", chance)) for number in range(20))
     for step in range(60):
@@ -109,7 +109,7 @@ def test_pages_follow_what_comes_changes_and_goes(seed: int) -> None:
             assert index.name_of(entry.trigger_id) == entry.name
 
 
-def test_an_answer_is_made_once_for_each_version() -> None:
+def test_an_answer_is_rendered_once_per_version() -> None:
     entry = Entry(trigger("t", random.Random(0)))
     made: list[int] = []
 
@@ -123,7 +123,7 @@ def test_an_answer_is_made_once_for_each_version() -> None:
     assert entry.shown("other", ("cluster", True), view) == b'{"n":3}'
 
 
-def test_a_page_is_made_once_while_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unchanged_page_is_rendered_once(monkeypatch: pytest.MonkeyPatch) -> None:
     chance = random.Random(0)
     due = trigger("due", chance)
     due["spec"]["status"] = "active"
@@ -150,7 +150,7 @@ def test_a_page_is_made_once_while_nothing_changes(monkeypatch: pytest.MonkeyPat
     assert [answer(), answer()] == [b"5", b"5"]
 
 
-def test_what_is_kept_of_an_object() -> None:
+def test_fields_kept_in_memory() -> None:
     raw = trigger("t", random.Random(0))
     raw["metadata"]["managedFields"] = [
         {"time": "2026-01-01T00:00:05Z", "fieldsV1": {"f:status": {"f:status": {}}}},
@@ -176,7 +176,7 @@ def test_what_is_kept_of_an_object() -> None:
         ({"next_scheduled_at": "2026-01-01T00:00:00Z", "status": "failed"}, False),
     ],
 )
-def test_what_is_overdue(status: Object, is_overdue: bool) -> None:
+def test_overdue_triggers(status: Object, is_overdue: bool) -> None:
     raw = trigger("t", random.Random(0))
     raw["spec"]["status"] = "active"
     assert Entry({**raw, "status": {"observedGeneration": 1, "status": "active", **status}}).is_overdue is is_overdue

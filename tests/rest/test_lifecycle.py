@@ -125,7 +125,7 @@ def test_resume_lets_a_stopped_trigger_fire_again(
     assert sandbox.status("stopping")["consecutive_failures"] == 0
 
 
-def test_a_request_that_waits_is_not_lost(caller: Caller, sandbox: Sandbox) -> None:
+def test_a_waiting_request_is_kept(caller: Caller, sandbox: Sandbox) -> None:
     sandbox.trigger("alone", every())  # and no operator
     ok(caller.post(f"{UNIFIED}/alone/execute"))
     asked = sandbox.get("alone")["metadata"]["annotations"]
@@ -176,7 +176,7 @@ def test_lists(caller: Caller, sandbox: Sandbox) -> None:
     assert ok(caller.post(f"{CLUSTER}/list", {"limit": 2}))["total"] == 6
 
 
-def test_what_a_trigger_inherits(caller: Caller, sandbox: Sandbox) -> None:
+def test_inherited_fields(caller: Caller, sandbox: Sandbox) -> None:
     sandbox.create("clusterdefinitions", definition("shop", "cluster_shop"))
     for wanted in ("cluster_shop", "shop"):
         created = caller.create(cron(cluster_id=wanted))
@@ -193,7 +193,7 @@ def test_what_a_trigger_inherits(caller: Caller, sandbox: Sandbox) -> None:
     assert ambiguous["execution_config"] == {"collection_ids": ["<unknown>"], "config": {}, "mode": "full"}
 
 
-def test_a_name_for_people(caller: Caller, sandbox: Sandbox) -> None:
+def test_the_display_name(caller: Caller, sandbox: Sandbox) -> None:
     created = caller.create(unified(every(name="Products: nightly, Größe")), UNIFIED)
     assert created["name"] == "Products: nightly, Größe"
     raw = sandbox.get("products-nightly-groe")
@@ -213,7 +213,7 @@ def test_names_are_unique(caller: Caller) -> None:
 
 
 @BOTH
-def test_the_same_key_is_the_same_request(caller: Caller, sandbox: Sandbox, path: str) -> None:
+def test_the_same_idempotency_key_is_the_same_request(caller: Caller, sandbox: Sandbox, path: str) -> None:
     body = body_for(path, description="Once")
     first = ok(caller.post(path, body, Idempotency_Key="k1"))
     assert ok(caller.post(path, body, Idempotency_Key="k1")) == first
@@ -226,7 +226,7 @@ def test_the_same_key_is_the_same_request(caller: Caller, sandbox: Sandbox, path
     )
 
 
-def test_what_kubectl_wrote_stays(caller: Caller, sandbox: Sandbox) -> None:
+def test_fields_written_by_kubectl_are_kept(caller: Caller, sandbox: Sandbox) -> None:
     run = {"retries": 3, "timeout_seconds": 60}
     sandbox.trigger("owned", {**every(), "run": run}, labels={"team": "search"})
     ok(caller.patch(f"{CLUSTER}/owned", {"description": "changed"}))
@@ -260,7 +260,7 @@ def cron(**fields: Any) -> Object:
     return {"trigger_type": "cron", "schedule_config": schedule, **fields}
 
 
-def test_a_batch_is_run_again(caller: Caller, sandbox: Sandbox, operator: StartOperator, kubelet: Kubelet) -> None:
+def test_a_batch_is_repeated(caller: Caller, sandbox: Sandbox, operator: StartOperator, kubelet: Kubelet) -> None:
     operator()
     sandbox.trigger("nightly", every())
     batch = ok(caller.post(f"{UNIFIED}/nightly/execute"))["task_id"]

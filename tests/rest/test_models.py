@@ -68,7 +68,7 @@ def shape(schema: dict[str, Any], document: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_what_is_declared(path: str) -> None:
+def test_declared_types(path: str) -> None:
     document = MODELS[path].model_json_schema(mode="serialization")
     declared = {name: shape(schema, document) for name, schema in document["properties"].items()}
     assert declared == {name: told.removesuffix("*") for name, told in PAGES[path].items()}
@@ -76,7 +76,7 @@ def test_what_is_declared(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_what_is_answered(caller: Caller, sandbox: Sandbox, path: str) -> None:
+def test_types_of_answers(caller: Caller, sandbox: Sandbox, path: str) -> None:
     new = caller.create(every() if path == CLUSTER else unified(every()), path)
     sandbox.trigger("full", every(description="All fields"))
     known = {
@@ -116,5 +116,5 @@ def test_what_is_answered(caller: Caller, sandbox: Sandbox, path: str) -> None:
         assert (new["is_overdue"], full["is_overdue"]) == (False, True)
 
 
-def test_each_action_of_a_trigger_has_its_entry() -> None:
+def test_each_action_of_a_trigger_has_an_operation() -> None:
     assert set(ACTIONS) == set(get_args(ActionType))

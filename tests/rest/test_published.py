@@ -95,13 +95,13 @@ def test_examples_are_accepted_unchanged(caller: Caller, path: str, example: str
 
 @BOTH
 @pytest.mark.parametrize("status", ["active", "paused", "disabled", "failed"])
-def test_each_status_can_be_the_first(caller: Caller, path: str, status: str) -> None:
+def test_each_status_can_be_the_initial_one(caller: Caller, path: str, status: str) -> None:
     body = every(status=status)
     assert caller.create(body if path == CLUSTER else as_unified(body), path)["status"] == status
 
 
 @BOTH
-def test_null_is_not_there(caller: Caller, path: str) -> None:
+def test_null_means_absent(caller: Caller, path: str) -> None:
     """Some clients send a null for each field that was not set."""
     body = {**every(), "cluster_id": None, "description": None, "status": None}
     new = caller.create(body if path == CLUSTER else {**as_unified(body), "name": None}, path)
@@ -132,24 +132,24 @@ def test_a_get_with_a_body(caller: Caller, sandbox: Sandbox) -> None:
 
 @BOTH
 @pytest.mark.parametrize("limit", [1, 1000])
-def test_pages_have_their_limits(caller: Caller, path: str, limit: int) -> None:
+def test_pages_have_limits(caller: Caller, path: str, limit: int) -> None:
     assert ok(caller.post(f"{path}/list", {"limit": limit}))["limit"] == limit
 
 
 @pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "Application/JSON", "application/ld+json"])
-def test_content_types_that_are_json(caller: Caller, kind: str) -> None:
+def test_accepted_content_types(caller: Caller, kind: str) -> None:
     answer = caller.http.post(f"{UNIFIED}/list", content=b'{"limit": 1}', headers={"Content-Type": kind})
     assert ok(answer)["limit"] == 1
 
 
 @pytest.mark.parametrize("kind", ["", "text/plain", "application/x-www-form-urlencoded", "application/jsonp"])
 @pytest.mark.parametrize("path", [CLUSTER, UNIFIED, f"{CLUSTER}/list", f"{UNIFIED}/list", f"{CLUSTER}/x/history"])
-def test_content_types_that_are_not(caller: Caller, path: str, kind: str) -> None:
+def test_rejected_content_types(caller: Caller, path: str, kind: str) -> None:
     answer = caller.http.post(path, content=b"{}", headers={"Content-Type": kind} if kind else {})
     assert "application/json" in fields_of(refused(answer, 422))["Content-Type"]["message"]
 
 
-def test_methods_that_no_row_has(caller: Caller, sandbox: Sandbox) -> None:
+def test_unsupported_methods(caller: Caller, sandbox: Sandbox) -> None:
     sandbox.trigger("x", every())
     for method in ("HEAD", "OPTIONS", "PUT", "TRACE"):
         for path in (UNIFIED, f"{CLUSTER}/x", f"{UNIFIED}/x/history"):
@@ -159,12 +159,12 @@ def test_methods_that_no_row_has(caller: Caller, sandbox: Sandbox) -> None:
     refused(caller.get(f"{CLUSTER}/x/"), 404)
 
 
-def test_headers_that_nobody_asked_for(caller: Caller) -> None:
+def test_additional_headers(caller: Caller) -> None:
     headers = {"X-Request-Id": "1", "User-Agent": "OpenAPI-Generator/1.0.0/python", "Accept": "*/*", "Cookie": "a=b"}
     assert ok(caller.http.get(UNIFIED, headers=headers))["total"] == 0
 
 
-def test_what_another_site_lets_a_browser_send(caller: Caller, sandbox: Sandbox) -> None:
+def test_requests_that_another_site_causes(caller: Caller, sandbox: Sandbox) -> None:
     """A proxy that signs users in adds their token to its own."""
     sandbox.trigger("x", every())
     for site, status in {"cross-site": 403, "same-site": 403, "same-origin": 200, "none": 200}.items():

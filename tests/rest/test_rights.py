@@ -24,7 +24,7 @@ class _Server:
         raise RefusedError(401, "the Kubernetes API server does not know this token: it may have expired")
 
 
-def test_no_error_is_lost_if_every_caller_has_left() -> None:
+def test_errors_after_all_callers_disconnected_are_handled() -> None:
     reported: list[dict[str, Any]] = []
 
     async def leave_early() -> None:
@@ -45,7 +45,7 @@ def test_no_error_is_lost_if_every_caller_has_left() -> None:
     assert reported == []
 
 
-def test_who_stays_gets_the_error() -> None:
+def test_the_remaining_caller_gets_the_error() -> None:
     async def one_of_two_leaves() -> BaseException | None:
         server = _Server()
         rights = Rights(cast("ApiServer", server), holds=60)

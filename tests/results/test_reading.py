@@ -53,12 +53,12 @@ async def told(*seen: dict[str, Any]) -> list[str]:
     return said
 
 
-async def test_what_the_pod_waits_for_is_told_once() -> None:
+async def test_the_reason_for_waiting_is_reported_once() -> None:
     assert await told(CREATING, RUNNING) == []
     assert await told(CREATING, NO_IMAGE, NO_IMAGE, CREATING, NO_IMAGE, RUNNING) == ["ErrImagePull no image"]
 
 
-async def test_a_pod_that_has_ended() -> None:
+async def test_an_ended_pod() -> None:
     with pytest.raises(NotStartedError, match=r"^has ended: OOMKilled$"):
         await told(CREATING, ENDED)
 
@@ -90,7 +90,7 @@ def test_the_content_of_a_file() -> None:
         (0, PACKED[:-8] + b"\0" * 8, "", NotReadError, "arrived damaged"),
     ],
 )
-def test_why_there_is_no_content(
+def test_reasons_for_missing_content(
     exit_code: int | None, output: bytes, errors: str, error: type[NotReadError], said: str
 ) -> None:
     with pytest.raises(NotReadError) as found:

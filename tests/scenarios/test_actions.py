@@ -57,7 +57,7 @@ def ended(sandbox: Sandbox, kubelet: Kubelet, name: str, *, well: bool = True) -
     return job
 
 
-def test_a_batch_is_run_again(operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet) -> None:
+def test_a_batch_is_repeated(operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet) -> None:
     operator()
     sandbox.trigger("nightly", AT_ONCE)
     batch = ended(sandbox, kubelet, "nightly")

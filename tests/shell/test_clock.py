@@ -34,7 +34,7 @@ class Times:
 
 
 @pytest.mark.parametrize("step", [-DAY, -HOUR, -10.0, 10.0, HOUR, DAY])
-def test_a_step_of_this_machines_clock_moves_nothing(step: float) -> None:
+def test_a_step_of_this_machines_clock_has_no_effect(step: float) -> None:
     times = Times()
     times.answer(times=5)
     assert times.error == pytest.approx(0, abs=1e-3)
@@ -50,7 +50,7 @@ def test_a_step_of_this_machines_clock_moves_nothing(step: float) -> None:
 
 
 @pytest.mark.parametrize("ahead", [-DAY, -5.0, 5.0, HOUR])
-def test_a_clock_that_is_wrong_from_the_start_is_not_followed(ahead: float) -> None:
+def test_a_clock_that_is_wrong_from_the_start_is_not_used(ahead: float) -> None:
     times = Times(ahead)
     times.answer()
     assert abs(times.error) <= 1
@@ -59,7 +59,7 @@ def test_a_clock_that_is_wrong_from_the_start_is_not_followed(ahead: float) -> N
 
 
 @pytest.mark.parametrize("ahead", [-1.0, -0.4, 0.0, 0.4, 1.0])
-def test_within_the_tolerance_this_machines_fractions_of_a_second_count(ahead: float) -> None:
+def test_within_the_tolerance_this_machines_clock_is_used(ahead: float) -> None:
     times = Times()
     times.answer()
     times.ahead = ahead
@@ -68,7 +68,7 @@ def test_within_the_tolerance_this_machines_fractions_of_a_second_count(ahead: f
     assert times.skews[-1] == 0
 
 
-def test_one_of_several_api_servers_with_a_wrong_clock_is_not_believed() -> None:
+def test_a_wrong_clock_of_one_of_several_api_servers_is_ignored() -> None:
     times = Times()
     times.answer()
     for _ in range(20):
@@ -78,7 +78,7 @@ def test_one_of_several_api_servers_with_a_wrong_clock_is_not_believed() -> None
     assert set(times.skews) == {0.0}
 
 
-def test_both_clocks_corrected_at_once() -> None:
+def test_both_clocks_are_corrected_at_once() -> None:
     """The clocks change as on a single machine, or after a virtual machine resumes: the next answer corrects both."""
     times = Times()
     times.answer()
@@ -88,14 +88,14 @@ def test_both_clocks_corrected_at_once() -> None:
 
 
 @pytest.mark.parametrize("date", ["", "soon", "2026-11-22T12:00:00Z"])
-def test_an_answer_without_a_date_says_nothing(date: str) -> None:
+def test_an_answer_without_a_date_is_ignored(date: str) -> None:
     times = Times()
     times.clock.hear(date)
     assert times.error == pytest.approx(0, abs=1e-3)
     assert times.skews == []
 
 
-def test_near_the_border_there_is_no_back_and_forth() -> None:
+def test_near_the_tolerance_the_clock_does_not_alternate() -> None:
     times = Times()
     times.answer()
     for _ in range(10):

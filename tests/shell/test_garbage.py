@@ -20,7 +20,7 @@ def _as_before() -> Iterator[None]:
     gc.set_threshold(*before)
 
 
-def test_what_is_loaded_is_exempt() -> None:
+def test_objects_loaded_at_start_are_exempt() -> None:
     """The collector does not examine the objects."""
     loaded = [[n] for n in range(1000)]
     garbage.exempt_what_is_loaded()
@@ -29,7 +29,7 @@ def test_what_is_loaded_is_exempt() -> None:
     assert not any(found is loaded for found in gc.get_objects())
 
 
-def test_garbage_that_loading_left_behind_is_not_exempt() -> None:
+def test_garbage_of_loading_is_not_exempt() -> None:
     """Such garbage would never be freed."""
     lost = weakref.ref(_Circle())
     garbage.exempt_what_is_loaded()
@@ -41,7 +41,7 @@ class _Circle:
         self.itself = self
 
 
-def test_circles_are_still_found() -> None:
+def test_reference_cycles_are_still_collected() -> None:
     """The collector runs less often, and by itself."""
     garbage.look_rarely()
     lost = weakref.ref(_Circle())

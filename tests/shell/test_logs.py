@@ -19,7 +19,7 @@ def _root_logger() -> Iterator[None]:
     root.handlers[:], root.level = handlers, level
 
 
-def test_json_lines_carry_the_context_and_nothing_that_is_no_json(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_lines_contain_the_context_and_only_json(capsys: pytest.CaptureFixture[str]) -> None:
     set_up_logging("json", "INFO")
 
     async def generator() -> object:

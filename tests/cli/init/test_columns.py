@@ -33,7 +33,7 @@ def test_columns_are_chosen_by_name_and_type(found: list[Column], expected: tupl
     assert (choice.document_id, choice.vector, choice.text) == expected
 
 
-def test_what_is_a_guess_is_said() -> None:
+def test_guesses_are_marked() -> None:
     guessed = choose(Look(columns(code="number", a="vector", b="vector")))
     assert guessed.notes == (
         "vector_column: also possible: b",
@@ -54,7 +54,7 @@ def test_what_is_a_guess_is_said() -> None:
         (columns(id="text", v="vector"), {"document_id": "w"}, "--id-column: 'w': no such column"),
     ],
 )
-def test_what_cannot_be_chosen(found: list[Column], given: Object, message: str) -> None:
+def test_columns_that_cannot_be_chosen(found: list[Column], given: Object, message: str) -> None:
     with pytest.raises(CommandError) as error:
         choose(Look(found), **given)
     assert str(error.value).startswith(message)
@@ -63,5 +63,5 @@ def test_what_cannot_be_chosen(found: list[Column], given: Object, message: str)
 @pytest.mark.parametrize(
     ("documents", "clusters"), [(None, 12), (0, 2), (8, 2), (3_003, 39), (20_000, 100), (10**9, 100)]
 )
-def test_clusters_to_begin_with(documents: int | None, clusters: int) -> None:
+def test_the_initial_number_of_clusters(documents: int | None, clusters: int) -> None:
     assert clusters_for(documents) == clusters

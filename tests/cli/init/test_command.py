@@ -79,7 +79,7 @@ def test_a_file(tmp_path: Path, capsys: Capture) -> None:
     assert text.count("\n  namespace: search\n") == 2
 
 
-def test_what_is_written_validates(tmp_path: Path, capsys: Capture) -> None:
+def test_the_draft_is_valid(tmp_path: Path, capsys: Capture) -> None:
     pq.write_table(pa.table(ROWS), tmp_path / "no.parquet")
     file = tmp_path / "out.yaml"
     file.write_text(init(capsys, str(tmp_path / "no.parquet"), "--volume", "true", "--cron", "@daily")[2])
@@ -98,7 +98,7 @@ def test_folders_and_globs(tmp_path: Path, capsys: Capture) -> None:
         assert collection["collection_id"] == "col_parts"
 
 
-def test_lists_without_a_length_and_columns_with_odd_names(tmp_path: Path, capsys: Capture) -> None:
+def test_variable_length_lists_and_unusual_column_names(tmp_path: Path, capsys: Capture) -> None:
     table = {"\x1b[2J: id": pa.array([1, 2]), "v e c": pa.array([[1.0, 2.0, 3.0]] * 2, pa.list_(pa.float64()))}
     pq.write_table(pa.table(table), tmp_path / "odd.parquet")
     collection, _, text = init(capsys, str(tmp_path / "odd.parquet"), "--volume", "docs")
@@ -110,7 +110,7 @@ def test_lists_without_a_length_and_columns_with_odd_names(tmp_path: Path, capsy
     assert "\x1b" not in text
 
 
-def test_files_that_are_none(tmp_path: Path, capsys: Capture) -> None:
+def test_files_that_are_not_parquet(tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "text.parquet").write_text("no")
     (tmp_path / "empty").mkdir()
     assert "cannot be read" in failed(capsys, str(tmp_path / "text.parquet"))
@@ -222,7 +222,7 @@ def test_qdrant(qdrant: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -
     assert "cannot be read as Qdrant" in failed(capsys, "http://127.0.0.1:9", "--collection", "plain")
 
 
-def test_what_is_wrong_with_the_options_is_said(tmp_path: Path, capsys: Capture) -> None:
+def test_invalid_options_are_reported(tmp_path: Path, capsys: Capture) -> None:
     blind = ["--id-column", "id", "--vector-column", "v", "--volume", "docs"]
     collection, _, text = init(capsys, "anywhere/data.parquet", *blind)
     assert collection["source"] == {"uri": "data.parquet", "document_id_column": "id", "vector_column": "v"}
@@ -234,7 +234,7 @@ def test_what_is_wrong_with_the_options_is_said(tmp_path: Path, capsys: Capture)
     assert "spec.source.uri" in failed(capsys, "data.parquet", *blind, "--path", "/etc/passwd")
 
 
-def test_without_the_libraries_it_says_what_to_install(tmp_path: Path) -> None:
+def test_without_the_libraries_the_error_names_the_packages(tmp_path: Path) -> None:
     """The installation contains only 'clustertrigger[cli]'."""
     script = (
         "import sys\nsys.modules['pyarrow'] = sys.modules['psycopg'] = None\n"

@@ -51,7 +51,7 @@ def test_a_client_certificate_and_a_token(cluster: Cluster, sandbox: Sandbox, as
     assert said.endswith(": ask for that right")
 
 
-def test_somebody_else_before_the_command_or_behind_it(sandbox: Sandbox, ask: Ask) -> None:
+def test_impersonation_before_or_after_the_command(sandbox: Sandbox, ask: Ask) -> None:
     code, said = ask("--as", "jane")
     assert code == 1
     assert 'User "jane" cannot get resource "clustertriggers"' in said
@@ -70,7 +70,7 @@ def test_tokens_that_are_refused(sandbox: Sandbox, ask: Ask, tmp_path: Path) -> 
     )
 
 
-def test_a_server_that_is_not_there_or_not_the_one(sandbox: Sandbox, ask: Ask, tmp_path: Path) -> None:
+def test_an_unreachable_or_different_server(sandbox: Sandbox, ask: Ask, tmp_path: Path) -> None:
     nobody = f"https://127.0.0.1:{free_port()}"
     code, said = ask(kubeconfig=changed(sandbox, tmp_path / "a", server=nobody))
     assert code == 1
@@ -99,7 +99,7 @@ def test_a_proxy(sandbox: Sandbox, ask: Ask, tmp_path: Path, monkeypatch: pytest
     assert ask() == (0, "")
 
 
-def test_names_lead_nowhere_else(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+def test_names_cannot_change_the_path(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     scope = ["-n", sandbox.namespace, "--kubeconfig", str(sandbox.kube.kubeconfig)]
     for name in ("../collections/products", "a/b", "a?b=c"):
         assert main(["next", name, *scope]) == 1

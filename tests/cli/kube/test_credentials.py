@@ -37,7 +37,7 @@ def answer(expires: str | None = None) -> str:
         ("2020-01-01T00:00:00Z", ["t1", "t2"]),
     ],
 )
-def test_a_plugin_is_asked_again_when_its_token_has_expired(
+def test_a_plugin_runs_again_after_its_token_has_expired(
     tmp_path: Path, expires: str | None, tokens: list[str]
 ) -> None:
     counted = {"name": "COUNT", "value": str(tmp_path / "count")}
@@ -90,7 +90,7 @@ def test_ways_to_authenticate(user: Object, header: str | None) -> None:
     assert Credentials(user, {}).authorization() == header
 
 
-def test_a_token_file_is_read_anew_and_wins(tmp_path: Path) -> None:
+def test_a_token_file_is_read_again_and_takes_precedence(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("first\n")
     credentials = Credentials({"tokenFile": str(file), "token": "stale"}, {})

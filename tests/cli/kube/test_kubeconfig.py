@@ -90,14 +90,14 @@ def test_paths_are_relative_to_their_file(tmp_path: Path) -> None:
         ({"contexts": [{"context": {}}]}, None, "an entry of contexts has no name"),
     ],
 )
-def test_what_cannot_be_used(tmp_path: Path, content: object, context: str | None, message: str) -> None:
+def test_unusable_credentials(tmp_path: Path, content: object, context: str | None, message: str) -> None:
     with pytest.raises(KubeconfigError) as error:
         load_context(written(tmp_path / "config", content), context)
     assert message in str(error.value)
 
 
 @pytest.mark.parametrize(("text", "message"), [("a: [", "is not YAML"), (b"\xff\xfe\x00", "is not YAML")])
-def test_what_is_no_yaml(tmp_path: Path, text: str | bytes, message: str) -> None:
+def test_invalid_yaml(tmp_path: Path, text: str | bytes, message: str) -> None:
     file = tmp_path / "config"
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(KubeconfigError, match=message):

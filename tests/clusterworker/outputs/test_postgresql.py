@@ -220,7 +220,7 @@ def test_columns_that_hold_something_else(database: Database) -> None:
         ({"document_id_column": "sku"}, "URI: table documents: no column sku: correct source.document_id_column"),
     ],
 )
-def test_what_is_not_there(database: Database, fields: dict[str, Any], line: str) -> None:
+def test_missing_objects(database: Database, fields: dict[str, Any], line: str) -> None:
     name = documents(database)
     if "table" in fields:
         name = f"{database.schema}.{fields.pop('table')}"

@@ -91,11 +91,11 @@ def decided(work: Work | Unresolved, by: Trigger | None = None) -> Decision:
         },
     ],
 )
-def test_runs_whose_worker_keeps_its_input_can_be_run_again(spec: Json) -> None:
+def test_runs_whose_worker_stores_its_input_can_be_repeated(spec: Json) -> None:
     assert isinstance(resolved(source([batch()], spec)), Work)
 
 
-def test_a_rerun_is_told_where_the_batch_lies() -> None:
+def test_a_rerun_gets_the_folder_of_the_batch() -> None:
     decision = decided(resolved(source([batch()])))
     (created,) = decision.actions
     assert isinstance(created, CreateJob)
@@ -136,7 +136,7 @@ def told_of(work: Work | Unresolved) -> tuple[RerunSpec, Json]:
     return RerunSpec.model_validate_json(container["env"][0]["value"]), created.manifest
 
 
-def test_outputs_of_the_batch_are_written_again_by_who_may_write_now() -> None:
+def test_outputs_of_the_batch_are_written_with_the_current_credentials() -> None:
     done = source([batch(outputs=["col_labels", "table"])])
     done = replace(done, status=done.status.copy())
     done.status.last_result = LastResult(job_id="products-3f9a2c-20261122020000")
@@ -151,7 +151,7 @@ def test_outputs_of_the_batch_are_written_again_by_who_may_write_now() -> None:
     assert {"/outputs/labels", "/secrets/another"} <= {mount["mountPath"] for mount in container["volumeMounts"]}
 
 
-def test_a_part_of_the_batch_is_not_written() -> None:
+def test_a_partial_batch_is_not_written() -> None:
     german = {"field": "language", "operator": "eq", "value": "de"}
     told, manifest = told_of(resolved(source([batch(outputs=["col_labels"])]), known=with_outputs(), filters=german))
     assert (told.outputs, told.outputs_before) == (None, None)
@@ -168,7 +168,7 @@ def test_a_part_of_the_batch_is_not_written() -> None:
     ],
     ids=["read", "read in part", "written", "not written"],
 )
-def test_a_rerun_is_the_event_that_its_batch_was(
+def test_a_rerun_counts_as_the_same_events_as_its_batch(
     outputs: list[str] | None, filters: Json | None, announces: str | None
 ) -> None:
     then = ["col_labels", "labels"] if outputs else ["col_a", "a"]
@@ -178,7 +178,7 @@ def test_a_rerun_is_the_event_that_its_batch_was(
 
 
 @pytest.mark.parametrize("waits_for", ["col_labels", "labels"])
-def test_a_rerun_that_waits_for_what_its_batch_wrote(waits_for: str) -> None:
+def test_a_rerun_that_waits_for_outputs_of_its_batch(waits_for: str) -> None:
     known = with_outputs()
     known.batches.put(source([batch(outputs=["col_labels"], announces=["col_labels", "labels"])]))
     schedule = {"event_type": "run_completed", "event_threshold": 1, "collection_id": waits_for}
@@ -192,7 +192,7 @@ def test_a_rerun_that_waits_for_what_its_batch_wrote(waits_for: str) -> None:
     )
 
 
-def test_an_output_that_is_closed_by_now() -> None:
+def test_an_output_whose_write_was_removed() -> None:
     found = resolved(source([batch(outputs=["col_labels"])]), known=with_outputs(labels={"write": None}))
     assert isinstance(found, Unresolved)
     assert found.reason is Reason.OUTPUT_NOT_WRITABLE
@@ -217,7 +217,7 @@ def with_processing() -> Catalog:
     return known
 
 
-def test_a_collection_is_processed_again_as_it_was_asked_then() -> None:
+def test_a_collection_is_processed_again_with_the_same_action_config() -> None:
     work = resolved(processed(source_filters=CHEAP), known=with_processing(), filters=GERMAN)
     (created,) = decided(work).actions
     assert isinstance(created, CreateJob)
@@ -238,7 +238,7 @@ def test_a_collection_is_processed_again_as_it_was_asked_then() -> None:
     assert json.loads(work.annotations["clustertrigger.dev/action-config"]) == again, "a rerun is a batch too"
 
 
-def test_a_processed_batch_is_left_alone_as_others_are() -> None:
+def test_retry_failed_only_skips_a_processed_batch() -> None:
     for status, retry in (("running", None), ("completed", True)):
         assert decided(resolved(processed(status), known=with_processing(), retry_failed_only=retry)).actions == ()
     assert decided(resolved(processed("failed"), known=with_processing(), retry_failed_only=True)).actions
@@ -253,12 +253,12 @@ def test_too_many_filters_for_a_processed_batch() -> None:
     )
 
 
-def test_what_a_trigger_did_then_counts_and_not_what_it_does_now() -> None:
+def test_the_action_of_the_batch_decides_and_not_the_current_one() -> None:
     spec = {**RERUN, "action_type": "collection_trigger", "action_config": {"collection_id": "a"}}
     assert isinstance(resolved(source([batch()], spec)), RerunWork)
 
 
-def test_a_batch_in_s3_is_reached_as_its_trigger_reaches_it() -> None:
+def test_a_batch_in_s3_is_read_with_its_triggers_credentials() -> None:
     results = {"uri": "s3://bucket/results", "secret_name": "minio", "endpoint": "http://minio:9000"}
     work = resolved(source([batch(volumes=[], secrets=["db"])], {**HOURLY, "run": {"results": results}}))
     assert isinstance(work, RerunWork)
@@ -271,7 +271,7 @@ def test_a_batch_in_s3_is_reached_as_its_trigger_reaches_it() -> None:
     assert told.batch_results.model_dump(exclude_none=True) == results
 
 
-def test_a_batch_is_read_where_its_results_went_then() -> None:
+def test_a_batch_is_read_where_its_results_were_written() -> None:
     folder = f"/results/below/search/products/{BATCH}"
     for results in ({"volume": "new"}, {"uri": "s3://bucket/results", "secret_name": "minio"}):
         left = batch(results_uri=folder, volumes=["old", "data"], secrets=[])
@@ -369,7 +369,7 @@ def test_a_batch_that_cannot_be_found(triggers: list[Trigger], reason: Reason, s
         ("pending", True, f"batch {BATCH} is still active"),
     ],
 )
-def test_what_is_run_again(status: str, retry_failed_only: bool, says: str | None) -> None:
+def test_which_batches_are_repeated(status: str, retry_failed_only: bool, says: str | None) -> None:
     decision = decided(resolved(source([batch(status)]), retry_failed_only=retry_failed_only))
     if says is None:
         assert [type(action) for action in decision.actions] == [CreateJob]
@@ -383,7 +383,7 @@ def test_what_is_run_again(status: str, retry_failed_only: bool, says: str | Non
     assert decision.status.is_overdue is None
 
 
-def test_a_failed_batch_that_a_rerun_completed_is_left_alone() -> None:
+def test_a_failed_batch_that_a_rerun_completed_is_skipped() -> None:
     done = Execution(job_id="again-1", slot="x", triggered_at=CREATED, status="completed", reruns=BATCH)
     it = rerun(True)
     status = it.status.copy()
@@ -393,7 +393,7 @@ def test_a_failed_batch_that_a_rerun_completed_is_left_alone() -> None:
     assert any("was repeated by again-1, which completed" in event.message for event in decision.events)
 
 
-def test_a_request_says_why_there_is_nothing_to_do() -> None:
+def test_a_request_without_work_gets_the_reason() -> None:
     it = rerun(annotations={"run-requested": "one"})
     decision = decide(it, observed(work=resolved(source([batch("running")]))), CREATED)
     assert decision.status.last_run_requested == "one"
@@ -402,7 +402,7 @@ def test_a_request_says_why_there_is_nothing_to_do() -> None:
     )
 
 
-def test_an_event_that_has_nothing_to_do_is_consumed() -> None:
+def test_an_event_without_work_is_consumed() -> None:
     schedule = {"event_type": "documents_added", "event_threshold": 2, "collection_id": "col_a"}
     it = replace(trigger({**RERUN, "trigger_type": "event", "schedule_config": schedule}), key=Key("search", "again"))
     work = resolved(source([batch("running")]))
@@ -416,7 +416,7 @@ def test_an_event_that_has_nothing_to_do_is_consumed() -> None:
     assert any(event.reason == EventReason.NOTHING_TO_RERUN for event in decision.events)
 
 
-def test_the_history_says_what_was_run_again_and_mounted() -> None:
+def test_the_history_contains_the_batch_and_its_mounts() -> None:
     (created,) = decided(resolved(source([batch(announces=["col_a"])]))).actions
     assert isinstance(created, CreateJob)
     raw = {**created.manifest, "metadata": {
@@ -434,7 +434,7 @@ def test_the_history_says_what_was_run_again_and_mounted() -> None:
     assert entry.announces == ["col_a"], "a rerun is a batch too"
 
 
-def test_the_history_holds_what_a_rerun_needs() -> None:
+def test_the_history_contains_the_input_of_a_rerun() -> None:
     made = {
         "clustertrigger.dev/action": "collection_trigger",
         "clustertrigger.dev/action-config": json.dumps(CONFIG),
@@ -460,7 +460,7 @@ def seen_of(annotations: Json) -> Json:
     return {"action": seen.action, "config": seen.config, "outputs": seen.outputs}
 
 
-def test_a_rerun_leaves_no_baseline() -> None:
+def test_a_rerun_writes_no_baseline() -> None:
     status = rerun().status.copy()
     baseline = {
         "uri": "a",
@@ -477,7 +477,7 @@ def test_a_rerun_leaves_no_baseline() -> None:
     assert status.last_result.job_id == "again-1"
 
 
-def test_only_those_are_told_that_refer_to_a_changed_run() -> None:
+def test_only_triggers_that_refer_to_a_changed_run_are_reconciled() -> None:
     catalog = Catalog()
     asking = rerun()
     assert set(catalog.batches.put(asking)) == set()

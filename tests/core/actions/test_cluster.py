@@ -105,7 +105,7 @@ def test_a_definitions_filters_count_in_the_short_form_too() -> None:
     assert told.collections[0].source.filters == Filter.model_validate(GERMAN)
 
 
-def test_filters_that_are_too_many_together_are_told() -> None:
+def test_too_many_filters_together_are_reported() -> None:
     many = {"AND": [{"field": f"f{n}", "operator": "eq", "value": n} for n in range(40)]}
     others = {"AND": [{"field": f"g{n}", "operator": "eq", "value": n} for n in range(40)]}
     found = resolve(catalog(source=many), "search", acting(others))
@@ -117,7 +117,7 @@ def test_filters_that_are_too_many_together_are_told() -> None:
     )
 
 
-def test_a_definition_that_is_not_there_is_told() -> None:
+def test_a_missing_definition_is_reported() -> None:
     found = resolve(Catalog(), "search", acting())
     assert isinstance(found, Unresolved)
     assert (found.reason, "'cluster_a'" in found.message) == (Reason.DEFINITION_NOT_FOUND, True)

@@ -109,7 +109,7 @@ DIGEST = collections_digest(resolved(SHARED))  # type: ignore[arg-type]
         pytest.param(ASSIGN_OWN, [clustered("nightly", OWN, "n-1")], "n-1", id="of the same execution_config"),
     ],
 )
-def test_whose_clusters_they_are(spec: Json, triggers: list[Trigger], run: str) -> None:
+def test_which_clusters_are_used(spec: Json, triggers: list[Trigger], run: str) -> None:
     found = told(resolved(spec, *triggers), spec)
     assert (found.mode, found.assignment_threshold) == ("assign", 0.5)
     assert found.base is not None
@@ -133,7 +133,7 @@ def test_whose_clusters_they_are(spec: Json, triggers: list[Trigger], run: str) 
         ),
     ],
 )  # fmt: skip
-def test_without_clusters_it_waits(spec: Json, triggers: list[Trigger]) -> None:
+def test_without_clusters_the_run_waits(spec: Json, triggers: list[Trigger]) -> None:
     found = resolved(spec, *triggers)
     assert isinstance(found, Unresolved)
     same = "cluster_id 'cluster_a'" if spec is ASSIGN else "the same execution_config (of 'col_b', 'col_a')"
@@ -150,7 +150,7 @@ def test_triggers_of_other_namespaces_do_not_count() -> None:
     assert isinstance(resolved(ASSIGN, elsewhere), Unresolved)
 
 
-def test_a_folder_on_a_claim_is_mounted_to_be_read() -> None:
+def test_a_folder_on_a_claim_is_mounted_read_only() -> None:
     elsewhere = {**SHARED, "run": {"results": {"volume": "archive", "uri": "clusters"}}}
     work = resolved(ASSIGN, clustered("nightly", elsewhere, "n-1", uri="/results/clusters"))
     assert isinstance(work, ClusterWork)
@@ -242,7 +242,7 @@ def test_the_runs_whose_centroids_are_clustered() -> None:
     assert work.annotations == {"clustertrigger.dev/mode": "composite"}
 
 
-def test_a_composite_run_follows_the_one_before() -> None:
+def test_a_composite_run_continues_the_previous_one() -> None:
     """No other run of its trigger is used: the run of the baseline has clustered documents."""
     work = resolved(COMPOSITE, with_run("nightly", "nightly-1-1"), with_run("weekly", "weekly-1-1"))
     assert isinstance(work, ClusterWork)
@@ -269,7 +269,7 @@ NEW_CLAIM: Json = {**SHARED, "run": {"results": {"volume": "new"}}}
 BUCKET: Json = {**SHARED, "run": {"results": {"uri": "s3://bucket/results", "secret_name": "minio"}}}
 
 
-def test_results_are_read_where_they_went_then() -> None:
+def test_results_are_read_where_they_were_written() -> None:
     """The first claim that a run's Pod mounts holds its results, whatever run.results of the trigger is now.
 
     For a run that an earlier version recorded, the trigger's setting is used, or else the operator's.
@@ -292,7 +292,7 @@ def test_results_are_read_where_they_went_then() -> None:
     assert work.reads(DEFAULTS).claims == ("new", DEFAULTS.results_volume)
 
 
-def test_clusters_to_assign_to_are_read_where_they_went_then() -> None:
+def test_base_clusters_are_read_where_they_were_written() -> None:
     made = clustered("nightly", NEW_CLAIM)
     status = made.status.copy()
     job, folder = "nightly-3f9a2c-20260302120000", "/results/search/nightly/nightly-3f9a2c-20260302120000"
@@ -307,7 +307,7 @@ def test_clusters_to_assign_to_are_read_where_they_went_then() -> None:
     assert base.uri == folder.replace("/results", "/collections/old", 1)
 
 
-def test_a_bucket_of_then_is_out_of_reach() -> None:
+def test_an_earlier_bucket_is_not_accessible() -> None:
     """The history does not contain the Secret and the endpoint of the bucket."""
     folder = "s3://bucket/results/search/weekly/weekly-1-1"
     now = {**SHARED, "run": {"results": {"uri": "results/"}}}

@@ -68,7 +68,7 @@ def job_of(it: Trigger, pod_template: Json | None = None) -> Json:
     return created.manifest
 
 
-def test_what_the_pod_is_told() -> None:
+def test_the_input_of_the_pod() -> None:
     filters = {"AND": [{"field": "language", "operator": "eq", "value": "de"}]}
     it = processing(include_buckets=["b"], include_collections=["c", "d"], source_filters=filters)
     manifest = job_of(it, template(labels={"team": "a"}, annotations={"note": "b"}))
@@ -95,7 +95,7 @@ def told_source(told: dict[str, str]) -> Json:
     return found
 
 
-def test_what_the_trigger_does_not_say_is_not_told() -> None:
+def test_absent_fields_are_not_passed_to_the_pod() -> None:
     (container,) = job_of(processing())["spec"]["template"]["spec"]["containers"]
     assert {variable["name"] for variable in container["env"]} == {
         "CLUSTERTRIGGER_COLLECTION_ID",
@@ -117,7 +117,7 @@ def test_what_the_trigger_does_not_say_is_not_told() -> None:
          "PodTemplate 'embed' is not allowed in a run: template.spec.hostNetwork"),
     ],
 )  # fmt: skip
-def test_what_cannot_run(where: Catalog, reason: Reason, says: str) -> None:
+def test_configurations_that_cannot_run(where: Catalog, reason: Reason, says: str) -> None:
     it = processing()
     found = work(it, where)
     assert isinstance(found, Unresolved)
@@ -146,7 +146,7 @@ def test_a_template_that_is_removed() -> None:
         ({"products": COLLECTION, "other": {**COLLECTION, "collection_id": "products"}}, "col_a", ["col_a"]),
     ],
 )
-def test_by_which_ids_a_collection_is_meant(collections: dict[str, Json], wanted: str, ids: list[str]) -> None:
+def test_ids_that_refer_to_a_collection(collections: dict[str, Json], wanted: str, ids: list[str]) -> None:
     where = Catalog()
     for name, spec in collections.items():
         where.put(COLLECTIONS, "search", name, spec)
@@ -185,7 +185,7 @@ def ended(message: str, exit_code: int = 0) -> tuple[Trigger, ObservedRun]:
     return replace(it, status=seen.status), observe_run(job, [read_pod(pod)])
 
 
-def test_what_it_did_counts_before_the_run_has_ended() -> None:
+def test_changes_count_before_the_run_has_ended() -> None:
     it, run = ended('{"documents_added": 3, "documents_deleted": 1, "elapsed": 7}')
     decision = decide(it, observed([run]), DUE)
     (counting,) = decision.actions
@@ -204,7 +204,7 @@ def test_what_it_did_counts_before_the_run_has_ended() -> None:
 
 
 @pytest.mark.parametrize("message", ["", "{}", '{"documents_added": 0}'])
-def test_nothing_to_count(message: str) -> None:
+def test_a_run_without_changes_counts_nothing(message: str) -> None:
     it, run = ended(message)
     decision = decide(it, observed([run]), DUE)
     assert decision.actions == ()
@@ -221,7 +221,7 @@ def test_nothing_to_count(message: str) -> None:
         ("[]", "it: Input should be"),
     ],
 )
-def test_what_cannot_be_counted_is_noted(message: str, note: str) -> None:
+def test_uncountable_changes_are_noted(message: str, note: str) -> None:
     it, run = ended(message)
     decision = decide(it, observed([run]), DUE)
     assert decision.actions == ()
@@ -250,7 +250,7 @@ def test_a_failed_run_counts_nothing(message: str, error: str) -> None:
     assert (entry.error or "").startswith(error), entry.error
 
 
-def test_it_adds_nothing_else_to_the_status() -> None:
+def test_a_run_adds_nothing_else_to_the_status() -> None:
     it, run = ended("{}")
     assert run.result is not None
     before = it.status.copy()

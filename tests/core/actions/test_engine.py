@@ -99,7 +99,7 @@ def test_resources(resources: dict[str, Any], cores: int, request_: str, limit: 
         ),
     ],
 )
-def test_what_executors_cannot_do_is_refused_by_name(
+def test_unsupported_work_of_executors_is_rejected(
     engine: str, mode: Mode, config: dict[str, Any], collections: list[tuple[str, CollectionSpec]], says: str | None
 ) -> None:
     policy, wanted = EnginePolicy.model_validate({"type": engine}), ClusteringConfig.model_validate(config)

@@ -68,7 +68,7 @@ def run_spec(work: ClusterWork, spec: Any) -> RunSpec:
     return RunSpec.model_validate_json(order.value)
 
 
-def test_what_the_worker_is_told() -> None:
+def test_the_input_of_the_worker() -> None:
     spec = spec_of("labels", "articles", inputs=("products", "articles"))
     labels, articles = run_spec(resolved(spec), spec).outputs
     assert (labels.collection_id, labels.mount_path, labels.reads) == ("labels", "/outputs/documents", False)
@@ -77,7 +77,7 @@ def test_what_the_worker_is_told() -> None:
     assert articles.source.secret_name == "reader"
 
 
-def test_without_outputs_none_is_told() -> None:
+def test_without_outputs_the_worker_gets_none() -> None:
     spec = spec_of()
     assert run_spec(resolved(spec), spec).outputs == []
 
@@ -86,7 +86,7 @@ def test_without_outputs_none_is_told() -> None:
     ("config", "told"),
     [({}, ["labels"]), ({"output_collection_ids": ["articles"]}, ["articles"]), ({"output_collection_ids": []}, [])],
 )
-def test_an_actions_outputs_stand_in_place_of_the_definitions(config: Json, told: list[str]) -> None:
+def test_an_actions_outputs_replace_the_definitions(config: Json, told: list[str]) -> None:
     known = catalog()
     definition = {"cluster_id": "cluster_a", "collection_ids": ["products"], "config": CONFIG, "outputs": ["labels"]}
     known.put(DEFINITION, "search", "a", definition)
@@ -124,14 +124,14 @@ def test_a_definitions_output_that_its_trigger_waits_for(
     ("outputs", "announces"),
     [([], ("products",)), (["labels"], ("labels",)), (["col_named", "labels"], ("col_named", "named", "labels"))],
 )
-def test_whose_event_a_run_is(outputs: list[str], announces: tuple[str, ...]) -> None:
+def test_the_collections_for_which_a_run_is_an_event(outputs: list[str], announces: tuple[str, ...]) -> None:
     known = catalog(named={"collection_id": "col_named", "source": {"uri": "x/"}, "volume": "v", "write": {}})
     spec = spec_of(*outputs)
     job = build_job(trigger(), spec, resolved(spec, known), "products-1", ScheduledSlot(at(hours=1)), DEFAULTS)
     assert job["metadata"]["annotations"][ANNOTATION_ANNOUNCES] == ",".join(announces)
 
 
-def test_an_output_is_mounted_to_write_and_its_writers_secret_beside_the_readers() -> None:
+def test_outputs_are_mounted_writable_with_both_secrets() -> None:
     spec = spec_of("labels", "elsewhere", "articles", inputs=("products", "articles"))
     job = build_job(trigger(), spec, resolved(spec), "products-1", ScheduledSlot(at(hours=1)), DEFAULTS)
     pod = job["spec"]["template"]["spec"]
@@ -153,13 +153,13 @@ def test_a_collection_without_spec_write() -> None:
     )
 
 
-def test_a_collection_that_is_not_there() -> None:
+def test_a_missing_collection() -> None:
     found = refused(spec_of("lables"))
     assert found.reason is Reason.COLLECTION_NOT_FOUND
     assert "'lables'" in found.message
 
 
-def test_one_collection_by_two_names() -> None:
+def test_one_collection_with_two_names() -> None:
     known = catalog(named={"collection_id": "col_named", "source": {"uri": "x/"}, "volume": "v", "write": {}})
     found = refused(spec_of("named", "col_named"), known)
     assert (found.reason, "are the same Collection" in found.message) == (Reason.OUTPUT_NOT_WRITABLE, True)
@@ -187,7 +187,7 @@ def test_one_collection_by_two_names() -> None:
         ("data/**/x.parquet", "data/y.parquet", False),
     ],
 )
-def test_a_parquet_output_is_no_file_that_is_read(read: str, written: str, overlap: bool) -> None:
+def test_a_parquet_output_must_not_be_a_source(read: str, written: str, overlap: bool) -> None:
     """The next run would cluster the output of this one."""
     both: dict[str, Json] = {
         "input": {"source": {"uri": read}, "volume": "v"},
@@ -207,7 +207,7 @@ def test_a_parquet_output_is_no_file_that_is_read(read: str, written: str, overl
             assert "which is a source of collection 'input'" in found.message
 
 
-def test_the_same_path_elsewhere_is_another_file() -> None:
+def test_the_same_path_on_another_volume_is_another_file() -> None:
     other_claim = {"source": {"uri": "labels/"}, "volume": "documents"}
     assert resolved(spec_of("elsewhere", inputs=("input",)), catalog(input=other_claim))
     one = {"source": {"uri": "s3://b/k/", "endpoint": "https://one"}}
@@ -215,6 +215,6 @@ def test_the_same_path_elsewhere_is_another_file() -> None:
     assert resolved(spec_of("output", inputs=("input",)), catalog(input=one, output=other))
 
 
-def test_a_table_may_be_read_and_written() -> None:
+def test_a_table_can_be_read_and_written() -> None:
     """The documents and their clusters are in different columns."""
     assert resolved(spec_of("articles", inputs=("articles",)))

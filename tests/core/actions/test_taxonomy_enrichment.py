@@ -80,7 +80,7 @@ def told(work: EnrichmentWork, last_result: LastResult | None = None) -> Enrichm
     return EnrichmentSpec.model_validate_json(order.value)
 
 
-def test_what_the_worker_is_told() -> None:
+def test_the_input_of_the_worker() -> None:
     work = resolved({"batch_size": 500, "parallelism": 2})
     assert isinstance(work, EnrichmentWork)
     given = told(work)
@@ -122,7 +122,7 @@ def test_names_of_objects_serve_as_ids_too() -> None:
          "nodes of taxonomy 'tax_topics': Collection 'topics' is invalid"),
     ],
 )  # fmt: skip
-def test_what_leads_nowhere(config: Json, known: Catalog, reason: Reason, says: str) -> None:
+def test_unresolved_references(config: Json, known: Catalog, reason: Reason, says: str) -> None:
     found = resolved(config, known)
     assert isinstance(found, Unresolved)
     assert found.reason == reason
@@ -163,7 +163,7 @@ def test_the_worker_gets_the_executors() -> None:
     assert mounted["volumeMounts"] == container["volumeMounts"]
 
 
-def test_two_taxonomies_of_one_id() -> None:
+def test_two_taxonomies_with_one_id() -> None:
     known = catalog()
     known.put(TAXONOMY, "search", "twin", TAX)
     found = resolved({}, known)
@@ -253,7 +253,7 @@ def test_the_target(documents: str, target: str, reads: bool, mounted: tuple[Any
          Reason.OUTPUT_NOT_WRITABLE, "'topics' is the Collection of the taxonomy's nodes, but the output has"),
     ],
 )  # fmt: skip
-def test_what_is_no_target(config: Json, known: Catalog, reason: Reason, says: str) -> None:
+def test_invalid_targets(config: Json, known: Catalog, reason: Reason, says: str) -> None:
     found = resolved(config, known)
     assert isinstance(found, Unresolved)
     assert (found.reason, says in found.message) == (reason, True), found.message
@@ -269,7 +269,7 @@ def test_what_is_no_target(config: Json, known: Catalog, reason: Reason, says: s
         (True, None, None),
     ],
 )  # fmt: skip
-def test_an_incremental_run_is_told_of_the_last(
+def test_an_incremental_run_gets_the_last_run(
     incremental: bool, last: LastResult | None, expected: PreviousEnrichment | None
 ) -> None:
     work = resolved({"incremental": incremental})
@@ -279,7 +279,7 @@ def test_an_incremental_run_is_told_of_the_last(
     assert given.previous == expected
 
 
-def test_what_the_status_keeps() -> None:
+def test_the_result_in_the_status() -> None:
     status = ClusterTriggerStatus(last_result=LastResult(job_id="labels-0", num_noise=3, next_cluster_id=9))
     action = action_of("taxonomy_enrichment")
     action.remember(status, "labels-1", "", RESULT)
@@ -295,7 +295,7 @@ def test_what_the_status_keeps() -> None:
         (RunResult(status="completed"), ""),
     ],
 )
-def test_what_the_event_says(result: RunResult, expected: str) -> None:
+def test_the_message_of_the_event(result: RunResult, expected: str) -> None:
     assert in_words(result) == expected
 
 

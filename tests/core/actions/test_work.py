@@ -21,7 +21,7 @@ Json = dict[str, Any]
         ({"documents": {"documents_added": 5, "documents_deleted": 1}}, "5 documents added, 0 updated, 1 deleted"),
     ],
 )
-def test_what_was_found(found: Json, words: str) -> None:
+def test_the_summary_of_a_result(found: Json, words: str) -> None:
     assert in_words(RunResult.model_validate({"status": "completed", **found})) == words
 
 

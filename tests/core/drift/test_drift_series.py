@@ -23,7 +23,7 @@ def test_the_record_in_a_log() -> None:
     assert from_log("nothing\n{}\n[]\n", "record") == []
 
 
-def test_what_the_status_alone_tells() -> None:
+def test_measurements_from_the_status_alone() -> None:
     status = {
         "checks": [
             {"job_id": "c3", "slot": "2026-03-02T14:00:00Z", "status": "completed", "value": 0.3, "fires": False},

@@ -30,7 +30,7 @@ LONG = tuple(f"t{number}" for number in range(MOST_LINKS + 1))
         (LONG, f"the chain of triggers that led to it has {MOST_LINKS + 1} triggers, and the maximum is {MOST_LINKS}"),
     ],
 )
-def test_what_is_not_counted(chain: tuple[str, ...], says: str | None) -> None:
+def test_events_that_are_not_counted(chain: tuple[str, ...], says: str | None) -> None:
     why = why_stopped(chain, "products")
     assert (why is None) == (says is None)
     assert (says or "") in (why or "")
@@ -90,7 +90,7 @@ def jobs(decision: Decision) -> list[CreateJob]:
     return [action for action in decision.actions if isinstance(action, CreateJob)]
 
 
-def test_a_loop_is_told_once_and_fires_nothing() -> None:
+def test_a_loop_is_reported_once_and_does_not_fire() -> None:
     world = begun(chained())
     assert world.send(at(10), "1", chain=("products", "b")) == (False,)
     world.step(at(11))
@@ -137,7 +137,7 @@ def ended(**fields: Any) -> tuple[Trigger, Any]:
         (("col_a",), {"col_a"}, ("embed",), [RunEvent("run_completed", 1, ("col_a",))]),
     ],
 )
-def test_a_completed_run_is_an_event_for_those_who_wait(
+def test_a_completed_run_is_an_event_for_waiting_triggers(
     announces: tuple[str, ...], awaited: set[str], chain: tuple[str, ...], events: list[RunEvent]
 ) -> None:
     it, seen = ended(announces=announces, chain=chain)
@@ -152,14 +152,14 @@ def test_a_completed_run_is_an_event_for_those_who_wait(
     assert (decision.actions, decision.status.execution_count) == ((), 1)
 
 
-def test_a_failed_run_is_no_event() -> None:
+def test_a_failed_run_is_not_an_event() -> None:
     it, seen = ended(announces=("col_a",))
     failed = replace(seen, phase="failed", error="no such file")
     decision = decide(it, replace(observed([failed]), awaited=frozenset({"col_a"})), at(10))
     assert (decision.actions, decision.status.failure_count) == ((), 1)
 
 
-def test_what_is_awaited_follows_the_triggers() -> None:
+def test_awaited_collections_follow_the_triggers() -> None:
     index = EventIndex()
     first, second = trigger(chained()), trigger(chained())
     second = replace(second, key=second.key._replace(name="other"))
@@ -192,7 +192,7 @@ LONG_FORM = {"cluster_id": "c", "output_collection_ids": ["col_x", "col_a"]}
         (chained(execution_config=None, action_config={"cluster_id": "c", "output_collection_ids": ["b"]}), False),
     ],
 )
-def test_who_waits_for_what_it_writes_itself_is_refused(raw_spec: dict[str, Any], is_loop: bool) -> None:
+def test_a_trigger_that_waits_for_its_own_output_is_refused(raw_spec: dict[str, Any], is_loop: bool) -> None:
     parsed, problems = parse_trigger(raw_spec)
     assert (parsed is None) == is_loop
     if is_loop:

@@ -8,7 +8,7 @@ from clustertrigger.core.jobs.jobs import end_job_patch
 from tests.core.builders import HOURLY_CHECK, at, observed, spec, trigger
 
 
-def test_a_drain_is_no_attempt_and_a_wrong_configuration_is_the_last_one() -> None:
+def test_a_drain_does_not_count_as_an_attempt_and_a_wrong_configuration_is_not_retried() -> None:
     """The first rule that matches applies."""
     (action,) = decide(trigger(spec(HOURLY_CHECK)), observed(), at(hours=1)).actions
     assert isinstance(action, CreateJob)

@@ -44,7 +44,7 @@ def test_event_names_are_dns_names(name: str) -> None:
     assert len(event) <= 253
 
 
-def test_slots_triggers_and_lives_have_names_of_their_own() -> None:
+def test_slots_triggers_and_recreated_triggers_have_distinct_names() -> None:
     names = {
         job_name("a", "uid-1", SLOT),
         job_name("a", "uid-1", later(1)),
@@ -68,7 +68,7 @@ def test_slots_triggers_and_lives_have_names_of_their_own() -> None:
         (ManualSlot("x"), "a-4a49ac-mfda7eb30262e8"),
     ],
 )
-def test_names_are_those_of_earlier_versions(slot: Slot, name: str) -> None:
+def test_names_are_the_same_as_in_earlier_versions(slot: Slot, name: str) -> None:
     """A different name would fire a slot again that fired before an upgrade."""
     assert job_name("a", "uid-1", slot) == name
 

@@ -45,5 +45,5 @@ REFUSED = event("FailedCreate", FORBIDDEN, "00:05")
         ([REFUSED, event("BackoffLimitExceeded", "Job has reached the specified backoff limit", "02:05")], FORBIDDEN),
     ],
 )
-def test_the_most_telling_one(events: list[dict[str, Any]], told: str | None) -> None:
+def test_the_most_specific_warning_is_chosen(events: list[dict[str, Any]], told: str | None) -> None:
     assert most_telling(events) == told

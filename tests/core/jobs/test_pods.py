@@ -99,7 +99,7 @@ def assert_ours(job: Object) -> None:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(allowed(RUN, "run"))
-def test_every_run_has_the_same_harmless_shape(run: Object) -> None:
+def test_every_run_has_the_same_restrictions(run: Object) -> None:
     spec, problems = parse_trigger({**HOURLY, "run": {**run, "engine": {"type": "local"}}})
     assume(not problems and spec is not None)
     assert spec is not None
@@ -124,7 +124,7 @@ def test_every_run_has_the_same_harmless_shape(run: Object) -> None:
         assert "subPath" not in mount
 
 
-def test_checks_have_it_too() -> None:
+def test_checks_have_the_same_restrictions() -> None:
     run = RunPolicy()
     pod = pod_spec(run, work(), DEFAULTS, order=Order("check", "SPEC", "{}"), resources=run.check.resources)
     assert list(unrestricted(pod)) == []
@@ -141,7 +141,7 @@ def test_checks_have_it_too() -> None:
         ({"containers": [{"name": "worker"}]}, ["privilege escalation", "capabilities"]),
     ],
 )  # fmt: skip
-def test_what_is_not_restricted_is_found(change: Object, expected: list[str]) -> None:
+def test_the_check_finds_violations(change: Object, expected: list[str]) -> None:
     run = RunPolicy()
     pod = pod_spec(run, work(), DEFAULTS, order=Order("run", "SPEC", "{}"), resources=run.resources)
     assert list(unrestricted({**pod, **change})) == expected
@@ -154,6 +154,6 @@ def test_what_is_not_restricted_is_found(change: Object, expected: list[str]) ->
         *("init_containers", "scheduler_name", "dns_policy", "host_aliases", "priority", "preemption_policy"),
     ],
 )
-def test_nothing_else_of_a_pod_can_be_said(field: str) -> None:
+def test_no_other_field_of_a_pod_can_be_set(field: str) -> None:
     with pytest.raises(ValidationError):
         RunPolicy.model_validate({field: "anything"})

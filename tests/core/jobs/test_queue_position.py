@@ -34,7 +34,7 @@ def workload(uid: str, position: object, kind: str = "Job") -> dict[str, Any]:
         (None, {}),
     ],
 )
-def test_positions_are_told_by_the_jobs_uid(items: object, positions: dict[str, int]) -> None:
+def test_positions_are_found_by_the_jobs_uid(items: object, positions: dict[str, int]) -> None:
     assert read_positions({"kind": "PendingWorkloadsSummary", "items": items}) == positions
 
 

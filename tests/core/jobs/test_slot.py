@@ -38,7 +38,7 @@ INSTANTS = st.datetimes(datetime(1970, 1, 2), datetime(9999, 1, 1), timezones=st
         ("check/9999-12-31T23:59:59-23:59", None),
     ],
 )
-def test_what_anybody_may_have_written_where_a_slot_is_read(text: str, slot: Slot | None) -> None:
+def test_slots_of_any_text_are_parsed(text: str, slot: Slot | None) -> None:
     assert parse_slot(text) == slot
 
 
@@ -50,5 +50,5 @@ def test_what_anybody_may_have_written_where_a_slot_is_read(text: str, slot: Slo
         st.builds(ManualSlot, st.text()),
     )
 )
-def test_what_is_written_is_read_again(slot: Slot) -> None:
+def test_a_written_slot_is_read_back(slot: Slot) -> None:
     assert parse_slot(str(slot)) == slot

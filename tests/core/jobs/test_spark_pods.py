@@ -64,7 +64,7 @@ def test_the_driver_has_the_token_its_own_identity_and_the_image_with_spark() ->
 
 
 @pytest.mark.parametrize("run", [{}, {"engine": {"type": "local"}}])
-def test_nothing_of_spark_is_in_a_local_run(run: Object) -> None:
+def test_a_local_run_contains_nothing_of_spark(run: Object) -> None:
     job = job_of(run)
     pod = pod_of(job)
     (container,) = pod["containers"]
@@ -75,7 +75,7 @@ def test_nothing_of_spark_is_in_a_local_run(run: Object) -> None:
     assert "spark" not in json.dumps(job)
 
 
-def test_executors_see_what_the_driver_sees_and_have_no_token() -> None:
+def test_executors_have_the_drivers_mounts_and_no_token() -> None:
     job = job_of({"engine": SPARK, "service_account_name": "spark", "pod_labels": {"team": "search"}})
     driver, engine = pod_of(job), engine_of(job)
     assert engine is not None
@@ -114,9 +114,7 @@ def test_executors_see_what_the_driver_sees_and_have_no_token() -> None:
          [{"key": "spot", "operator": "Exists"}]),
     ],
 )  # fmt: skip
-def test_executors_are_placed_as_the_run_unless_told_otherwise(
-    executor: Object, nodes: Object, tolerations: list[Object]
-) -> None:
+def test_executors_are_placed_as_the_run_by_default(executor: Object, nodes: Object, tolerations: list[Object]) -> None:
     run = {"node_selector": {"pool": "runs"}, "tolerations": [{"key": "runs", "operator": "Exists"}]}
     engine = engine_of(job_of({**run, "engine": {**SPARK, "executor": executor}}))
     assert engine is not None
@@ -149,7 +147,7 @@ def test_checks_are_local() -> None:
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(allowed(RUN, "run"))
-def test_whatever_a_tenant_writes_executors_are_admitted_by_restricted(run: Object) -> None:
+def test_executors_always_satisfy_restricted(run: Object) -> None:
     run = {**run, "queue_name": "", "priority_class": None, "engine": SPARK}
     spec, problems = parse_trigger({**HOURLY, "run": run})
     assume(not problems and spec is not None)

@@ -18,7 +18,7 @@ def pod(raw: Json, defaults: RunDefaults | None = None, **run: Any) -> Json:
     return template_pod_spec(RunPolicy.model_validate(run), told, defaults or RunDefaults(image="worker:1"))
 
 
-def test_what_is_set_whatever_the_template_says() -> None:
+def test_fields_that_a_template_cannot_change() -> None:
     raw = template(
         {
             "restartPolicy": "Always",
@@ -46,7 +46,7 @@ def test_what_is_set_whatever_the_template_says() -> None:
     assert found["initContainers"] == [{"name": "fetch", "image": "b", "securityContext": restricted}]
 
 
-def test_what_is_the_templates_own() -> None:
+def test_fields_that_a_template_can_set() -> None:
     volume = {"name": "data", "persistentVolumeClaim": {"claimName": "a"}}
     mount = {"name": "data", "mountPath": "/data"}
     resources = {"limits": {"memory": "1Gi"}}
@@ -71,7 +71,7 @@ def test_what_is_the_templates_own() -> None:
     ]
 
 
-def test_where_the_trigger_says_something_that_counts() -> None:
+def test_the_triggers_fields_take_precedence() -> None:
     toleration = {"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}
     raw = template(
         {"nodeSelector": {"disk": "ssd", "zone": "a"}, "tolerations": [{"key": "own", "operator": "Exists"}],

@@ -98,19 +98,19 @@ def test_the_duration_of_a_queued_run_is_counted_from_its_admission() -> None:
     assert observe(job([condition("Complete")], {"completionTime": "2026-03-02T13:01:00Z"})).queue_time_ms is None
 
 
-def test_two_clocks_make_no_negative_time_in_a_queue() -> None:
+def test_different_clocks_cause_no_negative_time_in_a_queue() -> None:
     """The API server that set the creation time was ahead of the Job controller, which set the start time."""
     raw = job(**QUEUED)
     raw["metadata"]["creationTimestamp"] = "2026-03-02T13:00:03Z"
     assert observe(raw).queue_time_ms == 0
 
 
-def test_a_worker_runs_from_its_containers_start_on() -> None:
+def test_a_worker_runs_from_the_start_of_its_container() -> None:
     run = observe(job(), pod({"running": {"startedAt": "2026-03-02T13:09:00Z"}}))
     assert (run.phase, clock(run.running_since)) == ("running", "13:09:00")
 
 
-def test_a_pod_that_runs_on_while_its_job_is_suspended_does_not_run() -> None:
+def test_a_pod_of_a_suspended_job_does_not_count_as_running() -> None:
     run = observe(job(spec={"suspend": True}, **QUEUED), pod({"running": {"startedAt": "2026-03-02T13:00:05Z"}}))
     assert (run.phase, run.suspended) == ("pending", True)
 
@@ -164,12 +164,12 @@ def test_a_check_ends_with_its_worker() -> None:
     )
 
 
-def test_a_job_that_failed_by_its_sidecar_has_completed() -> None:
+def test_a_job_whose_sidecar_failed_has_completed() -> None:
     run = observe(job(failed()), with_sidecar(terminated(exitCode=0, message=DONE), phase="Failed"))
     assert (run.phase, run.error, run.result.num_clusters, run.remains) == ("completed", None, 5, None)
 
 
-def test_a_worker_that_failed_beside_a_sidecar_is_not_tried_again_by_kubernetes() -> None:
+def test_kubernetes_does_not_retry_a_worker_that_failed_beside_a_sidecar() -> None:
     message = RunResult(status="failed", error="no column 'x'").to_message()
     run = observe(job(), with_sidecar(terminated(message=message)))
     assert (run.phase, run.error, run.remains.containers) == ("running", "no column 'x'", ("istio-proxy",))
@@ -177,7 +177,7 @@ def test_a_worker_that_failed_beside_a_sidecar_is_not_tried_again_by_kubernetes(
     assert (observe(job(), native).phase, observe(job(), native).remains) == ("pending", None), "Kubernetes tries again"
 
 
-def test_a_worker_that_is_killed_by_a_drain_is_tried_again() -> None:
+def test_a_worker_killed_by_a_drain_is_retried() -> None:
     drained = with_sidecar(terminated(exitCode=143))
     drained["metadata"]["deletionTimestamp"] = "2026-03-02T13:01:30Z"
     run = observe(job(), drained)
@@ -200,7 +200,7 @@ DISRUPTED = [
     ("conditions", "disruption"),
     [(DISRUPTED, "PreemptionByScheduler"), ([{**DISRUPTED[1], "status": "False"}], ""), ([], "")],
 )
-def test_a_pod_that_is_being_deleted_says_until_when_and_why(
+def test_a_pod_that_is_being_deleted_has_a_deadline_and_a_reason(
     suspended: bool, conditions: list[dict[str, str]], disruption: str
 ) -> None:
     leaving = pod({"running": {"startedAt": "2026-03-02T13:00:03Z"}}, conditions=conditions)
@@ -225,7 +225,7 @@ def test_a_pod_that_has_ended_is_not_waited_for() -> None:
 @pytest.mark.parametrize(
     ("kind", "phase"), [("SuccessCriteriaMet", "completed"), ("FailureTarget", "failed"), ("Failed", "failed")]
 )
-def test_what_kubernetes_says_first_is_the_end(kind: str, phase: str) -> None:
+def test_the_first_terminal_condition_ends_a_run(kind: str, phase: str) -> None:
     said = condition(kind, reason="BackoffLimitExceeded", message="Job has reached the specified backoff limit")
     run = observe(job([said]), pod(terminated(exitCode=0 if phase == "completed" else 3, message="")))
     assert (run.phase, run.explained) == (phase, True)
@@ -256,14 +256,14 @@ def test_a_job_that_is_complete_needs_the_pod_that_succeeded(case: str, pods: li
     assert (run.phase, run.explained, run.result, run.error) == ("completed", False, None, None), case
 
 
-def test_a_complete_job_is_told_by_the_attempt_that_succeeded() -> None:
+def test_a_complete_job_has_the_result_of_the_successful_attempt() -> None:
     first = pod(terminated(exitCode=1, message=RunResult(status="failed", error="no").to_message()))
     second = pod(terminated(exitCode=0, message=DONE), created="2026-03-02T13:00:30Z")
     for pods in ([first, second], [second, first]):
         assert observe(job([condition("Complete")]), *pods).result.num_clusters == 5
 
 
-def test_a_failed_job_is_told_by_its_last_attempt() -> None:
+def test_a_failed_job_has_the_error_of_its_last_attempt() -> None:
     first = pod(terminated(exitCode=7))
     assert observe(job(failed(), {"failed": 2}), first).explained is False
     second = pod(terminated(exitCode=8), created="2026-03-02T13:00:30Z")

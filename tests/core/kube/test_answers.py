@@ -35,7 +35,7 @@ def test_a_status_says_why() -> None:
         (b'{"message": {"odd": 1}}', None, "{'odd': 1}"),
     ],
 )
-def test_whatever_stands_in_front_of_the_server_is_told(answer: bytes, phrase: str | None, message: str) -> None:
+def test_answers_of_proxies_are_reported(answer: bytes, phrase: str | None, message: str) -> None:
     error = refusal(502, phrase, answer, "soon")
     assert (str(error), error.reason, error.retry_after) == (message, "", None)
 
@@ -49,11 +49,11 @@ def test_whatever_stands_in_front_of_the_server_is_told(answer: bytes, phrase: s
         (503, "page not found", False),
     ],
 )
-def test_a_kind_that_is_not_known_is_no_missing_object(status: int, message: str, is_unknown_kind: bool) -> None:
+def test_an_unknown_kind_is_not_a_missing_object(status: int, message: str, is_unknown_kind: bool) -> None:
     assert ApiError(status, "", message).is_unknown_kind is is_unknown_kind
 
 
-def test_who_does_not_answer_is_told_in_one_line() -> None:
+def test_a_missing_answer_is_reported_in_one_line() -> None:
     error = no_answer(ConnectionError("refused\nby the peer"))
     assert str(error) == "no answer from the API server: refused by the peer"
     assert (error.reason, error.is_unanswered) == ("ConnectionError", True)

@@ -43,7 +43,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_name_that_no_object_can_have_leads_to_none(name: str) -> None:
+def test_an_invalid_name_has_no_path(name: str) -> None:
     base = "/apis/clustertrigger.dev/v1alpha1/namespaces"
     assert paths.trigger(Key("search", name)) == f"{base}/search/clustertriggers/-"
     assert paths.trigger(Key(name, "nightly")) == f"{base}/-/clustertriggers/nightly"
@@ -75,7 +75,7 @@ def test_names_of_objects_that_no_namespace_has(name: str) -> None:
     assert paths.trigger(Key("search", name)).endswith(f"/clustertriggers/{name}")
 
 
-def test_without_a_namespace_all_are_meant() -> None:
+def test_without_a_namespace_the_path_covers_all() -> None:
     assert paths.custom("clustertriggers") == "/apis/clustertrigger.dev/v1alpha1/clustertriggers"
     assert paths.jobs() == "/apis/batch/v1/jobs"
 
@@ -112,5 +112,5 @@ def test_the_kind_at_a_path(path: str, kind: str | None) -> None:
 @pytest.mark.parametrize(
     "path", ["", "/", "api", "/a/", "/a//b", "/a/../b", "/a/./b", "/a%2Fb", "/a?b", "/a#b", "/a\n"]
 )
-def test_what_is_no_path(path: str) -> None:
+def test_invalid_paths(path: str) -> None:
     assert not paths.is_path(path)

@@ -52,7 +52,7 @@ NAMED = Allowed(hosts=frozenset({"hooks.tools.svc"}))
         ("localhost", NOTHING, "is not an IP address"),
     ],
 )
-def test_what_is_connected_to(address: str, allowed: Allowed, says: str | None) -> None:
+def test_which_addresses_are_allowed(address: str, allowed: Allowed, says: str | None) -> None:
     why = why_blocked("hooks.tools.svc", address, allowed)
     assert (why is None) == (says is None), why
     if says:
@@ -60,7 +60,7 @@ def test_what_is_connected_to(address: str, allowed: Allowed, says: str | None) 
         assert says in why
 
 
-def test_a_name_is_allowed_for_itself_only() -> None:
+def test_an_allowed_name_does_not_allow_others() -> None:
     assert why_blocked("other.tools.svc", "10.96.0.7", NAMED) == (
         "other.tools.svc has the address 10.96.0.7, which is private: notifications are sent to a private "
         "address only if notify.allowedHosts or notify.allowedNetworks of the operator's chart contains it"

@@ -42,13 +42,13 @@ OPEN = Permissions(plain_http=True, allowed=Allowed(networks=(ip_network("10.20.
         ),
     ],
 )
-def test_who_is_told(receiver: dict[str, Any], permissions: Permissions, says: str | None) -> None:
+def test_which_receivers_are_allowed(receiver: dict[str, Any], permissions: Permissions, says: str | None) -> None:
     why = why_refused(Receiver.model_validate(receiver), "search", permissions)
     assert (why is None) == (says is None), why
     assert (says or "") in (why or "")
 
 
-def test_credentials_are_of_namespaces() -> None:
+def test_credentials_belong_to_namespaces() -> None:
     receiver = Receiver(uri="https://ci.example.com/", credentials="ci")
     (problem,) = problems_in([receiver], "ads", OPEN)
     assert str(problem) == (
@@ -77,7 +77,7 @@ def test_credentials_are_of_namespaces() -> None:
         ([{}], "is required"),
     ],
 )
-def test_what_a_spec_may_say(written: list[dict[str, Any]], says: str | None) -> None:
+def test_allowed_specs(written: list[dict[str, Any]], says: str | None) -> None:
     parsed, problems = parse_trigger(spec(run={"notify": written}))
     assert (parsed is not None) == (says is None), problems
     if says:

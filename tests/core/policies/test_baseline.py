@@ -42,7 +42,7 @@ def test_without_a_baseline_the_first_slot_runs() -> None:
     assert it.created[1:] == ["check/2026-03-02T14:00:00Z"]
 
 
-def test_a_baseline_that_cannot_be_read_is_none() -> None:
+def test_an_unreadable_baseline_is_ignored() -> None:
     it = World(conditional(), status={"baseline_snapshot": {**BASELINE.model_dump(mode="json"), "documents": "many"}})
     it.step(at(1))
     it.step(at(hours=1))
@@ -71,7 +71,7 @@ def test_a_lost_baseline_is_renewed_by_the_next_slot(obstacle: str) -> None:
 
 
 @pytest.mark.parametrize("obstacle", ["dimensions_changed", "model_changed"])
-def test_what_cannot_be_compared_needs_a_person(obstacle: str) -> None:
+def test_an_incomparable_baseline_needs_intervention(obstacle: str) -> None:
     it = world()
     check(it, 1, in_the_way(obstacle, "the vectors have 256 dimensions, the baseline's 384"))
     for kind, holds in (("Ready", "False"), ("Stalled", "True")):

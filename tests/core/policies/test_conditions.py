@@ -24,7 +24,7 @@ from tests.core.builders import (
 )
 
 
-def test_an_invalid_spec_needs_a_person() -> None:
+def test_an_invalid_spec_needs_intervention() -> None:
     world = World({**HOURLY, "trigger_type": "cron", "schedule_config": {"cron_expression": "61 * * * *"}})
     decision = world.step(at(1))
     assert condition(world, "Ready") == ("False", "InvalidSpec")
@@ -77,7 +77,7 @@ def test_conditions_keep_the_time_of_their_last_change() -> None:
     assert times["Running"] == at(hours=1)
 
 
-def test_a_run_that_waits_in_a_queue_says_so_and_again_when_it_is_preempted() -> None:
+def test_queueing_and_preemption_are_reported() -> None:
     world = World(spec(run={"queue_name": "team"}))
     name = started(world, "pending", suspended=True, queue="team")
     world.step(at(hours=1, seconds=1))
@@ -97,7 +97,7 @@ def test_a_run_that_waits_in_a_queue_says_so_and_again_when_it_is_preempted() ->
     assert message(world, "Running") == f"Active: {name} (queued in LocalQueue team)"
 
 
-def test_a_run_that_somebody_suspends_is_not_called_preempted() -> None:
+def test_a_suspended_run_is_not_reported_as_preempted() -> None:
     world = World()
     leaving = LeavingPod("products-x", "node-7", at(hours=1, seconds=50))
     name = started(world, "pending", suspended=True, leaving=leaving)
@@ -113,7 +113,7 @@ def test_a_run_that_somebody_suspends_is_not_called_preempted() -> None:
         ("ContainerCreating", True, None, "ContainerCreating"),
     ],
 )
-def test_a_run_that_does_not_start_says_why_after_half_a_minute(
+def test_the_reason_of_a_pending_run_is_reported_after_half_a_minute(
     obstacle: str, is_vague: bool, warning: str | None, said: str
 ) -> None:
     world = World(spec())

@@ -27,7 +27,7 @@ from tests.core.checked import (
 )
 
 
-def test_an_active_check_lets_the_next_slot_pass() -> None:
+def test_an_active_check_skips_the_next_slot() -> None:
     it = world()
     it.step(at(hours=1))
     it.step(at(hours=2))
@@ -39,7 +39,7 @@ def test_an_active_check_lets_the_next_slot_pass() -> None:
 
 
 @pytest.mark.parametrize("policy", ["Forbid", "Allow", "Replace"])
-def test_an_active_run_lets_the_slot_pass(policy: str) -> None:
+def test_an_active_run_skips_the_slot(policy: str) -> None:
     it = world(run={"concurrency_policy": policy})
     it.request(run="now")
     it.step(at(minutes=59))
@@ -48,7 +48,7 @@ def test_an_active_run_lets_the_slot_pass(policy: str) -> None:
     assert it.events[-1].startswith("SlotSkipped: Skipped a check: run products-")
 
 
-def test_an_active_check_gives_way_to_a_run() -> None:
+def test_a_run_replaces_an_active_check() -> None:
     it = world()
     it.step(at(hours=1))
     it.request(run="now")
@@ -80,14 +80,14 @@ def test_nothing_is_checked_while_paused(status: str) -> None:
     assert (decision.status.next_scheduled_at, decision.wake_at) == (None, None)
 
 
-def test_after_downtime_only_the_latest_slot_is_checked_and_nothing_is_said() -> None:
+def test_after_downtime_only_the_latest_slot_is_checked_without_an_event() -> None:
     it = world()
     it.step(at(hours=500, minutes=10))
     assert it.created == [str(CheckSlot(at(hours=500)))]
     assert it.events == []
 
 
-def test_a_slot_past_its_deadline_is_named() -> None:
+def test_a_slot_past_its_deadline_is_reported() -> None:
     it = world(check_interval_seconds=86_400)
     it.step(at(days=3, hours=5))
     assert it.created == []

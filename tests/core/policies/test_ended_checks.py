@@ -29,7 +29,7 @@ from tests.core.checked import (
 from tests.core.drift.test_drift_rule import measured
 
 
-def test_a_check_that_finds_nothing_is_stored_and_told() -> None:
+def test_a_check_without_drift_is_stored_and_reported() -> None:
     it = world()
     writes = it.writes
     check(it, 1, found(0.084))
@@ -51,7 +51,7 @@ def test_a_check_that_finds_nothing_is_stored_and_told() -> None:
     assert condition(it, "Ready") == ("True", "Scheduled")
 
 
-def test_events_of_one_kind_are_one_series() -> None:
+def test_events_of_one_kind_are_aggregated() -> None:
     it = world()
     series = []
     for hour, value in ((1, 0.01), (2, 0.02), (3, 0.03)):
@@ -176,7 +176,7 @@ def test_too_few_documents_do_not_fire() -> None:
     ]
 
 
-def test_failed_checks_are_no_failed_runs() -> None:
+def test_failed_checks_do_not_count_as_failed_runs() -> None:
     it = world(run={"max_consecutive_failures": 2})
     check(it, 1, phase="failed", error="S3 does not answer")
     status = it.trigger.status
@@ -213,7 +213,7 @@ def test_a_check_that_left_no_result_has_failed() -> None:
     assert it.trigger.status.last_check_error == "the check wrote no result: see its Pod's log"
 
 
-def test_a_check_whose_job_was_deleted_is_not_made_again() -> None:
+def test_a_check_whose_job_was_deleted_is_not_repeated() -> None:
     it = world()
     it.step(at(hours=1))
     it.runs.clear()
@@ -317,7 +317,7 @@ STEPS = st.lists(
 
 @settings(deadline=None)
 @given(STEPS)
-def test_whenever_it_is_killed_nothing_is_doubled_and_no_drift_is_lost(
+def test_a_kill_at_any_time_doubles_nothing_and_loses_no_drift(
     steps: list[tuple[int, tuple[str, float | None], bool]],
 ) -> None:
     """Each step: time passes, the newest Job may end, a decision is carried out, and its status may be lost."""

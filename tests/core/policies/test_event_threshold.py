@@ -71,7 +71,7 @@ def test_fires(case: str, raw_spec: Any, arrivals: list[tuple[int, int]], fired:
     assert (world.created, counter(world)) == (fired, left), case
 
 
-def test_each_fire_is_written_down_before_the_next() -> None:
+def test_each_fire_is_recorded_before_the_next() -> None:
     world = started(events(threshold=1, run=ALLOW))
     world.send(at(10), "a", count=1000)
     for number in range(1, 4):
@@ -99,7 +99,7 @@ def test_a_repeated_event_counts_once_within_ten_minutes_and_the_memory_does_not
     assert world.send(at(1171), "e0") == (True,)
 
 
-def test_the_memory_is_bounded_and_the_oldest_go_first() -> None:
+def test_the_memory_is_bounded_and_the_oldest_entries_are_removed_first() -> None:
     world = started(events(threshold=10**6))
     world.send(at(1), *(f"old-{n}" for n in range(100)))
     world.send(at(2), *(f"new-{n}" for n in range(MOST_SEEN - 50)))
@@ -109,7 +109,7 @@ def test_the_memory_is_bounded_and_the_oldest_go_first() -> None:
     assert sum(len(group.ids) for group in state.seen) < 180_000
 
 
-def test_the_memory_is_cleared_away_once_it_is_too_old() -> None:
+def test_old_entries_are_removed_from_the_memory() -> None:
     world = started(events())
     world.send(at(10), "a")
     wake = world.step(at(11)).wake_at
@@ -122,7 +122,7 @@ def test_the_memory_is_cleared_away_once_it_is_too_old() -> None:
     assert (state.seen, counter(world), world.writes) == ([], 1, writes + 1)
 
 
-def test_while_nothing_arrives_nothing_is_written() -> None:
+def test_without_events_nothing_is_written() -> None:
     world = started(events(cooldown=60))
     world.send(at(10), "a", count=100)
     for _ in range(3):
@@ -135,7 +135,7 @@ def test_while_nothing_arrives_nothing_is_written() -> None:
     assert world.writes == writes
 
 
-def test_announced_once_each() -> None:
+def test_each_delay_is_reported_once() -> None:
     world = started(events(cooldown=300, run=ALLOW))
     world.send(at(10), "a", count=100)
     world.step(at(10))
@@ -157,7 +157,7 @@ def test_announced_once_each() -> None:
     assert world.trigger.status.next_scheduled_at is None
 
 
-def test_a_run_in_the_way_defers_and_nothing_is_lost() -> None:
+def test_an_active_run_defers_the_fire_and_no_event_is_lost() -> None:
     world = started(events(threshold=10))
     world.send(at(10), "a", count=10)
     world.step(at(10))
@@ -205,7 +205,7 @@ def test_an_edit_never_fires_but_the_next_event_does(case: str, before: Any, aft
     assert (world.created, counter(world)) == (["event/100"], 51), case
 
 
-def test_a_raised_threshold_undoes_what_was_due() -> None:
+def test_a_raised_threshold_cancels_a_due_fire() -> None:
     world = started(events(cooldown=60, run=ALLOW))
     world.send(at(10), "a", count=100)
     world.step(at(10))
@@ -234,7 +234,7 @@ def test_an_edited_cooldown_counts_from_when_it_began(cooldown: int, fires_at: i
     assert world.created == ["event/100", "event/200"]
 
 
-def test_other_events_are_counted_from_zero_and_never_under_a_number_that_was_fired() -> None:
+def test_other_events_count_from_zero_with_new_numbers() -> None:
     world = started(events())
     world.send(at(10), "a", count=130)
     world.step(at(10))
@@ -267,7 +267,7 @@ def test_a_job_whose_status_was_never_written_is_found_and_not_fired_again() -> 
     assert world.trigger.status.last_cooldown_at == at(11)
 
 
-def test_too_long_an_outage_misses_the_slot_but_not_the_events() -> None:
+def test_a_long_outage_loses_the_slot_but_not_the_events() -> None:
     world = started(events(run={"starting_deadline_seconds": 60}))
     world.send(at(10), "a", count=130)
     world.step(at(100))
@@ -299,7 +299,7 @@ def test_failures_stop_firing_and_a_reset_waits_for_the_next_event() -> None:
     assert (world.created, counter(world)) == (["event/1", "event/2"], 2)
 
 
-def test_a_run_by_hand_leaves_the_counter_alone() -> None:
+def test_a_manual_run_does_not_change_the_counter() -> None:
     world = started(events())
     world.send(at(10), "a", count=50)
     world.request(run="now")
@@ -333,7 +333,7 @@ def _create_and_crash(world: World, now: datetime) -> str:
 
 
 @pytest.mark.parametrize("field", ["last_cooldown_at", "due_since"])
-def test_what_a_clock_that_was_ahead_has_left_behind_holds_nothing_up(field: str) -> None:
+def test_times_of_a_clock_that_was_ahead_delay_nothing(field: str) -> None:
     world = started(events(cooldown=60, run=ALLOW))
     world.send(at(10), "a", count=150)
     status = world.trigger.status
@@ -349,7 +349,7 @@ def test_what_a_clock_that_was_ahead_has_left_behind_holds_nothing_up(field: str
     assert world.created == ["event/100"]
 
 
-def test_a_cooldown_that_begins_a_little_ahead_holds() -> None:
+def test_a_cooldown_that_begins_slightly_in_the_future_applies() -> None:
     """The clocks of two replicas always differ slightly."""
     world = started(events(cooldown=60, run=ALLOW))
     world.send(at(10), "a", count=150)

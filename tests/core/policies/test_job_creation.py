@@ -59,7 +59,7 @@ def test_a_run_held_in_a_queue_counts_as_active_and_may_wait() -> None:
     assert world.runs[next(iter(world.runs))].phase == "pending"
 
 
-def test_a_refused_create_is_tried_until_the_deadline_and_is_not_a_failed_run() -> None:
+def test_a_refused_create_is_retried_until_the_deadline() -> None:
     world = World(spec(run={"starting_deadline_seconds": 120}))
     world.step(at(1))
     world.refuse = True
@@ -77,7 +77,7 @@ def test_a_refused_create_is_tried_until_the_deadline_and_is_not_a_failed_run() 
     assert world.trigger.status.failure_count == 0
 
 
-def test_a_create_that_is_refused_to_the_end_is_a_missed_slot() -> None:
+def test_a_create_refused_until_the_deadline_is_a_missed_slot() -> None:
     world = World(spec(run={"starting_deadline_seconds": 60}))
     world.step(at(1))
     world.refuse = True

@@ -13,7 +13,7 @@ def effective(world: World) -> str | None:
     return world.trigger.status.status
 
 
-def test_failures_in_a_row_stop_the_trigger_and_an_edit_starts_it_afresh() -> None:
+def test_failures_in_a_row_stop_the_trigger_and_an_edit_restarts_it() -> None:
     world = World(spec(run={"max_consecutive_failures": 2}))
     fail(world, 1)
     assert condition(world, "Ready") == ("True", "Scheduled")
@@ -32,7 +32,7 @@ def test_failures_in_a_row_stop_the_trigger_and_an_edit_starts_it_afresh() -> No
     assert len(world.created) == 3
 
 
-def test_a_reset_starts_a_failed_trigger_afresh_once() -> None:
+def test_a_reset_restarts_a_failed_trigger_once() -> None:
     world = World(spec(run={"max_consecutive_failures": 1}))
     fail(world, 1)
     assert effective(world) == "failed"
@@ -45,7 +45,7 @@ def test_a_reset_starts_a_failed_trigger_afresh_once() -> None:
     assert effective(world) == "failed", "the same token acts once"
 
 
-def test_a_success_ends_the_row() -> None:
+def test_a_success_resets_the_number_of_failures() -> None:
     world = World(spec(run={"max_consecutive_failures": 2}))
     fail(world, 1)
     fire(world, 2)

@@ -15,7 +15,7 @@ from tests.core.builders import HOURLY, World, at, fire, spec
 MISSING = Unresolved(Reason.COLLECTION_NOT_FOUND, "collection col_a is in no Collection")
 
 
-def test_a_request_by_hand_whose_reference_is_missing_expires_like_a_slot() -> None:
+def test_a_manual_request_with_a_missing_reference_expires_like_a_slot() -> None:
     world = World(spec(run={"starting_deadline_seconds": 120}))
     world.step(at(1))
     world.work = MISSING
@@ -33,7 +33,7 @@ def test_a_request_by_hand_whose_reference_is_missing_expires_like_a_slot() -> N
     assert (world.created, status.last_run_requested, status.waiting_request) == ([], "one", None)
 
 
-def test_a_request_by_hand_whose_reference_appears_in_time_fires() -> None:
+def test_a_manual_request_whose_reference_appears_in_time_fires() -> None:
     world = World(spec(run={"starting_deadline_seconds": 120}))
     world.step(at(1))
     world.work = MISSING
@@ -48,7 +48,7 @@ def test_a_request_by_hand_whose_reference_appears_in_time_fires() -> None:
     assert (world.created, status.last_run_requested, status.waiting_request) == (["manual/two"], "two", None)
 
 
-def test_a_request_by_hand_that_is_taken_back_is_forgotten() -> None:
+def test_a_removed_manual_request_is_forgotten() -> None:
     world = World()
     world.step(at(1))
     world.work = MISSING
@@ -58,7 +58,7 @@ def test_a_request_by_hand_that_is_taken_back_is_forgotten() -> None:
     assert world.step(at(3)).status.waiting_request is None
 
 
-def test_a_refused_request_by_hand_expires_also_for_an_operator_that_is_started_anew() -> None:
+def test_a_refused_manual_request_expires_after_a_restart_too() -> None:
     world = World(spec(run={"starting_deadline_seconds": 120}))
     world.step(at(1))
     world.refuse = True
@@ -89,7 +89,7 @@ def test_a_refused_request_by_hand_expires_also_for_an_operator_that_is_started_
         ),
     ],
 )
-def test_a_request_by_hand_acts_once(case: str, raw_spec: dict[str, Any], fired: list[str], event: str) -> None:
+def test_a_manual_request_acts_once(case: str, raw_spec: dict[str, Any], fired: list[str], event: str) -> None:
     world = World(raw_spec)
     world.step(at(1))
     world.request(run="one")
@@ -100,7 +100,7 @@ def test_a_request_by_hand_acts_once(case: str, raw_spec: dict[str, Any], fired:
     assert sum(said.startswith(event) for said in world.events) == 1
 
 
-def test_a_request_by_hand_moves_no_schedule() -> None:
+def test_a_manual_request_does_not_move_the_schedule() -> None:
     world = World()
     before = world.step(at(1)).status.next_scheduled_at
     world.request(run="one")
@@ -111,7 +111,7 @@ def test_a_request_by_hand_moves_no_schedule() -> None:
     assert world.created == ["manual/one", "2026-03-02T13:00:00Z"]
 
 
-def test_a_request_by_hand_obeys_the_concurrency_policy() -> None:
+def test_a_manual_request_obeys_the_concurrency_policy() -> None:
     world = World()
     fire(world, 1)
     world.request(run="one")
@@ -120,7 +120,7 @@ def test_a_request_by_hand_obeys_the_concurrency_policy() -> None:
     assert "is still active" in world.events[-1]
 
 
-def test_a_request_at_the_same_instant_as_a_slot_does_not_pass_the_policy() -> None:
+def test_a_request_at_the_same_instant_as_a_slot_obeys_the_policy() -> None:
     world = World()
     world.step(at(1))
     world.request(run="one")

@@ -62,7 +62,9 @@ def result(**changes: Any) -> RunResult:
         (["completed", "changed"], "completed", {"result": result(new=[7])}, ["completed", "changed"]),
     ],
 )
-def test_what_a_run_is_told_as(events: list[str] | None, phase: str, fields: dict[str, Any], told: list[str]) -> None:
+def test_the_notification_of_a_run(
+    events: list[str] | None, phase: str, fields: dict[str, Any], told: list[str]
+) -> None:
     world = begun(telling({"uri": A, **({"events": events} if events else {})}))
     waiting = ended(world, phase=phase, **fields)
     (job,) = world.runs
@@ -75,14 +77,14 @@ def test_without_receivers_nothing_is_kept() -> None:
     assert ended(begun(spec())) == []
 
 
-def test_a_run_that_is_active_is_not_told() -> None:
+def test_no_notification_of_an_active_run() -> None:
     world = begun(telling(A))
     world.request(run="1")
     world.step(at(2))
     assert world.trigger.status.notifications == []
 
 
-def test_each_run_is_told_once() -> None:
+def test_each_run_is_notified_once() -> None:
     world = begun(telling(A, B))
     (first,) = ended(world)
     assert first.to == [receiver_id(A), receiver_id(B)]
@@ -92,7 +94,7 @@ def test_each_run_is_told_once() -> None:
     assert [one.id for one in ended(world, "2")] == [f"{job}-completed" for job in world.runs]
 
 
-def test_switched_off_nothing_is_kept() -> None:
+def test_with_notifications_disabled_nothing_is_kept() -> None:
     world = begun(telling(A))
     world.request(run="1")
     world.step(at(2))
@@ -106,7 +108,7 @@ def test_switched_off_nothing_is_kept() -> None:
 @pytest.mark.parametrize(
     ("before", "now", "told"), [(None, True, True), (False, True, True), (True, True, False), (None, False, False)]
 )
-def test_a_check_that_fires_is_told_with_its_measurement(before: bool | None, now: bool, told: bool) -> None:
+def test_the_notification_of_a_check_contains_its_measurement(before: bool | None, now: bool, told: bool) -> None:
     entry = {"job_id": "products-c1", "slot": "2026-03-02T13:00:00Z", "status": "completed", "value": 0.5}
     stored = {"checks": [entry if before is None else {**entry, "fires": before}], "observedGeneration": 1}
     draft = Draft(trigger(telling({"uri": A, "events": ["drifted"]}), stored), observed(), at(10))
@@ -130,7 +132,7 @@ def told_again(world: World, decision: Decision) -> list[list[str]]:
     return [one.to for one in decision.status.notifications]
 
 
-def test_what_is_confirmed_waits_no_more() -> None:
+def test_confirmed_notifications_are_removed() -> None:
     world = begun(telling(A, B))
     (one,) = ended(world)
     first, second = one.to
@@ -142,7 +144,7 @@ def test_what_is_confirmed_waits_no_more() -> None:
     assert told_again(world, decide(world.trigger, seen(world, (one.id, first), (one.id, second)), at(20))) == []
 
 
-def test_a_receiver_that_is_removed_is_not_told() -> None:
+def test_a_removed_receiver_gets_nothing() -> None:
     world = begun(telling(A, B))
     ended(world)
     world.edit(telling(B), at(15))
@@ -153,7 +155,7 @@ def test_a_receiver_that_is_removed_is_not_told() -> None:
     assert world.trigger.status.notifications == []
 
 
-def test_an_invalid_spec_keeps_what_waits() -> None:
+def test_an_invalid_spec_keeps_waiting_notifications() -> None:
     world = begun(telling(A))
     kept = ended(world)
     world.edit({"trigger_type": "cron"}, at(15))
@@ -161,7 +163,7 @@ def test_an_invalid_spec_keeps_what_waits() -> None:
     assert world.trigger.status.notifications == kept != []
 
 
-def test_it_is_given_up_after_its_time_and_that_is_said() -> None:
+def test_a_notification_is_given_up_with_an_event() -> None:
     world = begun(telling({"uri": A, "retry_seconds": 60}, B))
     ended(world)
     since = waiting_since(world)
@@ -177,14 +179,14 @@ def test_it_is_given_up_after_its_time_and_that_is_said() -> None:
     assert sum(event.startswith("NotificationFailed") for event in world.events) == 1
 
 
-def test_a_clock_that_was_ahead_does_not_keep_it_longer() -> None:
+def test_a_clock_that_was_ahead_does_not_extend_the_retries() -> None:
     world = begun(telling({"uri": A, "retry_seconds": 60}))
     ended(world)
     wake = world.step(at(-3600)).wake_at
     assert wake == at(-3600) + timedelta(seconds=60)
 
 
-def test_the_oldest_make_room_and_that_is_said() -> None:
+def test_the_oldest_notifications_are_dropped_with_an_event() -> None:
     world = begun(telling(A))
     (one,) = ended(world)
     many = [replace(one, id=f"r{number}") for number in range(MOST_WAITING + 2)]
@@ -200,7 +202,7 @@ def test_the_oldest_make_room_and_that_is_said() -> None:
     ]
 
 
-def test_receivers_that_would_not_be_told_are_named_beside_a_live_schedule() -> None:
+def test_invalid_receivers_are_reported_in_a_live_condition() -> None:
     world = begun(telling("http://a.example.com/", {"uri": B, "credentials": "ci"}))
     ready = message(world, "Ready")
     assert "Warning: spec.run.notify[0].uri: 'http://a.example.com/': must begin with https://" in ready

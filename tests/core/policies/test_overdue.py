@@ -41,7 +41,7 @@ def test_a_run_that_kubernetes_does_not_end_in_time_is_ended() -> None:
     assert status.last_execution_error == "timed out after 60 s: raise run.timeout_seconds or reduce the amount of data"
 
 
-def test_a_run_that_its_queue_has_let_go_is_not_ended_before_its_clock_starts() -> None:
+def test_an_admitted_run_is_not_ended_before_its_start_time() -> None:
     """Kueue 0.19 on Kubernetes 1.36: one of three Jobs was ended between its release and status.startTime."""
     world = World(spec(run={"queue_name": "team", "pending_timeout_seconds": 60, "timeout_seconds": 90}))
     name = started(world, "pending", suspended=True, queue="team", timeout_seconds=90)
@@ -56,7 +56,7 @@ def test_a_run_that_its_queue_has_let_go_is_not_ended_before_its_clock_starts() 
     assert list(world.ended) == [name]
 
 
-def test_the_pause_before_another_attempt_is_not_time_without_a_start() -> None:
+def test_the_delay_before_a_retry_does_not_count_as_pending() -> None:
     world = World(spec(run={"pending_timeout_seconds": 2}))
     failed_at = at(hours=1, seconds=5)
     name = started(world, "pending", pending_since=failed_at, retry_pause=timedelta(seconds=10))
@@ -69,7 +69,7 @@ def test_the_pause_before_another_attempt_is_not_time_without_a_start() -> None:
 SIDECAR = Remains(at(hours=1, seconds=9), ("istio-proxy",))
 
 
-def test_what_goes_on_after_a_worker_that_has_completed_is_ended_once_the_result_is_stored() -> None:
+def test_a_remaining_sidecar_is_ended_after_the_result_is_stored() -> None:
     world = World()
     result = RunResult(status="completed", num_clusters=5, num_documents=3000, notes=["reduced"])
     name = started(world, "completed", result=result, remains=SIDECAR)
@@ -93,7 +93,7 @@ def test_what_goes_on_after_a_worker_that_has_completed_is_ended_once_the_result
     assert (world.writes, len(world.events)) == (writes, 3)
 
 
-def test_the_result_is_stored_before_what_goes_on_is_ended() -> None:
+def test_the_result_is_stored_before_a_sidecar_is_ended() -> None:
     """Ending a Job deletes its Pod, and with it the result."""
     world = World()
     name = started(world, "completed", remains=SIDECAR)
@@ -104,7 +104,7 @@ def test_the_result_is_stored_before_what_goes_on_is_ended() -> None:
     assert list(world.ended) == [name]
 
 
-def test_a_pod_that_failed_by_its_sidecar_is_not_tried_again() -> None:
+def test_a_pod_whose_sidecar_failed_is_not_retried() -> None:
     world = World()
     name = started(world, "completed", remains=Remains(at(hours=1, seconds=9), ()))
     world.step(at(hours=1, seconds=10))
@@ -113,7 +113,7 @@ def test_a_pod_that_failed_by_its_sidecar_is_not_tried_again() -> None:
     assert world.trigger.status.last_execution_status == "completed"
 
 
-def test_a_worker_that_failed_beside_a_container_that_goes_on() -> None:
+def test_a_worker_that_failed_beside_a_running_container() -> None:
     world = World()
     name = started(world, "running", error="no column 'x'", remains=SIDECAR)
     world.step(at(hours=1, seconds=12))
@@ -130,7 +130,7 @@ def test_a_worker_that_failed_beside_a_container_that_goes_on() -> None:
 REFUSED = 'Error creating: pods "products-" is forbidden: exceeded quota: small, requested: pods=1'
 
 
-def test_a_run_without_a_pod_fails_in_the_words_of_who_refused_it() -> None:
+def test_a_run_without_a_pod_fails_with_the_quoted_refusal() -> None:
     world = World(spec(run={"pending_timeout_seconds": 60}))
     name = started(world, "pending", pending_since=at(hours=1), obstacle="no Pod has been created", is_vague=True)
     world.warnings[name] = REFUSED
@@ -140,7 +140,7 @@ def test_a_run_without_a_pod_fails_in_the_words_of_who_refused_it() -> None:
     )
 
 
-def test_a_run_that_never_had_a_pod_until_its_deadline_fails_in_the_same_words() -> None:
+def test_a_run_without_a_pod_until_its_deadline_fails_with_the_refusal() -> None:
     world = World()
     name = started(world, "failed", error="timed out after 5 s", is_vague=True, explained=False)
     world.warnings[name] = REFUSED
@@ -148,7 +148,7 @@ def test_a_run_that_never_had_a_pod_until_its_deadline_fails_in_the_same_words()
     assert world.trigger.status.last_execution_error == f"no Pod has been created: {REFUSED}"
 
 
-def test_why_a_run_does_not_start_is_asked_again_ever_less_often() -> None:
+def test_the_reason_of_a_pending_run_is_read_less_and_less_often() -> None:
     world = World(spec(run={"pending_timeout_seconds": 3600}))
     began = at(hours=1)
     started(world, "pending", pending_since=began, obstacle="no Pod has been created", is_vague=True)
@@ -171,7 +171,7 @@ def test_a_run_whose_pod_waits_with_a_reason_is_not_looked_up() -> None:
     assert "no such image" in str(world.trigger.status.last_execution_error)
 
 
-def test_a_pod_on_a_dead_node_does_not_block_without_a_word() -> None:
+def test_a_pod_on_a_dead_node_is_reported() -> None:
     world = World()
     leaving = LeavingPod("products-x", "node-7", at(hours=1, minutes=5))
     name = started(world, "running", running_since=at(hours=1), leaving=leaving)
@@ -202,7 +202,7 @@ def test_a_pod_on_a_dead_node_does_not_block_without_a_word() -> None:
         ("", None),
     ],
 )
-def test_a_run_whose_pod_is_disrupted_says_so_while_the_pod_ends(reason: str, said: str | None) -> None:
+def test_a_disruption_is_reported_while_the_pod_ends(reason: str, said: str | None) -> None:
     world = World()
     leaving = LeavingPod("products-x", "node-7", at(hours=1, minutes=5), reason)
     name = started(world, "running", running_since=at(hours=1), leaving=leaving)
@@ -213,7 +213,7 @@ def test_a_run_whose_pod_is_disrupted_says_so_while_the_pod_ends(reason: str, sa
     assert "waits for Pod products-x on node node-7" in message(world, "Running")
 
 
-def test_a_run_that_the_operator_ends_does_not_start_again() -> None:
+def test_a_run_ended_by_the_operator_is_not_retried() -> None:
     world = World()
     leaving = LeavingPod("products-x", "node-7", at(hours=1, minutes=5), "PreemptionByScheduler")
     name = started(world, "running", running_since=at(hours=1), leaving=leaving, ended_by_operator=True)

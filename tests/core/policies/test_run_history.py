@@ -38,7 +38,7 @@ def test_a_completed_run_is_counted_and_shown() -> None:
     assert condition(world, "Running") == ("False", "NoActiveRun")
 
 
-def test_clusters_of_the_last_successful_run_are_kept_in_brief() -> None:
+def test_a_summary_of_the_last_clusters_is_kept() -> None:
     world = World()
     clusters = [ClusterBrief(cluster_id=0, name="rust", num_documents=9, central_documents=[_document("librust-dev")])]
     fire(world, 1)
@@ -48,7 +48,7 @@ def test_clusters_of_the_last_successful_run_are_kept_in_brief() -> None:
     assert world.trigger.status.last_result == LastResult(job_id=job, num_noise=3, clusters=clusters)
 
 
-def test_what_changed_since_the_run_before_is_told_and_handed_on() -> None:
+def test_changes_since_the_previous_run_are_reported_and_passed_on() -> None:
     """All attempts of the next run get the previous run and the used cluster IDs."""
     world = World()
     baseline = Baseline(
@@ -90,7 +90,7 @@ def _document(document_id: str) -> CentralDocument:
     return CentralDocument(document_id=document_id, text="library for Rust")
 
 
-def test_a_run_costs_two_status_writes() -> None:
+def test_a_run_needs_two_status_writes() -> None:
     world = World()
     world.step(at(1))
     writes = world.writes
@@ -120,7 +120,7 @@ def test_the_time_in_a_queue_is_in_the_history() -> None:
     assert (entry.queue_time_ms, entry.execution_time_ms) == (7_000, 3_000)
 
 
-def test_an_unexplained_end_is_looked_up_before_it_is_judged() -> None:
+def test_an_unexplained_end_is_looked_up_first() -> None:
     world = World()
     fire(world, 1)
     world.end("failed", explained=False, error="the Job failed without giving a reason")
@@ -129,7 +129,7 @@ def test_an_unexplained_end_is_looked_up_before_it_is_judged() -> None:
     assert world.step(at(hours=1, seconds=9)).status.last_execution_status == "failed"
 
 
-def test_a_job_that_the_watch_does_not_show_is_looked_up_before_it_is_called_gone() -> None:
+def test_an_unreported_job_is_looked_up_before_it_counts_as_deleted() -> None:
     """keda #5537: an outage was read as "0 running"."""
     world = World()
     fire(world, 1)

@@ -19,7 +19,7 @@ from tests.core.actions.test_cluster_mode import (
 from tests.core.builders import trigger
 
 
-def test_those_are_told_that_wait_for_the_clusters() -> None:
+def test_triggers_that_wait_for_clusters_are_reconciled() -> None:
     hourly, other = replace(trigger(ASSIGN), key=Key("search", "hourly")), clustered("nightly", OWN)
     batches = catalog(hourly, replace(trigger(ASSIGN_OWN), key=Key("search", "own"))).batches
     fresh = replace(trigger(SHARED), key=Key("search", "nightly"))
@@ -33,7 +33,7 @@ def test_those_are_told_that_wait_for_the_clusters() -> None:
     assert set(batches.put(clustered("nightly", run="n-3"))) == set()
 
 
-def test_those_are_told_that_wait_for_a_run_to_complete() -> None:
+def test_triggers_that_wait_for_a_run_are_reconciled() -> None:
     waiting = replace(trigger(COMPOSITE), key=Key("search", "joint"))
     batches = catalog(waiting).batches
     assert set(batches.put(with_run("weekly", "weekly-1-1", status="running"))) == set()

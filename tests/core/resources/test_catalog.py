@@ -72,7 +72,7 @@ def test_unresolved(catalog: Catalog, spec: ClusterTriggerSpec, namespace: str, 
     assert words in unresolved.message
 
 
-def test_a_twin_that_goes_away_or_changes_its_id_is_none(catalog: Catalog) -> None:
+def test_a_duplicate_id_is_resolved_by_deletion_or_change(catalog: Catalog) -> None:
     catalog.remove(COLLECTION, "search", "twin-1")
     assert isinstance(resolve(catalog, "search", wants("col_twin")), Work)
     catalog.put(COLLECTION, "search", "twin-2", {**SOURCE, "collection_id": "col_other"})
@@ -80,7 +80,7 @@ def test_a_twin_that_goes_away_or_changes_its_id_is_none(catalog: Catalog) -> No
     assert isinstance(resolve(catalog, "search", wants("col_other")), Work)
 
 
-def test_execution_config_wins_over_cluster_id(catalog: Catalog) -> None:
+def test_execution_config_takes_precedence_over_cluster_id(catalog: Catalog) -> None:
     both = ClusterTriggerSpec.model_validate(
         {
             "trigger_type": "interval",

@@ -44,7 +44,7 @@ def test_quantities(text: int | str, amount: Decimal | int) -> None:
 @pytest.mark.parametrize(
     "text", ["", "x", "2x", "1 Gi", "Gi", "1K", "1gi", "1e", "1.2.3", ".", "2GiB", "٢", "0x10", "1,5", " 1", "1\n"]
 )
-def test_what_is_not_a_quantity(text: str) -> None:
+def test_invalid_quantities(text: str) -> None:
     assert quantity(text) is None
     assert problems_of(resources={"requests": {"cpu": text}}) == [
         f"resources.requests.cpu: {text!r}: is not a Kubernetes quantity: write a number such as 500m, 2 or 4Gi"
@@ -212,7 +212,7 @@ def test_a_priority_class_is_one_of_the_list(allowed: tuple[str, ...] | None, ex
 
 
 @pytest.mark.parametrize("engine", ["spark", "auto"])
-def test_spark_is_for_the_administrator_to_allow(engine: str) -> None:
+def test_spark_requires_the_administrators_permission(engine: str) -> None:
     raw = {**CRON, "run": {"engine": {"type": engine}}}
     assert [str(problem) for problem in parse_trigger(raw, Permitted(spark=False))[1]] == [
         f"spec.run.engine.type: '{engine}': is not enabled: write local, or ask the operator's administrator to set "
@@ -232,5 +232,5 @@ def test_spark_is_for_the_administrator_to_allow(engine: str) -> None:
         ({"engine": {"type": "auto"}, "queue_name": "team-a"}, [QUEUE_NEEDS_LOCAL]),
     ],
 )
-def test_a_queue_does_not_admit_what_it_cannot_count(run: dict[str, Any], expected: list[str]) -> None:
+def test_a_queue_is_refused_with_uncounted_executors(run: dict[str, Any], expected: list[str]) -> None:
     assert [problem.message for problem in parse_trigger({**CRON, "run": run})[1]] == expected

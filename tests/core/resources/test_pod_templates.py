@@ -37,7 +37,7 @@ def template(spec: Json | None = None, container: Json | None = None, **metadata
     ],
     ids=str,
 )
-def test_what_a_template_may_say(spec: Json) -> None:
+def test_allowed_fields_of_a_template(spec: Json) -> None:
     found = read_pod_template(template(spec))
     assert (found.is_runnable, found.problems) == (True, ())
 
@@ -81,7 +81,7 @@ def test_what_a_template_may_say(spec: Json) -> None:
     ],
     ids=str,
 )  # fmt: skip
-def test_what_breaks_the_rules_of_runs(wrong: Json, line: str) -> None:
+def test_forbidden_fields_of_a_template(wrong: Json, line: str) -> None:
     (problem,) = read_pod_template(wrong).problems
     assert line in str(problem)
 
@@ -94,5 +94,5 @@ def test_only_its_owner_lets_triggers_run_it(labels: dict[str, str] | None) -> N
 @pytest.mark.parametrize(
     ("names", "place"), [(["a"], 0), (["a", "worker"], 1), (["worker"], 0), (["a", "b"], None), ([], None)]
 )
-def test_which_container_does_the_work(names: list[str], place: int | None) -> None:
+def test_the_container_of_the_work(names: list[str], place: int | None) -> None:
     assert worker_of({"containers": [{"name": name} for name in names]}) == place

@@ -126,7 +126,7 @@ def test_one_problem(spec: Any, expected: str) -> None:
     assert problems_of(spec) == [expected]
 
 
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     spec = {
         "schedule_config": {"cron_expression": "", "threshold": -1},
         "execution_config": {"config": {"algorithm": "kmeans"}},
@@ -188,7 +188,7 @@ LIKELY = st.recursive(
 
 @given(JSON | LIKELY)
 @pytest.mark.parametrize("parse", [parse_trigger, parse_definition, parse_collection])
-def test_any_json_yields_a_spec_or_lines_that_name_field_and_way_out(parse: Any, content: Any) -> None:
+def test_any_json_yields_a_spec_or_lines_with_field_and_remedy(parse: Any, content: Any) -> None:
     for content in (content, {**CRON, "run": content}, {**CRON, "schedule_config": content}):  # noqa: B020
         lines = problems_of(content, parse)
         for line in lines:

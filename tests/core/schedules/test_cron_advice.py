@@ -215,7 +215,7 @@ NONE = "cron cannot express only the days that match both"
         ('"61 * * * *"', "remove the quotes: write five: minute, hour, day of month, month, day of week"),
     ],
 )  # fmt: skip
-def test_other_schedulers_expressions_get_a_way_out(expression: str, reason: str) -> None:
+def test_other_schedulers_expressions_get_a_remedy(expression: str, reason: str) -> None:
     with pytest.raises(ScheduleError) as refused:
         parse(expression)
     assert refused.value.reason == reason
@@ -238,7 +238,7 @@ def test_other_schedulers_expressions_get_a_way_out(expression: str, reason: str
         ("0 2 1 3 1-7", "31", BOTH.format("0 2 1 3 *")),
     ],
 )
-def test_both_day_fields_restricted_are_warned_of(expression: str, days: str | None, way_out: str | None) -> None:
+def test_both_day_fields_restricted_cause_a_warning(expression: str, days: str | None, way_out: str | None) -> None:
     if days is None or way_out is None:
         with pytest.raises(ScheduleError):
             warnings(expression)
@@ -253,7 +253,7 @@ def test_both_day_fields_restricted_are_warned_of(expression: str, days: str | N
         "*/45 * * * *", "*/60 */24 * * *", "0 2 * */12 *", "10-19/10 8-18/11 * * *", "0 2 * * mon-fri/5",
     ],
 )  # fmt: skip
-def test_nothing_else_is_warned_of(expression: str) -> None:
+def test_other_expressions_cause_no_warning(expression: str) -> None:
     assert warnings(expression) == ()
 
 
@@ -290,7 +290,7 @@ WIDE = "{} matches only {} in each {}, because the step is larger than the range
         ("0 2 * * mon-fri/9", ["day of week 'mon-fri/9'", 1, "week", "1-5", "write 1"]),
     ],
 )  # fmt: skip
-def test_steps_that_are_larger_than_their_range_are_warned_of(expression: str, expected: list[object]) -> None:
+def test_steps_larger_than_their_range_cause_a_warning(expression: str, expected: list[object]) -> None:
     (said,) = warnings(expression)
     assert said == WIDE.format(*expected)
     item = re.search(r"'(.+)'", said)

@@ -84,7 +84,7 @@ def test_every_range_and_step_is_read_as_vixie_reads_it() -> None:
         ("@daily", False),
     ],
 )
-def test_a_star_in_minute_or_hour_follows_the_wall(expression: str, follows_wall: bool) -> None:
+def test_a_star_in_minute_or_hour_follows_local_time(expression: str, follows_wall: bool) -> None:
     assert parse(expression).follows_wall is follows_wall
 
 
@@ -162,7 +162,7 @@ def test_refused(expression: str, reason: str) -> None:
 
 
 @pytest.mark.parametrize("expression", ["0 0 29 2 *", "0 0 31 2 1", "0 0 30,31 2,3 *", "0 0 29 2 */7"])
-def test_rare_days_do_come(expression: str) -> None:
+def test_rare_days_are_found(expression: str) -> None:
     assert parse(expression).next_after(0) is not None
 
 

@@ -57,7 +57,7 @@ NOW = datetime(2026, 11, 21, 21, 4, tzinfo=UTC)
         ("XYZ", "Europe/Berlin or America/New_York"),
     ],
 )
-def test_abbreviations_get_a_city_and_never_a_nearest_spelling(zone: str, cities: str) -> None:
+def test_abbreviations_get_a_city_and_no_similar_spelling(zone: str, cities: str) -> None:
     with pytest.raises(ScheduleError) as refused:
         wall_clock(zone)
     assert refused.value.reason == (f"no such time zone: it is an abbreviation: write a city's zone, such as {cities}")
@@ -140,13 +140,13 @@ def test_neighbours_of_offsets_and_abbreviations(zone: str, way_out: str) -> Non
         ("US/East", "write an IANA name, such as Europe/Berlin or UTC"),
     ],
 )  # fmt: skip
-def test_places_that_no_zone_is_named_after_get_no_nearest_spelling(zone: str, way_out: str) -> None:
+def test_places_without_a_zone_get_no_similar_spelling(zone: str, way_out: str) -> None:
     with pytest.raises(ScheduleError) as refused:
         wall_clock(zone)
     assert refused.value.reason == f"no such time zone: {way_out}"
 
 
-def test_what_is_offered_for_a_misspelt_city_has_its_time() -> None:
+def test_the_suggestion_for_a_misspelt_city_has_its_time() -> None:
     """In the name of every city, one letter is missing, doubled, or exchanged with the next one."""
     winter, summer = (int(datetime(2026, month, 15, tzinfo=UTC).timestamp()) for month in (1, 7))
 

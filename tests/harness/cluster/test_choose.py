@@ -27,13 +27,13 @@ def test_choice(wish: str, docker: bool, expected: str) -> None:
     ("wish", "docker", "says"),
     [("kind", False, "no Docker engine answers"), ("minikube", True, "CLUSTER is 'minikube'")],
 )
-def test_impossible_wishes_name_the_way_out(wish: str, docker: bool, says: str) -> None:
+def test_impossible_settings_name_the_remedy(wish: str, docker: bool, says: str) -> None:
     with pytest.raises(ClusterError, match=says):
         choose(wish, Engine(answers=docker))
 
 
 @pytest.mark.parametrize("wish", ["", "kind"])
-def test_an_engine_that_refuses_this_user_is_not_passed_over(wish: str) -> None:
+def test_an_engine_that_refuses_this_user_is_reported(wish: str) -> None:
     with pytest.raises(ClusterError, match="group docker"):
         choose(wish, Engine(answers=False, forbidden=True))
     assert choose("debian", Engine(answers=False, forbidden=True)) == "debian"
@@ -51,7 +51,7 @@ def program(folder: Path, name: str, text: str) -> None:
     (folder / name).chmod(0o755)
 
 
-def test_what_the_docker_client_says_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_messages_of_the_docker_client_are_recognized(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
     assert docker_engine() == Engine(answers=False)
     program(tmp_path, "docker", CLIENT)
@@ -62,9 +62,7 @@ def test_what_the_docker_client_says_is_understood(tmp_path: Path, monkeypatch: 
     assert docker_engine() == Engine(answers=True)
 
 
-def test_kind_and_kubectl_are_asked_for_before_anything_is_fetched(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_kind_and_kubectl_are_required_before_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CLUSTER", raising=False)
     monkeypatch.delenv("KUBERNETES", raising=False)

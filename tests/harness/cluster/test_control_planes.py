@@ -60,7 +60,7 @@ def test_rights_are_checked(plane: ControlPlane, tmp_path: Path) -> None:
     assert kubectl(reader, "get", "pods").returncode == 0
 
 
-def test_the_api_server_is_started_again_where_etcd_comes_late(plane: ControlPlane) -> None:
+def test_the_api_server_is_restarted_if_etcd_starts_late(plane: ControlPlane) -> None:
     """The API server ends when etcd does not answer within 20 s, which a busy disk can cause."""
     plane.kill_api_server()
     plane.stop_etcd()
@@ -81,14 +81,14 @@ def test_a_killed_api_server_refuses_and_comes_back_with_its_data(plane: Control
     assert kubectl(plane.kubeconfig, "get", "configmap", "before").returncode == 0
 
 
-def test_without_etcd_nothing_is_answered_until_it_is_back(plane: ControlPlane) -> None:
+def test_without_etcd_requests_fail_until_it_returns(plane: ControlPlane) -> None:
     plane.stop_etcd()
     assert kubectl(plane.kubeconfig, "create", "configmap", "lost").returncode != 0
     plane.start_etcd()
     assert "namespace/default" in eventually(plane.kubeconfig, "get", "namespace", "default", "--output=name")
 
 
-def test_without_controllers_jobs_make_no_pods(plane: ControlPlane) -> None:
+def test_without_controllers_jobs_create_no_pods(plane: ControlPlane) -> None:
     plane.stop_controller_manager()
     assert kubectl(plane.kubeconfig, "create", "job", "waits", "--image=nowhere.invalid/none:1").returncode == 0
     time.sleep(2)
@@ -109,7 +109,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.mark.skipif(chosen() == KIND, reason="kind clusters of killed tests are listed by `kind get clusters`")
-def test_what_a_killed_test_left_is_removed_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_remains_of_a_killed_test_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # A temporary directory of its own: a test beside this one would remove what is left, too.
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     environment = {**os.environ, "TMPDIR": str(tmp_path)}

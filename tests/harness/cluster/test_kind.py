@@ -13,7 +13,7 @@ from harness.cluster.kind import CONFIG, IMAGES, node_image, render_config
 from harness.cluster.versions import parse_version
 
 
-def test_kind_gets_a_pinned_image_and_the_volumes() -> None:
+def test_kind_gets_a_pinned_image_and_volumes() -> None:
     text = render_config(CONFIG.read_text(), Path("/home/me/.cluster/volumes"), node_image(""))
     (node,) = yaml.safe_load(text)["nodes"]
     assert re.fullmatch(r"kindest/node:v[0-9.]+@sha256:[0-9a-f]{64}", node["image"])

@@ -43,7 +43,7 @@ def test_a_machine_that_has_everything_lacks_nothing() -> None:
         (replace(LAPTOP, kind=None, kubectl=False, free_bytes=0), ["install kind", "install kubectl", "0.0 GiB free"]),
     ],
 )
-def test_everything_that_kind_lacks_is_said_at_once(machine: Machine, lines: list[str]) -> None:
+def test_everything_that_kind_lacks_is_reported_at_once(machine: Machine, lines: list[str]) -> None:
     found = list(missing_for_kind(machine))
     assert len(found) == len(lines)
     assert all(part in line for part, line in zip(lines, found, strict=True))
@@ -58,11 +58,11 @@ def test_everything_that_kind_lacks_is_said_at_once(machine: Machine, lines: lis
         (replace(SERVER, free_bytes=GIB), "", "has 1.0 GiB free and the first start needs 6"),
     ],
 )
-def test_what_cannot_work_outside_of_debian_is_said(machine: Machine, wish: str, line: str) -> None:
+def test_unsupported_features_outside_of_debian_are_reported(machine: Machine, wish: str, line: str) -> None:
     assert line in said(missing_for_processes(machine, wish))
 
 
-def test_who_has_built_images_before_needs_no_space_for_them(tmp_path: Path) -> None:
+def test_earlier_built_images_need_no_space(tmp_path: Path) -> None:
     (tmp_path / "images/operator-1").mkdir(parents=True)
     (tmp_path / "images/operator-1/operator.tar").touch()
     assert said(missing_for_kind(replace(LAPTOP, free_bytes=GIB, cache=tmp_path))) == ""

@@ -18,7 +18,7 @@ def test_a_marked_directory_is_known_and_removed(tmp_path: Path) -> None:
     assert not directory.exists()
 
 
-def test_a_directory_with_other_things_is_refused_and_kept(tmp_path: Path) -> None:
+def test_a_directory_with_other_files_is_refused_and_kept(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years")
     with pytest.raises(ClusterError, match="not empty and does not belong to a cluster"):
         check_directory(tmp_path, "debian")

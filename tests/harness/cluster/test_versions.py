@@ -25,6 +25,6 @@ def test_versions_as_people_and_clusters_write_them(text: str, version: Version)
 
 
 @pytest.mark.parametrize("text", ["latest", "1", "1.x", "1.37.2.1", "-1.37", "v"])
-def test_what_is_no_version_is_named(text: str) -> None:
+def test_an_invalid_version_is_named(text: str) -> None:
     with pytest.raises(ClusterError, match=re.escape(f"KUBERNETES is '{text}', which is not a version")):
         parse_version(text, "KUBERNETES")

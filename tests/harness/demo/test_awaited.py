@@ -30,7 +30,7 @@ NEWEST_FIRST = [
         (Awaited("t", request="another"), None),
     ],
 )
-def test_the_meant_run_has_ended_or_not(awaited: Awaited, job: str | None) -> None:
+def test_the_requested_run_has_ended_or_not(awaited: Awaited, job: str | None) -> None:
     run = awaited.ended({"history": NEWEST_FIRST})
     assert (run and run.job) == job
 
@@ -54,14 +54,14 @@ def test_state(status: dict[str, Any], state: str) -> None:
     assert Awaited("t").state(status) == state
 
 
-def test_an_obstacle_is_what_the_conditions_say() -> None:
+def test_obstacles_come_from_the_conditions() -> None:
     fine = {"type": "Ready", "status": "True", "message": "The schedule is live"}
     stalled = {"type": "Stalled", "status": "True", "message": "five runs failed"}
     assert Awaited("t").obstacle({"conditions": [fine]}) == ""
     assert Awaited("t").obstacle({"conditions": [fine, stalled]}) == "five runs failed"
 
 
-def test_runs_are_told_in_one_line() -> None:
+def test_runs_are_described_in_one_line() -> None:
     completed = Awaited("t", request="token").ended({"history": NEWEST_FIRST})
     assert str(completed) == "completed in 2 s: 4 clusters of 4,000 documents"
     enrichment = entry("labels", LATE, "completed", execution_time_ms=1500, num_documents=4000)

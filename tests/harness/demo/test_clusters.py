@@ -3,7 +3,7 @@
 from harness.demo.clusters import compare_clusters, format_clusters
 
 
-def test_each_cluster_is_named_once_and_long_texts_are_cut() -> None:
+def test_each_cluster_is_named_once_and_long_texts_are_shortened() -> None:
     metrics = {
         "clusters": [
             {

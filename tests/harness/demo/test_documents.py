@@ -12,7 +12,7 @@ from harness.demo import documents
 from harness.demo.steps import DATA, MANIFESTS
 
 
-def test_documents_leave_and_come_as_the_demo_says() -> None:
+def test_the_demo_names_the_numbers_of_removed_and_added_documents() -> None:
     then, now = (pq.read_table(io.BytesIO(version(DATA))) for version in (documents.before, documents.after))
     before, after = set(then["document_id"].to_pylist()), set(now["document_id"].to_pylist())
     assert (len(before - after), len(after - before)) == (713, 1042)

@@ -36,7 +36,7 @@ def test_a_target_needs_what_it_builds_on_and_copies_from() -> None:
     assert names("other") == ["other"]
 
 
-def test_a_stage_given_as_an_image_needs_no_stage() -> None:
+def test_a_stage_given_as_an_image_needs_no_build() -> None:
     assert names("product", LIBRARIES="localhost/libraries:1") == ["product"]
 
 
@@ -76,7 +76,7 @@ def test_the_smaller_dockerfile_parses_to_the_same_stages() -> None:
         ("FROM ${BASE} AS one", "which no ARG before the first FROM declares"),
     ],
 )
-def test_what_cannot_be_read_is_refused(text: str, message: str) -> None:
+def test_unreadable_dockerfiles_are_rejected(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         dockerfile.parse(text, {})
 

@@ -28,7 +28,7 @@ def test_registries(registry: str) -> None:
         ("registry:port", "HOST[:PORT]"),
     ],
 )
-def test_what_is_no_registry_is_refused(registry: str, said: str) -> None:
+def test_invalid_registries_are_rejected(registry: str, said: str) -> None:
     with pytest.raises(ClusterError, match=re.escape(said)):
         push.require_registry(registry)
 
@@ -39,7 +39,7 @@ def test_the_chart_takes_the_same_registries() -> None:
     assert pattern == f"^({push._REGISTRY.pattern})?$"
 
 
-def test_the_command_installs_what_was_pushed() -> None:
+def test_the_printed_command_installs_the_pushed_images() -> None:
     images = {
         target: Image(f"clustertrigger/{target}:0{target[0]}", Path("x.tar")) for target in ("operator", "worker")
     }
@@ -61,7 +61,7 @@ def test_the_command_installs_what_was_pushed() -> None:
         ("no such host", "is r.example.com the registry's address?"),
     ],
 )
-def test_a_failure_says_what_to_do(said: str, way_out: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_failure_names_the_remedy(said: str, way_out: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def refuse(_image: Image, _name: str) -> None:
         raise ClusterError(said)
 

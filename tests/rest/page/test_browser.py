@@ -137,7 +137,7 @@ def test_created_by_api_fires_is_paused_and_fails(
         assert tab.was_not_reloaded
 
 
-def test_what_has_the_focus_and_is_open_stays_so(tab: Tab, sandbox: Sandbox) -> None:
+def test_updates_keep_the_focus_and_open_sections(tab: Tab, sandbox: Sandbox) -> None:
     sandbox.trigger("nightly", rarely())
     tab.open(f"/triggers/{sandbox.namespace}/nightly")
     tab.is_live()
@@ -191,7 +191,7 @@ def test_filters(tab: Tab, sandbox: Sandbox) -> None:
     tab.shows("hourly")
 
 
-def test_a_report_is_shown_where_it_reaches_nothing(
+def test_a_report_is_isolated_from_the_page(
     tab: Tab, sandbox: Sandbox, operator: StartOperator, kubelet: Kubelet, tmp_path: Path
 ) -> None:
     """The report's own script runs; it cannot reach the page around it, its cookie and the network."""
@@ -236,7 +236,7 @@ def test_the_documentation_of_the_api(tab: Tab) -> None:
     expect(tab.page.locator(".opblock-body").first).to_be_visible()
 
 
-def test_it_says_when_it_is_not_live(
+def test_a_lost_connection_is_shown(
     browser: Browser, sandbox: Sandbox, token: str, start_service: Callable[..., ApiProcess]
 ) -> None:
     sandbox.trigger("nightly", rarely())
@@ -251,7 +251,7 @@ def test_it_says_when_it_is_not_live(
     context.close()
 
 
-def test_it_ends_with_the_reader_s_rights(
+def test_updates_end_with_the_reader_s_rights(
     browser: Browser, shared_service: ApiProcess, sandbox: Sandbox, token: str
 ) -> None:
     sandbox.trigger("nightly", rarely())
@@ -266,7 +266,7 @@ def test_it_ends_with_the_reader_s_rights(
     context.close()
 
 
-def test_without_a_script_everything_can_be_read_and_done(
+def test_the_page_works_without_scripts(
     browser: Browser, shared_service: ApiProcess, sandbox: Sandbox, token: str
 ) -> None:
     sandbox.trigger("nightly", cron("0 2 * * *", "Asia/Tokyo"))
@@ -285,7 +285,7 @@ def test_without_a_script_everything_can_be_read_and_done(
     context.close()
 
 
-def test_everybody_can_read_it(
+def test_the_page_is_accessible(
     browser: Browser,
     shared_service: ApiProcess,
     sandbox: Sandbox,

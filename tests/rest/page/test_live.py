@@ -66,7 +66,7 @@ def own_service(start_service: Start, editor: Reader) -> Iterator[tuple[ApiProce
         yield service, reader
 
 
-def test_the_table_moves(editor: Reader, sandbox: Sandbox) -> None:
+def test_the_table_updates(editor: Reader, sandbox: Sandbox) -> None:
     sandbox.trigger("first", rarely())
     stream = Stream(editor, f"/live?namespace={sandbox.namespace}&state=not+seen")
     stream.shows(">first</a>")
@@ -78,7 +78,7 @@ def test_the_table_moves(editor: Reader, sandbox: Sandbox) -> None:
     assert len({data for _, data in stream.events}) == len(stream.events), "nothing is sent twice"
 
 
-def test_a_trigger_moves_and_goes(editor: Reader, sandbox: Sandbox) -> None:
+def test_a_page_of_a_trigger_updates_until_its_deletion(editor: Reader, sandbox: Sandbox) -> None:
     sandbox.trigger("nightly", rarely())
     stream = Stream(editor, f"/live/{sandbox.namespace}/nightly")
     stream.shows("Run now")
@@ -91,7 +91,7 @@ def test_a_trigger_moves_and_goes(editor: Reader, sandbox: Sandbox) -> None:
     assert stream.ended.wait(60)
 
 
-def test_it_ends_with_the_reader_s_rights(editor: Reader, sandbox: Sandbox) -> None:
+def test_updates_end_with_the_reader_s_rights(editor: Reader, sandbox: Sandbox) -> None:
     sandbox.trigger("nightly", rarely())
     stream = Stream(editor, f"/live/{sandbox.namespace}/nightly")
     stream.shows("Run now")
@@ -102,7 +102,7 @@ def test_it_ends_with_the_reader_s_rights(editor: Reader, sandbox: Sandbox) -> N
     assert not any("secret" in data for _, data in stream.events)
 
 
-def test_without_the_right_to_watch_it_is_read_again(start_service: Start, sandbox: Sandbox, editor: Reader) -> None:
+def test_without_the_right_to_watch_the_page_polls(start_service: Start, sandbox: Sandbox, editor: Reader) -> None:
     rule = {"apiGroups": ["clustertrigger.dev"], "resources": ["clustertriggers"], "verbs": ["get", "list"]}
     take_role(sandbox.kube, sandbox.namespace, "editor")
     grant(sandbox.kube, sandbox.namespace, "editor", rule)
@@ -146,7 +146,7 @@ def test_the_table_comes_from_memory(
         assert reader.get(f"/?{path}").status_code == 403
 
 
-def test_a_reader_has_so_many_open_pages(start_service: Start, sandbox: Sandbox, editor: Reader) -> None:
+def test_the_number_of_open_pages_is_limited(start_service: Start, sandbox: Sandbox, editor: Reader) -> None:
     service = start_service(streams=2)
     sandbox.trigger("nightly", rarely())
     paths = [f"/live?namespace={sandbox.namespace}", f"/live/{sandbox.namespace}/nightly"]
@@ -176,7 +176,7 @@ def test_a_reader_has_so_many_open_pages(start_service: Start, sandbox: Sandbox,
         eventually(reopened, what="a place that is free again")
 
 
-def test_ending_the_service_ends_it_at_once(own_service: tuple[ApiProcess, Reader], sandbox: Sandbox) -> None:
+def test_streams_end_with_the_service(own_service: tuple[ApiProcess, Reader], sandbox: Sandbox) -> None:
     service, reader = own_service
     sandbox.trigger("nightly", rarely())
     stream = Stream(reader, f"/live/{sandbox.namespace}/nightly")

@@ -21,7 +21,7 @@ from tests.rest.page.readers import Reader
 HOSTILE = """</title></script><script>alert("x")</script><img src=x onerror='y'>{{ 7*7 }} & "q" 'q'"""
 
 
-def test_who_has_no_token_is_asked_for_one(stranger: Reader) -> None:
+def test_readers_without_a_token_get_the_sign_in_page(stranger: Reader) -> None:
     for path in ("/", "/?state=failed", "/triggers/search/nightly"):
         answer = stranger.get(path)
         assert answer.status_code == 401
@@ -62,7 +62,7 @@ def test_table_and_trigger(editor: Reader, sandbox: Sandbox, operator: StartOper
         assert words in answer.text, words
 
 
-def test_somebody_who_may_only_look_sees_no_buttons(viewer: Reader, editor: Reader, sandbox: Sandbox) -> None:
+def test_a_viewer_sees_no_buttons(viewer: Reader, editor: Reader, sandbox: Sandbox) -> None:
     sandbox.trigger("nightly", rarely())
     path = f"/triggers/{sandbox.namespace}/nightly"
     assert "Run now" in editor.get(path).text
@@ -72,7 +72,7 @@ def test_somebody_who_may_only_look_sees_no_buttons(viewer: Reader, editor: Read
     assert "<form" not in shown.text.partition("<main")[2]
 
 
-def test_somebody_else_sees_nothing(stranger: Reader, nobody: object, sandbox: Sandbox) -> None:
+def test_a_user_without_rights_sees_nothing(stranger: Reader, nobody: object, sandbox: Sandbox) -> None:
     token = nobody.http.headers["authorization"].split()[1]  # type: ignore[attr-defined]
     sandbox.trigger("secret", rarely(description="very secret"))
     stranger.token = token
@@ -86,7 +86,7 @@ def test_somebody_else_sees_nothing(stranger: Reader, nobody: object, sandbox: S
     assert f'value="{sandbox.namespace}"' in stranger.get(f"/?namespace={sandbox.namespace}").text
 
 
-def test_a_header_signs_in_too(stranger: Reader, editor: Reader, sandbox: Sandbox) -> None:
+def test_a_header_with_a_token_signs_in(stranger: Reader, editor: Reader, sandbox: Sandbox) -> None:
     sandbox.trigger("nightly", rarely())
     path = f"/triggers/{sandbox.namespace}/nightly"
     answer = stranger.get(path, Authorization=f"Bearer {editor.token}")
@@ -101,7 +101,7 @@ def test_a_header_signs_in_too(stranger: Reader, editor: Reader, sandbox: Sandbo
 @pytest.mark.parametrize(
     "path", ["/triggers/{}/no-such", "/triggers/{}/Not_A_Name", "/triggers/{}/trg_0000", "/assets/x/y"]
 )
-def test_what_is_not_there(editor: Reader, sandbox: Sandbox, path: str) -> None:
+def test_missing_objects(editor: Reader, sandbox: Sandbox, path: str) -> None:
     answer = editor.get(path.format(sandbox.namespace))
     assert answer.status_code == 404
     assert answer.headers["content-type"].startswith("text/html")
@@ -111,16 +111,14 @@ def test_what_is_not_there(editor: Reader, sandbox: Sandbox, path: str) -> None:
 @pytest.mark.parametrize(
     "query", ["start=-1", "start=x", "start=99999999999", "namespace=No_Such", "type=%3Cb%3E", "x=y"]
 )
-def test_odd_queries(editor: Reader, sandbox: Sandbox, query: str) -> None:
+def test_unusual_queries(editor: Reader, sandbox: Sandbox, query: str) -> None:
     own = "" if "namespace" in query else f"namespace={sandbox.namespace}&"
     answer = editor.get(f"/?{own}{query}")
     assert answer.status_code in (200, 403, 404)
     assert "<b>" not in answer.text
 
 
-def test_hostile_texts_are_shown_as_they_are(
-    editor: Reader, sandbox: Sandbox, operator: StartOperator, kubelet: Kubelet
-) -> None:
+def test_hostile_texts_are_escaped(editor: Reader, sandbox: Sandbox, operator: StartOperator, kubelet: Kubelet) -> None:
     process = operator()
     sandbox.trigger("nightly", rarely())
     kubelet.fail(fire(sandbox, "nightly", "a"), exit_code=2)
@@ -140,7 +138,9 @@ def test_hostile_texts_are_shown_as_they_are(
         assert "{{ 7*7 }}" in text
 
 
-def test_nothing_on_a_page_is_run_or_comes_from_elsewhere(editor: Reader, stranger: Reader, sandbox: Sandbox) -> None:
+def test_pages_contain_no_inline_scripts_and_no_external_resources(
+    editor: Reader, stranger: Reader, sandbox: Sandbox
+) -> None:
     sandbox.trigger("nightly", cron("0 2 * * *", "Europe/Berlin"))
     one = f"/triggers/{sandbox.namespace}/nightly"
     answers = [stranger.get("/"), stranger.get("/sign-in"), stranger.get("/assets/x/y"),
@@ -196,7 +196,7 @@ def test_an_empty_table_says_what_to_do(editor: Reader, sandbox: Sandbox) -> Non
     assert f'<a href="{here}">Show those of every type, state and action</a>' in nothing
 
 
-def test_checks_are_told_from_slots(
+def test_checks_are_distinguished_from_slots(
     editor: Reader, sandbox: Sandbox, operator: StartOperator, kubelet: Kubelet
 ) -> None:
     operator()

@@ -86,7 +86,7 @@ def test_the_report_of_a_run(
     eventually(lambda: node.left() == [], what="the Pod is deleted")
 
 
-def test_a_report_that_is_gone(
+def test_a_deleted_report(
     editor: Reader, sandbox: Sandbox, operator: StartOperator, kubelet: Kubelet, node: ExecNode, tmp_path: Path
 ) -> None:
     operator()
@@ -106,7 +106,7 @@ def test_a_report_that_is_gone(
     eventually(lambda: node.left() == [])
 
 
-def test_who_may_not(
+def test_readers_without_rights(
     editor: Reader, viewer: Reader, stranger: Reader, sandbox: Sandbox, operator: StartOperator, kubelet: Kubelet,
     node: ExecNode, tmp_path: Path,
 ) -> None:  # fmt: skip

@@ -17,7 +17,7 @@ def cookie_of(reader: Reader, **headers: str) -> str:
     return reader.http.post("/sign-in", data=form, headers={**OWN, **headers}).headers["set-cookie"]
 
 
-def test_the_token_is_kept_where_no_script_and_no_other_site_can_use_it(editor: Reader) -> None:
+def test_the_token_is_stored_in_a_protected_cookie(editor: Reader) -> None:
     plain = cookie_of(editor)
     assert plain.startswith("clustertrigger-session=")
     for part in ("HttpOnly", "SameSite=strict", "Path=/"):
@@ -29,7 +29,7 @@ def test_the_token_is_kept_where_no_script_and_no_other_site_can_use_it(editor: 
     assert "Secure" in secure
 
 
-def test_a_secure_page_takes_no_cookie_that_a_plain_one_could_have_set(editor: Reader) -> None:
+def test_a_secure_page_ignores_cookies_of_an_insecure_one(editor: Reader) -> None:
     assert editor.get("/").status_code == 303
     assert editor.get("/", X_Forwarded_Proto="https").status_code == 401
 
@@ -55,7 +55,7 @@ def test_bad_tokens(stranger: Reader, typed: str, status: int, words: str) -> No
     assert "<script>" not in answer.text
 
 
-def test_line_breaks_of_a_terminal_do_no_harm(editor: Reader, stranger: Reader) -> None:
+def test_line_breaks_in_a_pasted_token_are_removed(editor: Reader, stranger: Reader) -> None:
     pasted = f" Bearer {editor.token[:100]}\n{editor.token[100:]} \r\n"
     assert stranger.post("/sign-in", {"token": pasted}).status_code == 303
     assert stranger.get("/").status_code == 303
@@ -68,7 +68,7 @@ def test_line_breaks_of_a_terminal_do_no_harm(editor: Reader, stranger: Reader) 
         ("/\\evil.example", "/"), ("javascript:alert(1)", "/"), ("/a\r\nSet-Cookie: x=y", "/"), ("", "/"),
     ],
 )  # fmt: skip
-def test_nobody_is_led_elsewhere(editor: Reader, target: str, led_to: str) -> None:
+def test_redirects_stay_on_the_site(editor: Reader, target: str, led_to: str) -> None:
     answer = editor.sign_in(target)
     assert answer.headers["location"] == led_to
     assert list(editor.http.cookies) == ["clustertrigger-session"]
@@ -81,7 +81,7 @@ def test_signing_out(editor: Reader) -> None:
     assert editor.get("/").status_code == 401
 
 
-def test_a_token_that_is_not_good_any_more_is_forgotten(stranger: Reader) -> None:
+def test_an_invalid_token_ends_the_session(stranger: Reader) -> None:
     stranger.http.cookies.set("clustertrigger-session", "expired")
     answer = stranger.get("/")
     assert answer.status_code == 401
@@ -90,7 +90,7 @@ def test_a_token_that_is_not_good_any_more_is_forgotten(stranger: Reader) -> Non
     assert "Max-Age=0" in answer.headers["set-cookie"]
 
 
-def test_a_link_of_another_site_leads_to_the_page_after_all(editor: Reader) -> None:
+def test_a_link_on_another_site_opens_the_page(editor: Reader) -> None:
     """The browser omits the cookie at first; the following request of the service's own page contains it."""
     cookies = dict(editor.http.cookies)
     editor.http.cookies.clear()
@@ -111,7 +111,7 @@ FOREIGN: list[dict[str, str]] = [
 
 
 @pytest.mark.parametrize("headers", FOREIGN)
-def test_forms_of_other_sites_change_nothing(editor: Reader, sandbox: Sandbox, headers: dict[str, str]) -> None:
+def test_forms_of_other_sites_are_rejected(editor: Reader, sandbox: Sandbox, headers: dict[str, str]) -> None:
     sandbox.trigger("nightly", rarely())
     path = f"/triggers/{sandbox.namespace}/nightly"
     form = {"csrf": editor.csrf(path)}
@@ -123,7 +123,7 @@ def test_forms_of_other_sites_change_nothing(editor: Reader, sandbox: Sandbox, h
     assert editor.http.post("/sign-in", data={"token": editor.token}, headers=headers).status_code == 403
 
 
-def test_the_origin_alone_is_enough_where_a_browser_says_no_more(editor: Reader, sandbox: Sandbox) -> None:
+def test_the_origin_alone_is_sufficient(editor: Reader, sandbox: Sandbox) -> None:
     """Browsers send Sec-Fetch-Site only over HTTPS and to localhost."""
     sandbox.trigger("nightly", rarely())
     path = f"/triggers/{sandbox.namespace}/nightly"
@@ -135,7 +135,7 @@ def test_the_origin_alone_is_enough_where_a_browser_says_no_more(editor: Reader,
 
 
 @pytest.mark.parametrize("csrf", ["", "0" * 64, "\u00e9"])
-def test_forms_of_another_session_change_nothing(editor: Reader, viewer: Reader, sandbox: Sandbox, csrf: str) -> None:
+def test_forms_of_another_session_are_rejected(editor: Reader, viewer: Reader, sandbox: Sandbox, csrf: str) -> None:
     sandbox.trigger("nightly", rarely())
     path = f"/triggers/{sandbox.namespace}/nightly"
     answer = editor.post(f"{path}/pause", {"csrf": csrf})
@@ -174,7 +174,7 @@ def test_buttons(editor: Reader, sandbox: Sandbox, operator: StartOperator, kube
     assert sandbox.status("nightly")["consecutive_failures"] == 0
 
 
-def test_what_there_is_no_button_for(editor: Reader, viewer: Reader, sandbox: Sandbox) -> None:
+def test_actions_without_a_button(editor: Reader, viewer: Reader, sandbox: Sandbox) -> None:
     sandbox.trigger("nightly", rarely())
     path = f"/triggers/{sandbox.namespace}/nightly"
     csrf = editor.csrf(path)

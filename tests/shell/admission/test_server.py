@@ -66,7 +66,7 @@ def webhook(cluster: Cluster, tmp_path: Path) -> Iterator[Webhook]:
     cluster.kube.delete(f"{CONFIGURATIONS}/{configuration['metadata']['name']}")
 
 
-def test_what_no_schema_refuses_is_refused_at_apply(
+def test_errors_beyond_the_schema_are_rejected_at_apply(
     operator: StartOperator, sandbox: Sandbox, webhook: Webhook
 ) -> None:
     operator(webhook_port=webhook.port, webhook_cert_dir=webhook.certificates, worker_priority_classes="batch")
@@ -129,7 +129,7 @@ class Stranger:
         return int(self._pool.request("POST", self._url, body=json.dumps(review), timeout=60).status)
 
 
-def test_creations_that_are_made_up_delay_and_forge_nothing(
+def test_forged_reviews_cause_no_delay_and_no_false_creator(
     operator: StartOperator, sandbox: Sandbox, webhook: Webhook
 ) -> None:
     operator(webhook_port=webhook.port, webhook_cert_dir=webhook.certificates)
@@ -151,7 +151,7 @@ def test_creations_that_are_made_up_delay_and_forge_nothing(
     assert sandbox.status("good").get("created_by") is None
 
 
-def test_strangers_hold_no_connection_and_large_objects_are_read(
+def test_idle_connections_are_closed_and_large_objects_are_accepted(
     operator: StartOperator, sandbox: Sandbox, webhook: Webhook
 ) -> None:
     operator(webhook_port=webhook.port, webhook_cert_dir=webhook.certificates)

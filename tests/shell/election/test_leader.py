@@ -39,7 +39,7 @@ async def _is_cancelled() -> None:
 
 
 @pytest.mark.parametrize("work", [_raises, _returns, _is_cancelled])
-def test_a_leader_whose_work_has_ended_gives_the_lease_up_at_once(
+def test_a_leader_whose_work_has_ended_releases_the_lease(
     cluster: Cluster, sandbox: Sandbox, no_lease: None, work: Callable[[], Awaitable[None]]
 ) -> None:
     settings = Settings(worker_image="worker:test", lease_namespace=SYSTEM, identity="dying")

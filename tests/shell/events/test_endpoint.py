@@ -22,7 +22,7 @@ STRUCTURED = "application/cloudevents+json"
 JSON = "application/json"
 
 
-def test_a_namespace_that_is_none_is_refused_and_nothing_is_asked(
+def test_an_invalid_namespace_is_rejected_without_a_review(
     operator: StartOperator, sandbox: Sandbox, proxy: Proxy
 ) -> None:
     """A path in a URL cannot lead to anything but the triggers of a namespace."""

@@ -49,18 +49,18 @@ def fill(commits: GroupCommit, namespace: str) -> int:
     return waiting
 
 
-def test_a_namespace_alone_gets_half(commits: GroupCommit) -> None:
+def test_a_single_namespace_gets_half_of_the_queue(commits: GroupCommit) -> None:
     assert fill(commits, "a") == MOST_WAITING // 2 == 50_000
 
 
-def test_there_is_always_room_for_the_next_one(commits: GroupCommit) -> None:
+def test_another_namespace_always_finds_space(commits: GroupCommit) -> None:
     taken = [fill(commits, f"greedy-{number}") for number in range(30)]
     assert taken == sorted(taken, reverse=True)
     assert sum(taken) <= MOST_WAITING + 30 * 1_000
     commits.reserve("honest", 1_000)
 
 
-def test_what_is_given_back_can_be_taken_again(commits: GroupCommit) -> None:
+def test_released_space_can_be_used_again(commits: GroupCommit) -> None:
     fill(commits, "a")
     commits.give_back("a", 50_000)
     assert fill(commits, "b") == 50_000
@@ -68,7 +68,7 @@ def test_what_is_given_back_can_be_taken_again(commits: GroupCommit) -> None:
     assert not commits._backlog
 
 
-def test_an_event_for_very_many_triggers_is_taken_when_nothing_waits(commits: GroupCommit) -> None:
+def test_an_event_for_many_triggers_is_accepted_if_no_event_waits(commits: GroupCommit) -> None:
     commits.reserve("a", MOST_WAITING + 1)
     with pytest.raises(BacklogError):
         commits.reserve("a", 1)
@@ -113,7 +113,7 @@ class Writer(StatusWriter):
         return Outcome.WRITTEN
 
 
-async def test_a_write_of_another_replica_while_one_waits_is_waited_for_too() -> None:
+async def test_a_waiting_replica_respects_another_replicas_write() -> None:
     """Two replicas made 31 writes in 4.5 s when a waiting replica wrote although another one had written meanwhile."""
     store = Store()
     commits = GroupCommit(Writer(store), lambda: datetime.now(UTC), store.triggers, Metrics())

@@ -53,7 +53,7 @@ def flooding(sender: EventSender, source: str, connections: int, token: Callable
         thread.join()
 
 
-def test_reviews_of_senders_who_are_gone_are_not_asked(sending: Start, sandbox: Sandbox, proxy: Proxy) -> None:
+def test_no_reviews_for_senders_that_disconnected(sending: Start, sandbox: Sandbox, proxy: Proxy) -> None:
     """3,000 clients send an invalid token and disconnect. The operator once reviewed them before other senders."""
     process, sender = sending(through=proxy)
     assert sender.send(event("warm")).status == 202
@@ -77,7 +77,7 @@ def test_reviews_of_senders_who_are_gone_are_not_asked(sending: Start, sandbox: 
         pytest.param("127.0.0.1", "made-up-{}".format, id="from the same address"),
     ],
 )
-def test_a_flood_of_made_up_tokens_keeps_nobody_waiting(
+def test_many_invalid_tokens_do_not_delay_a_valid_sender(
     sending: Start, sandbox: Sandbox, source: str, token: Callable[[int], str]
 ) -> None:
     process, sender = sending()
@@ -90,7 +90,7 @@ def test_a_flood_of_made_up_tokens_keeps_nobody_waiting(
     assert not process.mistakes()
 
 
-def test_denials_push_out_no_sender_who_is_known(sending: Start, sandbox: Sandbox, proxy: Proxy) -> None:
+def test_denials_do_not_evict_a_known_sender(sending: Start, sandbox: Sandbox, proxy: Proxy) -> None:
     _, sender = sending(through=proxy)
     assert sender.send(event("a")).status == 202
     with flooding(sender, ELSEWHERE, 50, "made-up-{}".format) as answered:

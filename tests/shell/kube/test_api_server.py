@@ -34,7 +34,7 @@ def managers(written: Object) -> set[str]:
     return {entry["manager"] for entry in written["metadata"]["managedFields"]}
 
 
-async def test_what_is_written_is_known_to_be_ours(api: ApiServer, sandbox: Sandbox) -> None:
+async def test_writes_have_the_field_manager_clustertrigger(api: ApiServer, sandbox: Sandbox) -> None:
     written = await api.create(paths.custom("clustertriggers", sandbox.namespace), manifests.trigger("one", rarely()))
     assert managers(written) == {"clustertrigger"}
     assert AGENT.startswith("clustertrigger/")
@@ -57,7 +57,7 @@ def test_the_operator_is_the_field_manager_of_its_status_and_its_jobs(
 
 
 @pytest.mark.parametrize("character", ["x", "é", "\\", "👾", "\t"], ids=["x", "e", "backslash", "monster", "tab"])
-async def test_the_longest_warnings_are_read(api: ApiServer, sandbox: Sandbox, character: str) -> None:
+async def test_long_warnings_are_accepted(api: ApiServer, sandbox: Sandbox, character: str) -> None:
     """The server warns of unknown fields in headers that are as long as the names of the fields."""
     body = manifests.trigger("odd", {**rarely(), **{f"{number}{character * 5000}": 1 for number in range(20)}})
     written = await api.create(paths.custom("clustertriggers", sandbox.namespace), body)
@@ -69,7 +69,7 @@ def rarely() -> Object:
 
 
 @pytest.mark.parametrize("trouble", [PermissionError("token"), ConfigException("empty"), KeyError("token")], ids=repr)
-def test_a_token_that_cannot_be_read_is_an_error_that_passes(cluster: Cluster, trouble: Exception) -> None:
+def test_an_unreadable_token_is_a_temporary_error(cluster: Cluster, trouble: Exception) -> None:
     """Reading the token fails, as while the kubelet replaces the file, or if the kubeconfig's command fails."""
 
     async def ask() -> None:

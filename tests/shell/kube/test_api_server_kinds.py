@@ -39,7 +39,7 @@ async def answers() -> AsyncIterator[Answers]:
 
 
 @pytest.mark.parametrize("kind", ["Collection", "CollectionList", "Status", "Table", None, 1])
-async def test_another_kind_is_no_answer(answers: Answers, kind: Any) -> None:
+async def test_another_kind_is_rejected(answers: Answers, kind: Any) -> None:
     answers["body"] = {"kind": kind, "metadata": {"name": "nightly", "uid": "1"}, "items": []}
     api: ApiServer = answers["api"]
     trigger = paths.trigger(Key("search", "nightly"))
@@ -55,7 +55,7 @@ async def test_another_kind_is_no_answer(answers: Answers, kind: Any) -> None:
         assert (refused.value.status, refused.value.reason) == (0, "WrongKind")
 
 
-async def test_the_kind_or_a_list_of_it_is_an_answer(answers: Answers) -> None:
+async def test_the_kind_and_its_list_are_accepted(answers: Answers) -> None:
     api: ApiServer = answers["api"]
     answers["body"] = {"kind": "ClusterTrigger", "metadata": {"name": "nightly"}}
     assert await api.get(paths.trigger(Key("search", "nightly"))) == answers["body"]
@@ -68,7 +68,7 @@ async def test_the_kind_or_a_list_of_it_is_an_answer(answers: Answers) -> None:
     await api.delete(paths.job("search", "x"))
 
 
-async def test_a_path_with_something_else_in_it_is_not_asked(answers: Answers) -> None:
+async def test_a_path_with_other_characters_is_not_requested(answers: Answers) -> None:
     answers["body"] = {"kind": "ClusterTrigger"}
     api: ApiServer = answers["api"]
     for path in (paths.jobs("search") + "/../secrets", paths.jobs("search") + "?x=", "/api/v1/%2e%2e/x"):

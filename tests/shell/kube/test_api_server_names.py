@@ -75,7 +75,7 @@ async def test_forms(asked: tuple[Asked, ApiServer], named: list[Named] | None, 
     assert await api.names(PATH, remembered=True) == (named or [], "4711")
 
 
-async def test_only_metadata_is_asked_for_and_memory_where_that_will_do(asked: tuple[Asked, ApiServer]) -> None:
+async def test_requests_ask_for_metadata_and_allow_the_cache(asked: tuple[Asked, ApiServer]) -> None:
     server, api = asked
     server.body = json.dumps(listed([])).encode()
     await api.names(PATH, "a=b", remembered=True)
@@ -87,7 +87,7 @@ async def test_only_metadata_is_asked_for_and_memory_where_that_will_do(asked: t
 
 
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.1, 0.5, 0.999])
-async def test_a_list_that_is_cut_off_is_none(asked: tuple[Asked, ApiServer], share: float) -> None:
+async def test_a_truncated_list_is_rejected(asked: tuple[Asked, ApiServer], share: float) -> None:
     server, api = asked
     whole = json.dumps(listed(NAMED), separators=(",", ":")).encode()
     server.body = whole[: int(share * len(whole))]
@@ -110,7 +110,7 @@ async def test_a_list_that_is_cut_off_is_none(asked: tuple[Asked, ApiServer], sh
         b'{"kind":"PartialObjectMetadataList","metadata":null,"items":[]}',
     ],
 )
-async def test_what_is_no_list_of_names_is_refused(asked: tuple[Asked, ApiServer], body: bytes) -> None:
+async def test_an_answer_that_is_not_a_list_of_names_is_rejected(asked: tuple[Asked, ApiServer], body: bytes) -> None:
     server, api = asked
     server.body = body
     with pytest.raises(ApiError):
@@ -118,7 +118,7 @@ async def test_what_is_no_list_of_names_is_refused(asked: tuple[Asked, ApiServer
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>ok</html>", b"null", b"[]", b"1", b'{"kind":'])
-async def test_an_answer_that_is_no_object_is_an_error_of_the_api_server(
+async def test_an_answer_that_is_not_an_object_is_an_api_server_error(
     asked: tuple[Asked, ApiServer], body: bytes
 ) -> None:
     server, api = asked

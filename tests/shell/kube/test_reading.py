@@ -9,7 +9,7 @@ import pytest
 from clustertrigger.shell.kube.reading import read_or_skip
 
 
-def test_an_object_that_cannot_be_read_is_passed_over_and_named(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unreadable_object_is_skipped_and_named(caplog: pytest.LogCaptureFixture) -> None:
     def read(raw: object) -> None:
         raise ArithmeticError("too large")
 

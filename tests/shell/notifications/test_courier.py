@@ -123,7 +123,7 @@ async def until(holds: Callable[[], Any]) -> None:
             await asyncio.sleep(0.005)
 
 
-async def test_what_a_new_leader_finds_in_the_status_is_sent(stage: Stage) -> None:
+async def test_a_new_leader_sends_the_notifications_in_the_status(stage: Stage) -> None:
     stage.store(one=[A, B], two=[B])
     async with working(stage.courier):
         await until(lambda: len(stage.sender.sent) == 3)
@@ -133,7 +133,7 @@ async def test_what_a_new_leader_finds_in_the_status_is_sent(stage: Stage) -> No
     assert stage.metrics.notifications.labels("delivered")._value.get() == 3
 
 
-async def test_what_is_confirmed_is_sent_once_until_it_is_written_and_then_forgotten(stage: Stage) -> None:
+async def test_a_confirmed_notification_is_sent_once(stage: Stage) -> None:
     trigger = stage.store(one=[A])
     async with working(stage.courier):
         await until(lambda: stage.changed)
@@ -145,7 +145,7 @@ async def test_what_is_confirmed_is_sent_once_until_it_is_written_and_then_forgo
     assert stage.sender.sent == [(A, "one")]
 
 
-async def test_a_receiver_that_is_down_gets_everything_once_it_is_up(stage: Stage) -> None:
+async def test_a_receiver_gets_all_notifications_after_its_outage(stage: Stage) -> None:
     down = True
     stage.sender.answer = lambda _uri, _id: DOWN if down else Attempt()
     stage.store(one=[A], two=[A], three=[A])
@@ -165,7 +165,7 @@ async def test_a_receiver_that_is_down_gets_everything_once_it_is_up(stage: Stag
     assert len(told) <= 2, "it is said once, not at each attempt"
 
 
-async def test_a_slow_receiver_holds_up_no_other(stage: Stage) -> None:
+async def test_a_slow_receiver_does_not_delay_others(stage: Stage) -> None:
     stage.sender.hold[A] = asyncio.Event()
     stage.store(one=[A, B], two=[A, B])
     async with working(stage.courier):
@@ -175,7 +175,7 @@ async def test_a_slow_receiver_holds_up_no_other(stage: Stage) -> None:
         await until(lambda: len(stage.confirmed()) == 4)
 
 
-async def test_a_message_that_is_refused_holds_up_no_other(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_refused_notification_does_not_delay_others(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_FIRST_PAUSE", 600.0)
     monkeypatch.setattr(module, "_LONGEST_PAUSE", 600.0)
     refused = Attempt("the receiver answered 400", concerns_message=True)
@@ -187,7 +187,7 @@ async def test_a_message_that_is_refused_holds_up_no_other(stage: Stage, monkeyp
         await until(lambda: ("three", receiver_id(A)) in stage.confirmed())
 
 
-async def test_what_was_not_written_is_sent_again_by_the_next_leader(stage: Stage) -> None:
+async def test_the_next_leader_repeats_unrecorded_notifications(stage: Stage) -> None:
     stage.store(one=[A])
     async with working(stage.courier):
         await until(lambda: stage.sender.sent)
@@ -196,7 +196,7 @@ async def test_what_was_not_written_is_sent_again_by_the_next_leader(stage: Stag
     assert stage.sender.sent == [(A, "one"), (A, "one")]
 
 
-async def test_a_trigger_that_is_gone_is_told_of_no_more(stage: Stage) -> None:
+async def test_no_notifications_about_a_deleted_trigger(stage: Stage) -> None:
     stage.sender.answer = lambda _uri, _id: DOWN
     stage.store(one=[A, B])
     async with working(stage.courier):
@@ -209,7 +209,7 @@ async def test_a_trigger_that_is_gone_is_told_of_no_more(stage: Stage) -> None:
         assert len(stage.sender.sent) == sent
 
 
-async def test_an_edit_ends_the_pause(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_edit_ends_the_delay(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_FIRST_PAUSE", 600.0)
     monkeypatch.setattr(module, "_LONGEST_PAUSE", 600.0)
     stage.sender.answer = lambda _uri, _id: DOWN
@@ -229,11 +229,11 @@ async def test_an_edit_ends_the_pause(stage: Stage, monkeypatch: pytest.MonkeyPa
     ("failures", "asked", "seconds"),
     [(1, 0, 1), (2, 0, 2), (3, 0, 4), (9, 0, 256), (10, 0, 300), (2000, 0, 300), (1, 77, 77), (10, 77, 300)],
 )
-def test_the_pause_grows_and_a_receiver_may_ask_for_more(failures: int, asked: float, seconds: float) -> None:
+def test_the_delay_grows_and_a_receiver_can_request_more(failures: int, asked: float, seconds: float) -> None:
     assert 0.9 * seconds <= module._pause(failures, asked) <= 1.1 * seconds
 
 
 @pytest.mark.parametrize("result", ["delivered", "failed", "given_up"])
-def test_counts_begin_at_0_so_that_an_alert_sees_the_first_one(result: str) -> None:
+def test_counters_start_at_0_so_that_alerts_see_the_first_failure(result: str) -> None:
     registry = Metrics().registry
     assert registry.get_sample_value("clustertrigger_notifications_total", {"result": result}) == 0

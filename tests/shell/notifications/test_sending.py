@@ -71,13 +71,13 @@ async def test_a_signed_request_with_a_token(stage: Stage) -> None:
     assert request.headers["webhook-signature"] == f"v1,{base64.b64encode(digest).decode()}"
 
 
-async def test_without_credentials_there_is_neither_token_nor_signature(stage: Stage) -> None:
+async def test_without_credentials_no_token_and_no_signature_is_sent(stage: Stage) -> None:
     assert await stage.send() == Attempt()
     headers = stage.receiver.requests[0].headers
     assert not headers.keys() & {"authorization", "webhook-signature", "cookie"}
 
 
-async def test_a_token_that_is_replaced_counts_with_the_next_request(stage: Stage) -> None:
+async def test_a_replaced_token_is_used_for_the_next_request(stage: Stage) -> None:
     for token in ("first", "second"):
         stage.write(token=token)
         await stage.send(credentials="ci")
@@ -96,7 +96,7 @@ async def test_a_token_that_is_replaced_counts_with_the_next_request(stage: Stag
         ({"signing_key": "secret"}, "credentials 'ci': signing-key: the key must begin with whsec_"),
     ],
 )
-async def test_credentials_that_cannot_be_used(stage: Stage, files: dict[str, str], says: str) -> None:
+async def test_invalid_credentials(stage: Stage, files: dict[str, str], says: str) -> None:
     stage.write(**files)
     attempt = await stage.send(credentials="ci")
     assert (says in str(attempt.error), attempt.concerns_message) == (True, False)
@@ -117,7 +117,9 @@ async def test_credentials_that_cannot_be_used(stage: Stage, files: dict[str, st
         (503, "the receiver answered 503", False),
     ],
 )
-async def test_what_counts_as_confirmed(stage: Stage, status: int, error: str | None, concerns_message: bool) -> None:
+async def test_which_answers_confirm_a_notification(
+    stage: Stage, status: int, error: str | None, concerns_message: bool
+) -> None:
     stage.receiver.answer = lambda _: status
     stage.receiver.headers = {"Location": "http://169.254.169.254/", "Retry-After": "7"}
     attempt = await stage.send()
@@ -127,7 +129,7 @@ async def test_what_counts_as_confirmed(stage: Stage, status: int, error: str | 
 
 
 @pytest.mark.parametrize("asked", ["-1", "1e9", "soon", "Sat, 28 Nov 2026 12:00:00 GMT", "9" * 30])
-async def test_a_wait_that_cannot_be_read_is_none(stage: Stage, asked: str) -> None:
+async def test_an_invalid_retry_after_is_ignored(stage: Stage, asked: str) -> None:
     stage.receiver.answer, stage.receiver.headers = (lambda _: 503), {"Retry-After": asked}
     assert (await stage.send()).wait == 0.0
 
@@ -139,7 +141,7 @@ async def test_a_certificate_of_another_authority_is_refused(stage: Stage) -> No
     assert stage.receiver.requests == []
 
 
-async def test_a_receiver_that_is_down(stage: Stage) -> None:
+async def test_a_receiver_that_does_not_listen(stage: Stage) -> None:
     stage.receiver.down()
     attempt = await stage.send()
     assert attempt.error
@@ -147,7 +149,7 @@ async def test_a_receiver_that_is_down(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "127.1"])
-async def test_no_spelling_of_an_address_leads_inside(stage: Stage, host: str) -> None:
+async def test_no_notation_of_a_private_address_is_accepted(stage: Stage, host: str) -> None:
     """The address that the kernel would connect to is checked, whichever resolver returns it."""
     stage.permissions = Permissions()
     attempt = await stage.send(host=host)
@@ -156,7 +158,7 @@ async def test_no_spelling_of_an_address_leads_inside(stage: Stage, host: str) -
     assert stage.receiver.requests == []
 
 
-async def test_a_name_is_resolved_once_and_what_it_resolves_to_is_checked(
+async def test_a_name_is_resolved_once_and_its_address_is_checked(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A name is resolved once, so a second, different answer (DNS rebinding) has no effect."""

@@ -97,7 +97,7 @@ def stage() -> Stage:
     return stage
 
 
-async def test_what_is_listed_no_more_is_taken_out(stage: Stage) -> None:
+async def test_objects_missing_from_a_list_are_removed(stage: Stage) -> None:
     del stage.api.there["deleted"]
     stage.api.version = 7
     await stage.census.take()
@@ -105,14 +105,14 @@ async def test_what_is_listed_no_more_is_taken_out(stage: Stage) -> None:
     assert stage.api.asked == [True], "what an API server remembers is enough"
 
 
-async def test_a_list_that_fails_is_no_empty_one(stage: Stage) -> None:
+async def test_a_failed_list_is_not_taken_for_an_empty_one(stage: Stage) -> None:
     stage.api.trouble = ApiError(503, "ServiceUnavailable", "no")
     with pytest.raises(ApiError):
         await stage.census.take()
     assert stage.known() == {"kept", "deleted"}
 
 
-async def test_a_memory_that_is_older_than_what_was_shown_is_asked_no_further(stage: Stage) -> None:
+async def test_a_cache_older_than_the_known_versions_is_not_used(stage: Stage) -> None:
     """A list from before an object's creation does not show that the object was deleted."""
     stage.api.remembers = {"kept": 5}, 5
     await stage.census.take()
@@ -120,7 +120,7 @@ async def test_a_memory_that_is_older_than_what_was_shown_is_asked_no_further(st
     assert stage.known() == {"kept", "deleted"}
 
 
-async def test_what_is_newer_than_a_list_is_left_alone(stage: Stage) -> None:
+async def test_objects_newer_than_a_list_are_kept(stage: Stage) -> None:
     stage.api.remembers = {"kept": 5, "deleted": 6}, 8
     stage.kind.saw(trigger("new", 9))
     stage.kind.highest = 8
@@ -128,9 +128,7 @@ async def test_what_is_newer_than_a_list_is_left_alone(stage: Stage) -> None:
     assert stage.known() == {"kept", "deleted", "new"}
 
 
-async def test_little_that_watches_keep_to_themselves_is_read_past_them(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_few_unreported_changes_are_read_directly(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(census, "_PATIENCE", 0.1)
     stage.api.there |= {"hidden": 7, "kept": 8}
     stage.api.version = 8
@@ -143,7 +141,7 @@ async def test_little_that_watches_keep_to_themselves_is_read_past_them(
     assert stage.begun_anew == []
 
 
-async def test_where_much_is_kept_back_the_watches_begin_anew(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_unreported_changes_restart_the_watches(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(census, "_LONG_PATIENCE", 0.2)
     hidden = {f"hidden-{number}": 7 for number in range(60)}
     stage.api.there |= hidden
@@ -159,7 +157,7 @@ async def test_where_much_is_kept_back_the_watches_begin_anew(stage: Stage, monk
     assert stage.api.read == []
 
 
-async def test_a_history_that_was_put_back_counts_from_then_on(stage: Stage) -> None:
+async def test_versions_of_a_restored_etcd_replace_the_known_ones(stage: Stage) -> None:
     """etcd is restored from a backup: the restored objects have lower versions than the reported ones."""
     stage.api.there, stage.api.version = {"kept": 3}, 4
 
@@ -179,7 +177,7 @@ async def test_a_history_that_was_put_back_counts_from_then_on(stage: Stage) -> 
     assert stage.complete.is_set()
 
 
-async def test_restored_objects_are_incomplete_until_all_were_listed_again(stage: Stage) -> None:
+async def test_restored_objects_are_incomplete_until_all_are_listed_again(stage: Stage) -> None:
     """A restored trigger must not be compared with a Job from before the restore."""
     await stage.census.take()
     assert stage.complete.is_set()

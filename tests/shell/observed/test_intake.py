@@ -30,26 +30,26 @@ def trigger(version: int, uid: str = "first") -> Object:
     return {"metadata": metadata, "spec": rarely()}
 
 
-def test_the_answer_to_a_write_comes_after_the_news_of_the_deletion(triggers: Triggers) -> None:
+def test_the_answer_to_a_write_arrives_after_the_deletion(triggers: Triggers) -> None:
     triggers.saw(trigger(1))
     triggers.gone(*KEY, "first")
     assert triggers.put(trigger(2)) is None
     assert triggers.get(KEY) is None
 
 
-def test_a_list_that_was_asked_for_before_comes_after_it(triggers: Triggers) -> None:
+def test_an_older_list_arrives_after_the_deletion(triggers: Triggers) -> None:
     triggers.gone(*KEY, "first")
     triggers.saw(trigger(1))
     assert triggers.all_keys() == []
 
 
-def test_a_deletion_that_only_a_list_tells_of_counts_too(triggers: Triggers) -> None:
+def test_a_deletion_found_by_a_list_counts(triggers: Triggers) -> None:
     triggers.saw(trigger(1))
     triggers.gone(*KEY, "first")
     assert triggers.put(trigger(2)) is None
 
 
-def test_another_trigger_of_the_name_is_another(triggers: Triggers) -> None:
+def test_a_new_trigger_of_the_same_name_is_a_different_one(triggers: Triggers) -> None:
     triggers.saw(trigger(1))
     triggers.gone(*KEY, "first")
     triggers.saw(trigger(3, uid="second"))
@@ -59,13 +59,13 @@ def test_another_trigger_of_the_name_is_another(triggers: Triggers) -> None:
     assert known.uid == "second"
 
 
-def test_a_deletion_of_which_nobody_told_is_seen_by_the_next_of_the_name(triggers: Triggers) -> None:
+def test_a_new_object_of_the_same_name_reveals_an_unreported_deletion(triggers: Triggers) -> None:
     triggers.saw(trigger(1))
     triggers.saw(trigger(3, uid="second"))
     assert triggers.put(trigger(2)) is None
 
 
-def test_what_is_remembered_of_them_is_bounded(triggers: Triggers) -> None:
+def test_the_memory_of_deletions_is_bounded(triggers: Triggers) -> None:
     for number in range(10_000):
         triggers.saw(trigger(1, uid=str(number)))
         triggers.gone(*KEY, str(number))

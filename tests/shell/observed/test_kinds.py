@@ -89,7 +89,7 @@ HISTORY = [("saw", "first", 10), ("saw", "first", 20), ("gone", "first", 30), ("
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(4))), ids=str)
-def test_in_whatever_order_it_comes_the_last_is_what_counts(case: Case, order: tuple[int, ...]) -> None:
+def test_the_newest_version_is_kept_in_any_order(case: Case, order: tuple[int, ...]) -> None:
     for event, uid, version in (HISTORY[n] for n in order):
         getattr(case.kind, event)(case.make(uid, version))
     known = case.known()
@@ -98,7 +98,7 @@ def test_in_whatever_order_it_comes_the_last_is_what_counts(case: Case, order: t
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))), ids=str)
-def test_what_is_gone_last_is_gone(case: Case, order: tuple[int, ...]) -> None:
+def test_an_object_whose_last_change_is_its_deletion_is_removed(case: Case, order: tuple[int, ...]) -> None:
     history = [("gone", "first", 30), ("saw", "second", 40), ("gone", "second", 50)]
     case.kind.saw(case.make("first", 10))
     for event, uid, version in (history[n] for n in order):
@@ -106,7 +106,7 @@ def test_what_is_gone_last_is_gone(case: Case, order: tuple[int, ...]) -> None:
     assert case.known() is None
 
 
-def test_a_list_takes_out_what_it_does_not_hold(case: Case) -> None:
+def test_a_list_removes_objects_that_it_lacks(case: Case) -> None:
     case.kind.saw(case.make("first", 10))
     before = len(case.changed)
     assert case.kind.remove_unlisted({}, "9", None) == 0, "the list is older than the object"
@@ -118,7 +118,7 @@ def test_a_list_takes_out_what_it_does_not_hold(case: Case) -> None:
     assert len(case.changed) == before + 1
 
 
-def test_a_list_takes_out_a_former_object_of_the_name(case: Case) -> None:
+def test_a_list_removes_an_earlier_object_of_the_same_name(case: Case) -> None:
     case.kind.saw(case.make("first", 10))
     listed = {NAME: Named(*NAME, "second", "15")}
     assert case.kind.remove_unlisted(listed, "20", None) == 1
@@ -128,13 +128,13 @@ def test_a_list_takes_out_a_former_object_of_the_name(case: Case) -> None:
     assert case.kind.not_shown(listed.values()) == []
 
 
-def test_what_we_have_made_and_no_watch_has_shown_is_taken_out_too(case: Case) -> None:
+def test_a_created_object_that_no_watch_reported_is_removed_too(case: Case) -> None:
     case.kind.store.saw(case.make("first", 10))
     assert case.kind.remove_unlisted({}, "20", None) == 1
     assert case.known() is None
 
 
-def test_an_older_version_shows_that_the_history_was_put_back(case: Case) -> None:
+def test_an_older_version_reveals_a_restored_etcd(case: Case) -> None:
     case.kind.saw(case.make("first", 100))
     listed = {NAME: Named(*NAME, "first", "50")}
     assert not case.kind.contradicts(listed, "90"), "the list may be older than what was shown"
@@ -150,14 +150,14 @@ def test_an_older_version_shows_that_the_history_was_put_back(case: Case) -> Non
     assert case.known() == known, "from here on versions grow again"
 
 
-def test_what_a_restored_history_does_not_hold_is_gone(case: Case) -> None:
+def test_objects_missing_from_a_restored_etcd_are_removed(case: Case) -> None:
     case.kind.saw(case.make("first", 100))
     case.kind.begin_anew()
     assert case.kind.remove_unlisted({}, "50", None) == 1
     assert case.known() is None
 
 
-def test_a_trigger_that_was_gone_is_back_in_a_restored_history() -> None:
+def test_a_deleted_trigger_exists_again_in_a_restored_etcd() -> None:
     triggers = Triggers(lambda _: None, Metrics())
     kind = Kind("triggers", lambda _: "", triggers)
     kind.saw(_trigger("first", 10))
@@ -169,7 +169,7 @@ def test_a_trigger_that_was_gone_is_back_in_a_restored_history() -> None:
     assert triggers.get(Key(*NAME)) is not None
 
 
-def test_a_job_whose_label_names_another_trigger_is_that_ones() -> None:
+def test_a_job_belongs_to_the_trigger_of_its_label() -> None:
     jobs = Jobs(lambda _: None)
     jobs.saw(_job("first", 10))
     moved = _job("first", 20)

@@ -35,7 +35,7 @@ def recalled(now: Any, then: Observed | None = None, trigger: Trigger | None = N
 
 @pytest.mark.parametrize("raw_spec", [HOURLY, MINUTELY, REPLACING])
 @pytest.mark.parametrize("late", [0.0, 0.2, 5.5, 59.999])
-def test_it_holds_until_another_decision_would_be_taken(raw_spec: dict[str, Any], late: float) -> None:
+def test_a_prepared_decision_is_valid_until_the_next_change(raw_spec: dict[str, Any], late: float) -> None:
     known, now = settled(raw_spec), DUE + timedelta(seconds=late)
     taken = Foresight()
     taken.foresee(known, observed(), DUE)
@@ -57,32 +57,32 @@ def test_it_holds_until_another_decision_would_be_taken(raw_spec: dict[str, Any]
     ],
     ids=["too early", "another slot has come", "a run has begun", "something was refused", "another version"],
 )
-def test_it_does_not_hold_where_something_has_changed(case: dict[str, Any]) -> None:
+def test_a_prepared_decision_is_invalid_after_a_change(case: dict[str, Any]) -> None:
     assert recalled(DUE) is not None
     assert recalled(**case) is None
 
 
-def test_only_what_fires_is_kept() -> None:
+def test_only_decisions_that_fire_are_kept() -> None:
     known, taken = settled(), Foresight()
     taken.foresee(known, observed(), at(minutes=30))
     assert taken.recall(known, observed(), at(minutes=30)) is None
 
 
-def test_what_was_refused_is_not_foreseen() -> None:
+def test_refused_jobs_are_not_prepared() -> None:
     known, taken = settled(), Foresight()
     refused = observed(refusals={"another": refusal(since=at(1), retry_at=at(1))})
     taken.foresee(known, refused, DUE)
     assert taken.recall(known, refused, DUE) is None
 
 
-def test_a_trigger_that_is_gone_is_forgotten() -> None:
+def test_a_deleted_trigger_is_forgotten() -> None:
     known, taken = settled(), Foresight()
     taken.foresee(known, observed(), DUE)
     taken.forget(known.key)
     assert taken.recall(known, observed(), DUE) is None
 
 
-def test_there_are_only_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_prepared_decisions_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(foresight, "_MOST", 2)
     taken = Foresight()
     known = [replace(settled(), key=Key("search", f"t{n}")) for n in range(3)]

@@ -80,7 +80,7 @@ async def stage() -> Stage:
     ],
     ids=["no Pod", "a Pod that has not started", "a Pod that runs"],
 )  # fmt: skip
-async def test_warnings_are_read_where_no_worker_has_started(stage: Stage, pod: Object | None, expected: str) -> None:
+async def test_warnings_are_read_if_no_worker_has_started(stage: Stage, pod: Object | None, expected: str) -> None:
     stage.warns("no Pod for you")
     if pod is not None:
         stage.pod(**pod)
@@ -97,7 +97,7 @@ def pending() -> Any:
     return decided
 
 
-async def test_a_question_is_answered_later_and_the_answer_kept_while_the_run_is_pending(stage: Stage) -> None:
+async def test_an_inquiry_is_answered_later_and_kept_while_the_run_is_pending(stage: Stage) -> None:
     stage.warns("no Pod for you")
     stage.inquiries.ask(TRIGGER, ACTION.name)
     stage.inquiries.ask(TRIGGER, ACTION.name)
@@ -113,7 +113,7 @@ async def test_a_question_is_answered_later_and_the_answer_kept_while_the_run_is
     assert stage.inquiries.warnings(TRIGGER.key) == stage.inquiries.asked(TRIGGER.key) == {}
 
 
-async def test_events_that_were_asked_for_are_not_read_once_more_at_the_deadline(stage: Stage) -> None:
+async def test_events_are_not_read_again_at_the_deadline(stage: Stage) -> None:
     """A thousand runs can reach their deadlines in the same second."""
     stage.inquiries.ask(TRIGGER, ACTION.name)
     assert await stage.inquiries.answer() == []
@@ -122,14 +122,14 @@ async def test_events_that_were_asked_for_are_not_read_once_more_at_the_deadline
     assert stage.inquiries.warnings(TRIGGER.key) == {}
 
 
-async def test_events_are_not_read_for_a_job_that_is_gone(stage: Stage) -> None:
+async def test_events_are_not_read_for_a_deleted_job(stage: Stage) -> None:
     stage.warns("no Pod for you")
     stage.runs.jobs.gone("search", ACTION.name)
     await stage.inquiries.ask_now(TRIGGER, ACTION.name)
     assert stage.inquiries.warnings(TRIGGER.key) == stage.inquiries.asked(TRIGGER.key) == {}
 
 
-async def test_questions_of_a_namespace_share_one_list_and_lists_take_a_tenth_of_the_time(
+async def test_inquiries_of_a_namespace_share_a_list_and_a_time_budget(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With one list for each of a thousand runs that did not start, other triggers fired a minute late."""
@@ -163,9 +163,7 @@ async def test_questions_of_a_namespace_share_one_list_and_lists_take_a_tenth_of
 
 
 @pytest.mark.parametrize("status", [0, 404])
-async def test_a_question_that_cannot_be_answered_ends_no_task(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, status: int
-) -> None:
+async def test_a_failed_inquiry_ends_no_task(stage: Stage, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
     stage.inquiries.ask(TRIGGER, ACTION.name)
 
     async def unanswered(*_: Any, **__: Any) -> Object:

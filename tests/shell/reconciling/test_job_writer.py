@@ -67,7 +67,7 @@ def status(reason: str) -> Any:
     return replace(TRIGGER.status, conditions=[replace(condition, reason=reason)])
 
 
-async def test_what_is_created_is_known_before_a_watch_tells(stage: Stage) -> None:
+async def test_a_created_job_is_known_before_a_watch_reports_it(stage: Stage) -> None:
     await stage.create()
     assert stage.api.written == [("POST", paths.jobs("search"))]
     assert stage.knows()
@@ -76,7 +76,7 @@ async def test_what_is_created_is_known_before_a_watch_tells(stage: Stage) -> No
     assert lateness == 2
 
 
-async def test_one_that_exists_and_is_ours_is_as_good(stage: Stage) -> None:
+async def test_an_existing_job_of_the_trigger_counts_as_created(stage: Stage) -> None:
     """The Job exists because a killed process created it, or because an answer was lost."""
     await stage.create()
     stage.runs.jobs.gone("search", ACTION.name)
@@ -86,7 +86,7 @@ async def test_one_that_exists_and_is_ours_is_as_good(stage: Stage) -> None:
     assert stage.writer.refusals(TRIGGER.key) == {}
 
 
-async def test_a_name_that_somebody_else_has_is_told_and_left_alone(stage: Stage) -> None:
+async def test_a_job_of_another_owner_is_reported_and_kept(stage: Stage) -> None:
     theirs: Object = {"metadata": {"namespace": "search", "name": ACTION.name, "uid": "theirs"}}
     before = stage.api.put(PATH, theirs)
     await stage.create()
@@ -97,7 +97,7 @@ async def test_a_name_that_somebody_else_has_is_told_and_left_alone(stage: Stage
     assert not stage.knows()
 
 
-async def test_a_refusal_is_remembered_and_its_pauses_double(stage: Stage) -> None:
+async def test_a_refused_job_is_retried_with_doubling_delays(stage: Stage) -> None:
     began, pauses = stage.now, []
     for _ in range(9):
         stage.api.refused = [ApiError(403, "Forbidden", QUOTA)]
@@ -111,20 +111,20 @@ async def test_a_refusal_is_remembered_and_its_pauses_double(stage: Stage) -> No
     assert stage.fires("refused") == 9
 
 
-async def test_the_server_says_when_to_ask_again(stage: Stage) -> None:
+async def test_retry_after_of_the_server_is_respected(stage: Stage) -> None:
     stage.api.refused = [ApiError(429, "TooManyRequests", "later", retry_after=7)]
     await stage.create()
     assert stage.writer.refusals(TRIGGER.key)[ACTION.name].retry_at == stage.now + timedelta(seconds=7)
 
 
-async def test_a_conflict_that_is_no_taken_name_is_a_refusal_like_others(stage: Stage) -> None:
+async def test_a_quota_conflict_is_an_ordinary_refusal(stage: Stage) -> None:
     """The API server also answers 409 if two requests increase a quota at the same time."""
     stage.api.refused = [ApiError(409, "Conflict", "the quota has been modified")]
     await stage.create()
     assert stage.writer.refusals(TRIGGER.key)[ACTION.name].reason == EventReason.CREATE_REFUSED
 
 
-async def test_a_refusal_is_forgotten_once_the_status_speaks_of_none(stage: Stage) -> None:
+async def test_a_refusal_is_forgotten_after_the_status_reports_none(stage: Stage) -> None:
     stage.api.refused = [ApiError(403, "Forbidden", QUOTA)]
     await stage.create()
     assert not stage.writer.settle(TRIGGER, status("CreateRefused"))
@@ -133,7 +133,7 @@ async def test_a_refusal_is_forgotten_once_the_status_speaks_of_none(stage: Stag
     assert not stage.writer.refusals(TRIGGER.key)
 
 
-async def test_a_job_that_is_gone_before_the_status_tells_of_it_has_fired(stage: Stage) -> None:
+async def test_a_job_deleted_before_it_is_recorded_has_fired(stage: Stage) -> None:
     await stage.create()
     assert stage.writer.lost(TRIGGER) == {}, "it is there"
     stage.runs.jobs.gone("search", ACTION.name)
@@ -143,7 +143,7 @@ async def test_a_job_that_is_gone_before_the_status_tells_of_it_has_fired(stage:
     assert stage.writer.lost(TRIGGER) == {}, "the status tells of it"
 
 
-async def test_nothing_is_remembered_of_a_trigger_that_is_gone(stage: Stage) -> None:
+async def test_a_deleted_trigger_leaves_no_memory(stage: Stage) -> None:
     await stage.create()
     stage.runs.jobs.gone("search", ACTION.name)
     stage.api.refused = [ApiError(403, "Forbidden", QUOTA)]
@@ -152,21 +152,21 @@ async def test_nothing_is_remembered_of_a_trigger_that_is_gone(stage: Stage) -> 
     assert (stage.writer.lost(TRIGGER), stage.writer.refusals(TRIGGER.key)) == ({}, {})
 
 
-async def test_what_is_deleted_is_gone_at_once(stage: Stage) -> None:
+async def test_a_deleted_job_is_removed_immediately(stage: Stage) -> None:
     await stage.create()
     await stage.writer.delete(TRIGGER, ACTION.name)
     assert not stage.knows()
     assert PATH not in stage.api.objects
 
 
-async def test_a_run_is_ended_and_its_job_kept(stage: Stage) -> None:
+async def test_an_ended_run_keeps_its_job(stage: Stage) -> None:
     await stage.create()
     await stage.writer.end(TRIGGER, EndJob(ACTION.name, "did not start"))
     assert stage.api.objects[PATH]["spec"]["activeDeadlineSeconds"] == 1
     assert stage.runs.of(TRIGGER.owner)[ACTION.name].ended_by_operator
 
 
-async def test_one_that_is_gone_needs_no_end(stage: Stage) -> None:
+async def test_ending_a_deleted_job_does_nothing(stage: Stage) -> None:
     await stage.create()
     del stage.api.objects[PATH]
     await stage.writer.end(TRIGGER, EndJob(ACTION.name, "did not start"))
@@ -174,7 +174,9 @@ async def test_one_that_is_gone_needs_no_end(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("what", ["end", "look_up"])
-async def test_no_answer_says_nothing_of_a_job(stage: Stage, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+async def test_a_failed_request_does_not_change_the_known_job(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
     await stage.create()
 
     async def unanswered(*_: Any) -> Object:
@@ -189,14 +191,14 @@ async def test_no_answer_says_nothing_of_a_job(stage: Stage, monkeypatch: pytest
     assert stage.knows()
 
 
-async def test_a_job_that_is_looked_up_and_not_there_is_gone(stage: Stage) -> None:
+async def test_a_job_that_a_look_up_does_not_find_is_removed(stage: Stage) -> None:
     await stage.create()
     del stage.api.objects[PATH]
     await stage.writer.look_up(TRIGGER, ACTION.name)
     assert not stage.knows()
 
 
-async def test_a_look_up_reads_the_pods_that_no_watch_has_shown(stage: Stage) -> None:
+async def test_a_look_up_reads_unreported_pods(stage: Stage) -> None:
     await stage.create()
     labels = {"job-name": ACTION.name, "clustertrigger.dev/trigger-uid": TRIGGER.uid}
     metadata = {"namespace": "search", "name": "p", "uid": "p", "labels": labels}

@@ -139,7 +139,7 @@ class Stage:
         return self.metrics.registry.get_sample_value(name, labels) or 0.0
 
 
-async def test_the_job_comes_first_and_what_is_told_of_it_after_a_rest() -> None:
+async def test_the_job_is_written_first_and_the_rest_after_a_delay() -> None:
     stage = Stage()
     await stage.reconcile()
     assert stage.api.written == [("POST", JOBS)]
@@ -150,7 +150,7 @@ async def test_the_job_comes_first_and_what_is_told_of_it_after_a_rest() -> None
     assert stage.heard.said == ["products: RunCreated"]
 
 
-async def test_what_is_written_is_not_written_again() -> None:
+async def test_an_unchanged_status_is_not_written_again() -> None:
     stage = Stage()
     await stage.reconcile(2)
     written = list(stage.api.written)
@@ -159,7 +159,7 @@ async def test_what_is_written_is_not_written_again() -> None:
     assert len(stage.heard.said) == 1
 
 
-async def test_a_status_that_cannot_be_written_is_written_by_the_next_attempt() -> None:
+async def test_a_failed_status_write_is_retried() -> None:
     stage = Stage()
     await stage.reconcile()
     stage.api.refused = [ApiError(500, "InternalError", "etcd has no leader")]
@@ -171,7 +171,7 @@ async def test_a_status_that_cannot_be_written_is_written_by_the_next_attempt() 
     assert stage.api.written.count(("POST", JOBS)) == 1
 
 
-async def test_an_edit_that_no_watch_has_shown_is_decided_on_anew() -> None:
+async def test_an_unreported_edit_leads_to_a_new_decision() -> None:
     stage = Stage()
     await stage.reconcile()
     edited = stage.api.objects[paths.trigger(KEY)]
@@ -184,14 +184,14 @@ async def test_an_edit_that_no_watch_has_shown_is_decided_on_anew() -> None:
     assert stage.api.objects[paths.trigger(KEY)]["spec"]["description"] == "edited"
 
 
-async def test_a_trigger_that_is_gone_is_left_alone() -> None:
+async def test_a_deleted_trigger_is_ignored() -> None:
     stage = Stage()
     stage.triggers.gone(*KEY, "uid of products")
     await stage.reconcile(2)
     assert stage.api.written == []
 
 
-async def test_a_job_that_is_gone_before_the_status_is_written_has_fired() -> None:
+async def test_a_job_deleted_before_the_status_is_written_has_fired() -> None:
     stage = Stage()
     await stage.reconcile()
     (job,) = [path for path in stage.api.objects if path.startswith(JOBS)]
@@ -204,7 +204,7 @@ async def test_a_job_that_is_gone_before_the_status_is_written_has_fired() -> No
     assert stage.count("clustertrigger_runs_total", result="failed") == 1
 
 
-async def test_a_decision_that_leads_nowhere_is_a_mistake_and_no_endless_loop() -> None:
+async def test_an_unstable_decision_is_an_error_and_not_an_endless_loop() -> None:
     stage = Stage(Idle)
     await stage.reconcile()
     with pytest.raises(RuntimeError, match="no stable decision after 10 rounds"):
@@ -212,7 +212,7 @@ async def test_a_decision_that_leads_nowhere_is_a_mistake_and_no_endless_loop() 
 
 
 @pytest.mark.parametrize("trouble", [ArithmeticError("a mistake"), ApiError(503, "ServiceUnavailable", "no")], ids=repr)
-async def test_what_goes_wrong_with_one_trigger_stays_with_it(
+async def test_a_failure_of_one_trigger_does_not_affect_others(
     trouble: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     stage = Stage()
@@ -254,7 +254,7 @@ async def test_nothing_is_decided_while_objects_of_a_restored_cluster_are_missin
     assert stage.heard.said == ["products: RunCreated"]
 
 
-async def test_why_a_run_does_not_start_is_found_out_in_the_background() -> None:
+async def test_reasons_of_pending_runs_are_read_in_the_background() -> None:
     stage = Stage()
     await stage.reconcile(2)
     (job,) = [entry["job_id"] for entry in stage.status["history"]]

@@ -35,7 +35,7 @@ async def taken(queue: WorkQueue[str]) -> list[str]:
         queue.done(item)
 
 
-def test_what_is_due_comes_first_and_news_last(queue: WorkQueue[str]) -> None:
+def test_due_keys_come_first_and_changes_last(queue: WorkQueue[str]) -> None:
     for item in ("a", "b", "c"):
         queue.add(item)
     queue.add("begun", Rank.BEGUN)
@@ -43,7 +43,7 @@ def test_what_is_due_comes_first_and_news_last(queue: WorkQueue[str]) -> None:
     assert asyncio.run(taken(queue)) == ["due", "begun", "a", "b", "c"]
 
 
-def test_what_waits_already_is_moved_to_the_front_and_comes_once(queue: WorkQueue[str], depths: list[int]) -> None:
+def test_a_waiting_key_that_becomes_due_moves_to_the_front(queue: WorkQueue[str], depths: list[int]) -> None:
     for item in ("a", "b", "c"):
         queue.add(item)
     queue.add("c", Rank.DUE)
@@ -53,7 +53,7 @@ def test_what_waits_already_is_moved_to_the_front_and_comes_once(queue: WorkQueu
     assert (max(depths), depths[-1]) == (3, 0)
 
 
-def test_what_is_due_while_it_is_worked_on_comes_again_at_once(queue: WorkQueue[str]) -> None:
+def test_a_key_that_becomes_due_during_its_work_returns_immediately(queue: WorkQueue[str]) -> None:
     async def scene() -> list[str]:
         queue.add("a")
         assert await queue.take() == "a"
@@ -66,7 +66,7 @@ def test_what_is_due_while_it_is_worked_on_comes_again_at_once(queue: WorkQueue[
     assert asyncio.run(scene()) == ["a", "b"]
 
 
-def test_nothing_is_worked_on_twice_at_a_time(queue: WorkQueue[str]) -> None:
+def test_no_key_is_worked_on_concurrently(queue: WorkQueue[str]) -> None:
     async def scene() -> list[str]:
         queue.add("a")
         queue.add("a", Rank.DUE)
@@ -79,7 +79,7 @@ def test_nothing_is_worked_on_twice_at_a_time(queue: WorkQueue[str]) -> None:
     assert asyncio.run(scene()) == ["a"]
 
 
-def test_what_rests_comes_once_afterwards_whatever_news_there_is(queue: WorkQueue[str], depths: list[int]) -> None:
+def test_a_resting_key_returns_once_after_any_changes(queue: WorkQueue[str], depths: list[int]) -> None:
     async def scene() -> tuple[list[str], list[str]]:
         queue.add("a", Rank.DUE)
         assert await queue.take() == "a"
@@ -97,7 +97,7 @@ def test_what_rests_comes_once_afterwards_whatever_news_there_is(queue: WorkQueu
     assert depths[-1] == 0
 
 
-def test_what_is_due_while_it_rests_comes_at_once_and_only_once(queue: WorkQueue[str]) -> None:
+def test_a_resting_key_that_becomes_due_returns_once_immediately(queue: WorkQueue[str]) -> None:
     async def scene() -> tuple[list[str], list[str]]:
         queue.add_after_rest("a")
         queue.add("a", Rank.DUE)
@@ -108,7 +108,7 @@ def test_what_is_due_while_it_rests_comes_at_once_and_only_once(queue: WorkQueue
     assert asyncio.run(scene()) == (["a"], [])
 
 
-def test_what_is_due_already_does_not_rest(queue: WorkQueue[str]) -> None:
+def test_a_due_key_does_not_rest(queue: WorkQueue[str]) -> None:
     async def scene() -> list[str]:
         queue.add("a")
         assert await queue.take() == "a"

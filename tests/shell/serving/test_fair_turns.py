@@ -51,7 +51,7 @@ async def test_sharers_take_turns_and_each_keeps_its_order() -> None:
     assert work.begun == ["a1", "a2", "b1", "c1", "a3", "b2", "a4"]
 
 
-async def test_nobody_has_more_than_a_share_however_few_the_others_want() -> None:
+async def test_no_sharer_gets_more_than_its_share() -> None:
     work = Work(FairTurns(at_once=4, each=2))
     await work.ask("a1", "a2", "a3", "a4")
     assert work.begun == ["a1", "a2"]
@@ -61,7 +61,7 @@ async def test_nobody_has_more_than_a_share_however_few_the_others_want() -> Non
     assert work.begun == ["a1", "a2", "b1", "a3"]
 
 
-async def test_who_goes_away_gives_back_place_and_turn() -> None:
+async def test_a_cancelled_sharer_releases_its_place_and_turn() -> None:
     work = Work(FairTurns(at_once=1, each=1, most_waiting=2))
     await work.ask("a1", "a2", "b1")
     await work.cancel("a2")
@@ -72,7 +72,7 @@ async def test_who_goes_away_gives_back_place_and_turn() -> None:
     assert work.begun == ["a1", "b1", "a3", "a4"]
 
 
-async def test_a_turn_that_comes_as_its_sharer_goes_is_not_lost() -> None:
+async def test_a_turn_given_to_a_cancelled_sharer_is_not_lost() -> None:
     work = Work(FairTurns(at_once=1, each=1))
     await work.ask("a1", "b1", "c1")
     work._over["a1"].set()
@@ -83,7 +83,7 @@ async def test_a_turn_that_comes_as_its_sharer_goes_is_not_lost() -> None:
     assert work.begun == ["a1", "c1"]
 
 
-async def test_too_many_of_one_sharer_are_turned_away_and_not_those_of_another() -> None:
+async def test_only_requests_of_the_excessive_sharer_are_rejected() -> None:
     turns = FairTurns(at_once=1, each=1, most_waiting=2)
     work = Work(turns)
     await work.ask("a1", "a2", "a3")
@@ -95,7 +95,7 @@ async def test_too_many_of_one_sharer_are_turned_away_and_not_those_of_another()
     assert sorted(work.begun) == ["a1", "a2", "a3", "b1"]
 
 
-async def test_a_million_who_came_and_went_leave_nothing_behind() -> None:
+async def test_a_million_past_sharers_leave_no_memory() -> None:
     turns = FairTurns(at_once=2, each=1, most_waiting=5)
     for number in range(1000):
         async with turns.turn(number):

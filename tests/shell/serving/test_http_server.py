@@ -14,7 +14,7 @@ from harness.control_plane.kube import eventually
 from tests.shell.strangers import ELSEWHERE, PATIENCE, Start, closed_within, request, timed
 
 
-def test_half_a_header_holds_no_connection(sending: Start) -> None:
+def test_an_incomplete_header_does_not_keep_a_connection(sending: Start) -> None:
     process, sender = sending()
     http_port = int(eventually(lambda: process.fetch("/livez") and process._address).rpartition(":")[2])  # type: ignore[union-attr]
     whole = request(sender, sender.token or "")
@@ -47,7 +47,7 @@ def test_half_a_header_holds_no_connection(sending: Start) -> None:
     assert sender.send(event("a")).status == 202
 
 
-def test_a_header_of_any_length_is_not_kept(sending: Start) -> None:
+def test_an_endless_header_is_rejected(sending: Start) -> None:
     process, sender = sending()
     field = b"X-Padding: " + b"x" * 4000 + b"\r\n"
     with socket.create_connection(("127.0.0.1", sender.port)) as stranger:
@@ -63,7 +63,7 @@ def test_a_header_of_any_length_is_not_kept(sending: Start) -> None:
     assert not process.mistakes()
 
 
-def test_a_body_that_comes_slowly_ends(sending: Start) -> None:
+def test_a_slow_body_times_out(sending: Start) -> None:
     _, sender = sending()
     head, _, body = request(sender, sender.token or "").partition(b"\r\n\r\n")
     with socket.create_connection(("127.0.0.1", sender.port)) as slow:
@@ -74,7 +74,7 @@ def test_a_body_that_comes_slowly_ends(sending: Start) -> None:
         assert closed_within(slow, 60) is not None
 
 
-def test_the_answer_comes_before_the_body_is_through(sending: Start) -> None:
+def test_the_answer_arrives_before_the_body_is_complete(sending: Start) -> None:
     """A rejected sender that is still sending a large body gets the error instead of a closed connection."""
     _, sender = sending()
     stranger = EventSender(sender.port, sender.namespace, None)
@@ -83,7 +83,7 @@ def test_the_answer_comes_before_the_body_is_through(sending: Start) -> None:
         assert sender.post(b"x" * (2**20 + 1), "application/cloudevents+json").status == 413
 
 
-def test_connections_of_one_source_leave_room_for_others(sending: Start) -> None:
+def test_connections_of_one_source_do_not_exclude_others(sending: Start) -> None:
     """5,000 silent connections of one source use only the source's share; other sources can connect."""
     process, sender = sending()
     with ExitStack() as stack:
@@ -106,7 +106,7 @@ def test_connections_of_one_source_leave_room_for_others(sending: Start) -> None
     assert not process.mistakes()
 
 
-def test_half_a_handshake_holds_no_connection(sending: Start, tmp_path: Path) -> None:
+def test_an_incomplete_handshake_does_not_keep_a_connection(sending: Start, tmp_path: Path) -> None:
     words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
     files = ["-keyout", str(tmp_path / "tls.key"), "-out", str(tmp_path / "tls.crt")]
     subprocess.run([*words, *files], check=True, capture_output=True)

@@ -21,7 +21,7 @@ from clustertrigger.shell.serving.sources import Proxies, source_of
         ("unix", "unix"),
     ],
 )
-def test_the_source_of_an_address(address: str, source: str) -> None:
+def test_the_source_of_a_connection(address: str, source: str) -> None:
     assert source_of(address) == source
 
 
@@ -44,10 +44,10 @@ def test_the_source_of_an_address(address: str, source: str) -> None:
         ("2001:db8:9::1", ["203.0.113.9"], "203.0.113.9"),
     ],
 )
-def test_who_sent_what_a_proxy_passes_on(peer: str, forwarded_for: list[str], source: str) -> None:
+def test_the_source_behind_a_proxy(peer: str, forwarded_for: list[str], source: str) -> None:
     assert Proxies(["10.0.0.0/8", "2001:db8:9::/48"]).sender(peer, forwarded_for) == source
 
 
-def test_without_proxies_nobodys_word_is_taken() -> None:
+def test_without_trusted_proxies_headers_are_ignored() -> None:
     assert Proxies([]).sender("10.0.0.7", ["203.0.113.9"]) == "10.0.0.7"
     assert not Proxies([]).is_trusted("10.0.0.7")

@@ -55,7 +55,7 @@ async def written() -> tuple[dict[str, list[str]], int]:
             return got, at_a_time["most"]
 
 
-def test_a_slow_api_server_gets_several_at_a_time_and_those_of_a_trigger_in_order() -> None:
+def test_events_of_a_trigger_are_written_in_order_and_several_at_a_time() -> None:
     got, at_a_time = asyncio.run(written())
     assert set(got) == {f"uid-{owner}" for owner in range(TRIGGERS)}
     assert all(messages == [f"message {n}" for n in range(EACH)] for messages in got.values())

@@ -81,20 +81,20 @@ def refused(status: int) -> Callable[[], web.Response]:
     return lambda: web.json_response({"kind": "Status", "code": status, "message": "no"}, status=status)
 
 
-async def test_a_write_goes_on_top_of_the_version_that_it_was_made_from(stage: Stage) -> None:
+async def test_a_write_requires_the_version_that_it_was_computed_from(stage: Stage) -> None:
     assert await stage.write() is Outcome.WRITTEN
     assert stage.bodies == [{"metadata": {"resourceVersion": "1"}, "status": {"execution_count": 1}}]
     assert (stage.trigger.resource_version, stage.trigger.status.execution_count) == ("2", 1)
 
 
-async def test_a_conflict_brings_the_other_version_and_tells_of_it(stage: Stage) -> None:
+async def test_a_conflict_returns_the_other_version(stage: Stage) -> None:
     stage.patched, stage.read = refused(409), lambda: web.json_response(products(5))
     assert await stage.write() is Outcome.OUTDATED
     assert stage.trigger.resource_version == "5"
     assert stage.announced == [KEY], "a watch that shows this version later is no news any more"
 
 
-async def test_a_conflict_that_no_other_version_explains_is_an_error(stage: Stage) -> None:
+async def test_an_unexplained_conflict_is_an_error(stage: Stage) -> None:
     stage.patched = refused(409)
     with pytest.raises(ApiError) as error:
         await stage.write()
@@ -102,7 +102,7 @@ async def test_a_conflict_that_no_other_version_explains_is_an_error(stage: Stag
 
 
 @pytest.mark.parametrize("conflict", [False, True])
-async def test_what_is_gone_is_taken_out(stage: Stage, conflict: bool) -> None:
+async def test_a_deleted_trigger_is_removed(stage: Stage, conflict: bool) -> None:
     stage.patched, stage.read = refused(409 if conflict else 404), refused(404)
     assert await stage.write() is Outcome.GONE
     assert stage.triggers.get(KEY) is None
@@ -113,13 +113,13 @@ def lost() -> web.Response:
     return web.Response(text="<html>welcome</html>")
 
 
-async def test_an_answer_that_is_lost_is_read_back(stage: Stage) -> None:
+async def test_after_a_lost_answer_the_status_is_read(stage: Stage) -> None:
     stage.patched, stage.read = lost, lambda: web.json_response(products(2, execution_count=1))
     assert await stage.write() is Outcome.WRITTEN
     assert stage.trigger.resource_version == "2"
 
 
-async def test_a_write_that_has_not_arrived_is_an_error(stage: Stage) -> None:
+async def test_a_lost_write_is_an_error(stage: Stage) -> None:
     stage.patched = lost
     with pytest.raises(ApiError) as error:
         await stage.write()

@@ -18,7 +18,7 @@ from harness.cluster.state import check_directory
 
 
 @pytest.mark.parametrize("offer", [GoModules(), DebianSource()], ids=["modules", "source"])
-def test_what_is_built_has_a_stable_name(offer: Offer) -> None:
+def test_builds_have_a_stable_name(offer: Offer) -> None:
     assert re.fullmatch(r"kubernetes-1\.[0-9]+\.[0-9]+-[0-9a-f]{12}", finished(offer).name)
     assert finished(offer) == finished(offer)
 

@@ -32,7 +32,7 @@ NO_GO = Offered(Version(1, 37, 2), "Go is not installed")
         ("1.37", [NEW, OLD], NEW),
     ],
 )
-def test_the_newest_that_can_be_had_or_the_one_that_is_named(wish: str, offers: list[Offered], taken: Offered) -> None:
+def test_the_newest_available_version_or_the_requested_one(wish: str, offers: list[Offered], taken: Offered) -> None:
     assert choose(wish, offers, lambda offer: offer.refused) is taken
 
 
@@ -45,12 +45,12 @@ def test_the_newest_that_can_be_had_or_the_one_that_is_named(wish: str, offers: 
         ("newest", [NEW, OLD], "which is not a version"),
     ],
 )
-def test_a_version_that_cannot_be_had_is_no_other(wish: str, offers: list[Offered], says: str) -> None:
+def test_an_unavailable_version_is_not_replaced(wish: str, offers: list[Offered], says: str) -> None:
     with pytest.raises(ClusterError, match=re.escape(says)):
         choose(wish, offers, lambda offer: offer.refused)
 
 
-def test_no_more_is_asked_than_necessary() -> None:
+def test_only_necessary_checks_run() -> None:
     asked: list[Offered] = []
     choose("", [NEW, OLD], asked.append)
     assert asked == [NEW]

@@ -55,7 +55,7 @@ def test_which_claims_get_a_volume(waiting: dict[str, Any], expected: bool) -> N
     assert awaits_volume(waiting, {"standard"}) is expected
 
 
-def test_the_volume_belongs_to_this_very_claim_and_its_folder_tells_whose_it_is() -> None:
+def test_the_volume_belongs_to_one_claim_and_its_folder_is_named_after_it() -> None:
     folder = folder_of(claim(), ROOT)
     volume = volume_of(claim(), folder)
     assert folder == ROOT / "search_results_pvc-0815"

@@ -41,7 +41,7 @@ def test_a_link_has_two_addresses_in_its_subnet() -> None:
     assert len(Link(249).device) <= 15  # IFNAMSIZ
 
 
-def test_no_subnet_left_is_said() -> None:
+def test_no_free_subnet_is_reported() -> None:
     with pytest.raises(ClusterError, match="every subnet"):
         choose_link([f"10.231.{index}.0/24" for index in range(256)])
 
@@ -66,7 +66,7 @@ def give(link: Link, owner: str) -> None:
     subprocess.run(["ip", "link", "set", link.device, "alias", owner], check=True)
 
 
-def test_a_link_whose_number_another_cluster_has_taken_over_stays(tmp_path: Path, link: Link) -> None:
+def test_a_link_with_another_clusters_number_is_kept(tmp_path: Path, link: Link) -> None:
     """The kernel can remove a link together with the namespaces of its cluster, before `down` does so."""
     record = tmp_path / "link.json"
     record.write_text(json.dumps({"index": link.index}))
@@ -76,7 +76,7 @@ def test_a_link_whose_number_another_cluster_has_taken_over_stays(tmp_path: Path
         assert Path("/sys/class/net", link.device).exists() is stays
 
 
-def test_a_cluster_that_is_started_again_takes_no_number_from_another(tmp_path: Path, link: Link) -> None:
+def test_a_restarted_cluster_uses_a_free_number(tmp_path: Path, link: Link) -> None:
     give(link, "/somebody/else")
     record = tmp_path / "link.json"
     record.write_text(json.dumps({"index": link.index}))
@@ -122,7 +122,7 @@ def test_a_crashed_cluster_keeps_its_number(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("own_cache")
-def test_a_directory_that_is_gone_holds_no_number(tmp_path: Path) -> None:
+def test_a_deleted_directory_reserves_no_number(tmp_path: Path) -> None:
     reservation = tmp_path / "cache/clustertrigger/links/7"
     reservation.parent.mkdir(parents=True)
     record = tmp_path / "link.json"
@@ -135,6 +135,6 @@ def test_a_directory_that_is_gone_holds_no_number(tmp_path: Path) -> None:
     assert choose_link([], range(1, 9)) == Link(9)
 
 
-def test_a_link_without_a_route_is_taken(link: Link) -> None:
+def test_a_link_without_a_route_is_in_use(link: Link) -> None:
     give(link, "/somebody/else")
     assert str(link.subnet) in network._in_use()

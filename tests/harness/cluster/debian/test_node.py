@@ -51,7 +51,7 @@ def test_containerd_2_knows_the_pause_image_runc_and_the_network(tmp_path: Path)
     ],
     ids=str,
 )
-def test_the_kubelet_is_told_what_its_version_knows(version: Version, extra: list[str]) -> None:
+def test_the_kubelet_gets_fields_that_its_version_knows(version: Version, extra: list[str]) -> None:
     oldest = kubelet_config(Version(1, 20, 2), "10.231.1.2", "clustertrigger-0", Path("/pki"))
     config = kubelet_config(version, "10.231.1.2", "clustertrigger-0", Path("/pki"))
     assert sorted(set(config) - set(oldest)) == extra
@@ -64,7 +64,7 @@ def test_the_kubelet_never_evicts_for_a_full_disk() -> None:
     assert config["cgroupRoot"] == "/clustertrigger-0"
 
 
-def test_pod_addresses_are_forgotten_with_the_namespaces() -> None:
+def test_pod_addresses_are_removed_with_the_namespaces() -> None:
     assert pod_network()["plugins"][0]["ipam"]["dataDir"].startswith("/run/")
 
 

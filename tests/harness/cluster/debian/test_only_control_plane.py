@@ -41,7 +41,7 @@ def ended() -> Process:
     return process
 
 
-def test_many_who_sweep_at_once_do_not_trip_over_each_other(temporary: Path) -> None:
+def test_concurrent_cleanups_do_not_conflict(temporary: Path) -> None:
     left = [left_by(temporary, ended(), str(number)) for number in range(10)]
     together = threading.Barrier(4)
 
@@ -54,7 +54,7 @@ def test_many_who_sweep_at_once_do_not_trip_over_each_other(temporary: Path) -> 
     assert not any(directory.exists() for directory in left)
 
 
-def test_one_that_was_swept_halfway_is_swept_to_the_end(temporary: Path) -> None:
+def test_an_interrupted_cleanup_is_completed(temporary: Path) -> None:
     left = left_by(temporary, ended())
     shutil.rmtree(left / "etcd")
     assert [path.name for path in left.iterdir()] == [MARK]
@@ -62,7 +62,7 @@ def test_one_that_was_swept_halfway_is_swept_to_the_end(temporary: Path) -> None
     assert not left.exists()
 
 
-def test_what_runs_or_is_nobodys_stays(temporary: Path) -> None:
+def test_running_and_foreign_directories_are_kept(temporary: Path) -> None:
     running = left_by(temporary, Process.of(os.getpid()))
     check_directory(by_hand := temporary / f"{PREFIX}by-hand", PROVIDER)
     sweep()

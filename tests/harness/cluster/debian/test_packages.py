@@ -9,7 +9,7 @@ from harness.cluster.errors import ClusterError
 
 
 @pytest.mark.parametrize("text", ['PRETTY_NAME="Ubuntu 24.04"\nVERSION_CODENAME=noble\n', "ID=arch\n", ""])
-def test_other_distributions_are_told_what_to_do(tmp_path: Path, text: str) -> None:
+def test_other_distributions_get_a_remedy(tmp_path: Path, text: str) -> None:
     release = tmp_path / "os-release"
     release.write_text(text)
     with pytest.raises(ClusterError, match=r"needs Debian 12.*CLUSTER=kind"):

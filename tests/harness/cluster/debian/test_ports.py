@@ -12,22 +12,22 @@ from harness.cluster.errors import ClusterError
 from harness.cluster.files import REPOSITORY
 
 
-def test_ports_are_distinct_and_not_taken() -> None:
+def test_ports_are_distinct_and_free() -> None:
     assert choose_ports(3, {21, 23}.__contains__, [20, 20, 21, 22, 23, 24]) == [20, 22, 24]
 
 
-def test_no_ports_left_is_said() -> None:
+def test_no_free_ports_are_reported() -> None:
     with pytest.raises(ClusterError, match="fewer than 2 free ports"):
         choose_ports(2, lambda _: False, [20])
 
 
-def test_a_listening_port_is_taken() -> None:
+def test_a_listening_port_is_in_use() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         assert listening(server.getsockname()[1])
     assert not any(listening(port) for port in free_ports(3))
 
 
-def test_a_port_is_given_to_one_process_only_and_its_server_can_listen_again() -> None:
+def test_a_port_is_reserved_for_one_process() -> None:
     (port,) = free_ports(1)
     other = f"from harness.cluster.debian import ports; ports.RANGE = range({port}, {port} + 1); ports.free_ports(1)"
     refused = subprocess.run([sys.executable, "-c", other], cwd=REPOSITORY, capture_output=True, text=True, check=False)

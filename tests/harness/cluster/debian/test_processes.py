@@ -46,7 +46,7 @@ def test_output_goes_to_the_log_and_into_the_error(daemons: Daemons) -> None:
         daemons.require("talker")
 
 
-def test_a_stranger_with_a_recycled_pid_is_left_alone(tmp_path: Path, daemons: Daemons) -> None:
+def test_another_process_with_a_recycled_pid_is_not_signalled(tmp_path: Path, daemons: Daemons) -> None:
     with subprocess.Popen(SLEEP) as stranger:
         forged = replace(Process.of(stranger.pid), started=1)
         (tmp_path / "run").mkdir()
@@ -59,7 +59,7 @@ def test_a_stranger_with_a_recycled_pid_is_left_alone(tmp_path: Path, daemons: D
 
 
 @pytest.mark.parametrize("content", ["", "{", "{}", '{"pid": 1}'])
-def test_a_damaged_record_is_no_daemon(tmp_path: Path, daemons: Daemons, content: str) -> None:
+def test_a_damaged_record_is_ignored(tmp_path: Path, daemons: Daemons, content: str) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run/etcd.json").write_text(content)
     assert daemons.find("etcd") is None
@@ -71,7 +71,7 @@ def test_a_program_that_is_missing_is_named(daemons: Daemons) -> None:
     assert daemons.names() == []
 
 
-def test_what_lost_its_record_is_found_by_its_arguments(tmp_path: Path, daemons: Daemons) -> None:
+def test_a_process_without_a_record_is_found_by_its_arguments(tmp_path: Path, daemons: Daemons) -> None:
     programs = tmp_path / "cache"
     programs.mkdir()
     program = programs / "tail"

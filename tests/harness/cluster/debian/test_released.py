@@ -23,7 +23,7 @@ def released(folder: Path, version: str, programs: tuple[str, ...] = COMPONENTS)
     return folder
 
 
-def test_a_folder_of_released_binaries_says_its_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_of_released_binaries_has_a_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(FOLDER, str(released(tmp_path / "v1.33", "v1.33.4")))
     monkeypatch.delenv(WISH, raising=False)
     assert chosen_offer().version == Version(1, 33, 4)
@@ -40,7 +40,7 @@ def test_a_folder_that_lacks_a_program_is_refused_by_name(tmp_path: Path) -> Non
         Released(tmp_path)
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(ClusterError, match=r"^KUBERNETES_BINARIES is \S+/nowhere, which is not a folder"):
         Released(tmp_path / "nowhere")
 
@@ -67,13 +67,13 @@ def test_programs_of_several_releases_are_refused(tmp_path: Path) -> None:
         Released(tmp_path)
 
 
-def test_a_release_that_is_not_supported_any_more(tmp_path: Path) -> None:
+def test_an_unsupported_release(tmp_path: Path) -> None:
     released(tmp_path, "v1.19.16")
     with pytest.raises(ClusterError, match=r"has Kubernetes 1\.19\.16, and the oldest version .* is 1\.20"):
         Released(tmp_path)
 
 
-def test_a_program_that_says_no_version(tmp_path: Path) -> None:
+def test_a_program_without_a_version(tmp_path: Path) -> None:
     released(tmp_path, "unknown")
     with pytest.raises(ClusterError, match=r"^what \S+/kube-apiserver --version says is 'unknown'"):
         Released(tmp_path)

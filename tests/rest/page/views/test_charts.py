@@ -39,7 +39,7 @@ def test_no_runs_and_many() -> None:
     assert many.bars[-1].height == 3, "the newest, which took no time"
 
 
-def test_none_has_ended() -> None:
+def test_no_run_has_ended() -> None:
     shown = bars([execution("pending", None), execution("running", None)])
     assert shown is not None
     assert (shown.longest, shown.label) == ("", "2 runs, oldest first, 0 failed; none has ended")
@@ -67,7 +67,7 @@ def test_drift_as_a_line() -> None:
 @pytest.mark.parametrize(
     ("points", "threshold"), [([point(0.0, 0)], None), ([point(-1.0, 0)], 0.0), ([point(1e9, 0)], 0.3)]
 )
-def test_odd_measurements_stay_on_the_chart(points: list[Point], threshold: float | None) -> None:
+def test_unusual_measurements_stay_on_the_chart(points: list[Point], threshold: float | None) -> None:
     shown = drift_chart(points, threshold)
     assert shown is not None
     assert shown.floor is None

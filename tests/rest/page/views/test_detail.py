@@ -18,7 +18,7 @@ def shown(spec: Object | None = None, *, may_change: bool = True, **status: Any)
     return detail(seen(spec=spec, **status), NOW, may_change=may_change)
 
 
-def test_what_it_is() -> None:
+def test_the_summary_of_a_trigger() -> None:
     spec = {**cron("0 2 * * *", "Europe/Berlin"), "description": "Every night"}
     found = shown(spec, schedule="0 2 * * * Europe/Berlin", trigger_id="trg_1", created_by="ada")
     assert (found.namespace, found.name, found.state, found.tone) == ("search", "nightly", "active", "good")
@@ -78,7 +78,7 @@ def test_coming_slots_of_an_interval_follow_its_grid() -> None:
         ({"trigger_type": "cron"}, {}, "The trigger does not fire, because its spec is invalid.", 0),
     ],
 )
-def test_what_comes(spec: Object, status: Object, sentence: str, slots: int) -> None:
+def test_coming_slots(spec: Object, status: Object, sentence: str, slots: int) -> None:
     coming = shown(spec, **status).coming
     assert (coming.sentence, len(coming.slots)) == (sentence, slots)
 
@@ -127,7 +127,7 @@ def test_runs() -> None:
     ]
 
 
-def test_a_failure_before_the_last_run_is_no_news() -> None:
+def test_only_a_failure_of_the_last_run_is_shown() -> None:
     found = shown(history=[run("n-2"), run("n-1", "failed", error="no column")])
     assert found.error == ""
     assert shown(history=[run("n-1", "failed")]).error == "no reason is known"
@@ -227,14 +227,14 @@ def test_buttons(spec: Object, status: Object, verbs: list[str]) -> None:
     assert shown(spec, may_change=False, **status).buttons == []
 
 
-def test_what_gitops_applies() -> None:
+def test_objects_applied_by_gitops() -> None:
     raw = seen()
     raw["metadata"]["labels"] = {"kustomize.toolkit.fluxcd.io/name": "apps"}
     assert detail(raw, NOW, may_change=True).gitops.startswith("Flux applies this trigger")
     assert shown().gitops == ""
 
 
-def test_what_the_operator_has_not_seen() -> None:
+def test_objects_that_the_operator_has_not_seen() -> None:
     raw = seen()
     raw["metadata"]["generation"] = 2
     assert "before the last edit" in detail(raw, NOW, may_change=True).notice

@@ -71,13 +71,13 @@ def test_rows() -> None:
         (Wanted(action="other"), []),
     ],
 )
-def test_what_is_asked_for(wanted: Wanted, names: list[str]) -> None:
+def test_filters_and_search(wanted: Wanted, names: list[str]) -> None:
     shown = overview(listed(TRIGGERS), wanted, NOW)
     assert [row.name for row in shown.rows] == names
     assert shown.total == len(names)
 
 
-def test_an_action_that_nobody_has_can_still_be_chosen() -> None:
+def test_an_unused_action_can_be_chosen() -> None:
     assert overview(listed(TRIGGERS), Wanted(action="other"), NOW).actions == ["cluster", "other"]
     assert overview([], Wanted(), NOW).summary == "0 triggers"
 
@@ -105,5 +105,5 @@ def test_queries() -> None:
     assert Wanted().query() == ""
 
 
-def test_what_is_to_come_is_of_what_is_asked_for() -> None:
+def test_coming_slots_follow_the_filters() -> None:
     assert [lane.name for lane in overview(listed(TRIGGERS), Wanted(type="cron"), NOW).timeline.lanes] == ["nightly"]

@@ -43,11 +43,11 @@ def minutes(spec: Object, **status: str) -> list[tuple[int, int]]:
         (interval(10**7), []),
     ],
 )
-def test_where_a_trigger_fires(spec: Object, drawn: list[tuple[int, int]]) -> None:
+def test_positions_of_slots(spec: Object, drawn: list[tuple[int, int]]) -> None:
     assert minutes(spec) == drawn
 
 
-def test_a_trigger_that_has_stopped_fires_nowhere() -> None:
+def test_a_stopped_trigger_has_no_slots() -> None:
     assert minutes(interval(3600), status="failed") == []
 
 
@@ -59,7 +59,7 @@ def test_columns_count_triggers_and_not_slots() -> None:
     assert shown.summary == "3 triggers have slots in the coming 24 hours."
 
 
-def test_what_fires_first_comes_first() -> None:
+def test_triggers_are_ordered_by_their_next_slot() -> None:
     shown = coming([seen("b", cron("0 2 * * *")), seen("a", cron("0 2 * * *")), seen("z", interval(60))], NOW)
     assert [lane.name for lane in shown.lanes] == ["z", "a", "b"]
     assert [(lane.first.words, lane.words) for lane in shown.lanes] == [
@@ -78,7 +78,7 @@ def test_many() -> None:
     assert (crowd.triggers, crowd.times, crowd.names) == (1000, 1, "t-0000, t-0001, t-0002, t-0003 and 996 more")
 
 
-def test_where_they_pile_up() -> None:
+def test_many_slots_at_one_time() -> None:
     triggers = [
         seen("a", cron("0 2,3 * * *")), seen("b", cron("0 2 * * *")), seen("c", cron("0 2-9 * * *")),
         seen("d", cron("0 4-6 * * *")), seen("alone", cron("30 12 * * *")),

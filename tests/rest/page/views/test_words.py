@@ -22,5 +22,5 @@ def test_moments() -> None:
 @pytest.mark.parametrize(
     ("milliseconds", "words"), [(None, ""), (0, "0.0s"), (9_949, "9.9s"), (64_000, "64s"), (400_000, "6m")]
 )
-def test_took(milliseconds: int | None, words: str) -> None:
+def test_durations_of_runs(milliseconds: int | None, words: str) -> None:
     assert took(milliseconds) == words
