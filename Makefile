@@ -115,7 +115,7 @@ bench-engines: venv ## A pass over five million documents by Spark's executors, 
 	@$(PYTHON) -m harness.java prepare
 	@$(PY) -m bench.engines
 
-bench-outputs: venv ## Clusters of a million documents into PostgreSQL, beside COPY and UPDATE by hand
+bench-outputs: venv ## Clusters of a million documents into PostgreSQL, beside a manual COPY and UPDATE
 	@$(PY) -m bench.outputs
 
 bench-names: venv ## Names of clusters by several weights of their terms

@@ -123,7 +123,7 @@ def opened(server: PostgreSQL, folder: Path) -> tuple[OutputInput, Any]:
     return given, output
 
 
-def by_hand(server: PostgreSQL, folder: Path) -> None:
+def manual(server: PostgreSQL, folder: Path) -> None:
     """Writes with COPY, as an experienced user would."""
     import pyarrow.csv as pc
 
@@ -162,7 +162,7 @@ def measure(server: PostgreSQL, folder: Path, documents: int, rounds: int) -> li
     fewer = min(FEWER, documents)
     cases: list[tuple[str, int, Callable[[PostgreSQL, Path], None]]] = [
         ("an output", documents, by_output),
-        ("COPY and UPDATE by hand", documents, by_hand),
+        ("manual COPY and UPDATE", documents, manual),
         ("executemany", fewer, by_executemany),
     ]
     found: dict[str, list[float]] = {name: [] for name, _, _ in cases}
@@ -204,7 +204,7 @@ def main() -> int:
         rows = measure(server, folder, options.documents, options.rounds)
     output, hand, many = rows
     goals = [
-        Goal("rate of an output over COPY and UPDATE by hand", output["documents/s"] / hand["documents/s"], SHARE, True,
+        Goal("rate of an output over manual COPY and UPDATE", output["documents/s"] / hand["documents/s"], SHARE, True,
              "times"),
         Goal("rate of an output over executemany", output["documents/s"] / many["documents/s"], 1.0, True, "times"),
     ]  # fmt: skip

@@ -80,8 +80,8 @@ def _object(schema: Schema, heading: str, shown: dict[str, str]) -> Iterator[str
 def _rules(schema: Schema) -> Iterator[str]:
     """Yields the rules that involve several fields, except those about variants, which the table already shows."""
     rules = [rule["message"] for rule in schema.get("x-kubernetes-validations", ())]
-    crossing = [message for message in rules if not _OF_VARIANTS.fullmatch(message)]
-    if len(crossing) < len(rules):
+    crossing = [message for message in dict.fromkeys(rules) if not _OF_VARIANTS.fullmatch(message)]
+    if len(crossing) < len(set(rules)):
         yield "A missing field, or a field of another variant, is rejected with an error that names it.\n"
     if crossing:
         yield "Rules:\n"

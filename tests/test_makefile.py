@@ -17,7 +17,7 @@ def test_kubernetes_is_built_before_the_tests_begin(target: str) -> None:
     words = ["make", "--dry-run", "--no-print-directory", target]
     lines = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout.splitlines()
     (prepared,) = (number for number, line in enumerate(lines) if "harness.cluster prepare" in line)
-    (tested,) = (number for number, line in enumerate(lines) if "-m pytest" in line)
+    (tested,) = (number for number, line in enumerate(lines) if line.startswith(".ci/tests "))
     assert prepared < tested
 
 

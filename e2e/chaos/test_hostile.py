@@ -10,9 +10,9 @@ import pytest
 
 from clustertrigger.core.json_text import read_deep_objects
 from e2e.chaos import canaries
+from e2e.chaos.applying import Applied, applier
 from e2e.chaos.busy_node import busy_node
 from e2e.chaos.hostile_objects import Case, generated, naughty, special
-from e2e.chaos.reception import Reception, receptionist
 from harness.control_plane import fleet
 from harness.control_plane.cluster import Cluster
 from harness.control_plane.fixtures import StartOperator
@@ -31,7 +31,7 @@ more."""
 
 
 @pytest.fixture
-def aviary(cluster: Cluster) -> Iterator[Sandbox]:
+def canary_sandbox(cluster: Cluster) -> Iterator[Sandbox]:
     """A separate namespace for the canaries."""
     sandbox = Sandbox(cluster.kube)
     yield sandbox
@@ -40,7 +40,7 @@ def aviary(cluster: Cluster) -> Iterator[Sandbox]:
 
 @pytest.mark.timeout(3600)
 def test_each_is_judged_and_none_delays_others(
-    cluster: Cluster, operator: StartOperator, sandbox: Sandbox, aviary: Sandbox, full: bool
+    cluster: Cluster, operator: StartOperator, sandbox: Sandbox, canary_sandbox: Sandbox, full: bool
 ) -> None:
     read_deep_objects()
     cases = [
@@ -50,45 +50,45 @@ def test_each_is_judged_and_none_delays_others(
     ]
     # The operator permits all that a spec can request, so that only odd values cause errors.
     process = operator(
-        watch_namespaces=f"{sandbox.namespace},{aviary.namespace}",
+        watch_namespaces=f"{sandbox.namespace},{canary_sandbox.namespace}",
         worker_priority_classes="batch-low",
         spark_image="spark:test",
     )
 
-    received = asyncio.run(_receive(cluster, sandbox.namespace, aviary.namespace, cases))
+    applied = asyncio.run(_apply_all(cluster, sandbox.namespace, canary_sandbox.namespace, cases))
 
-    _print_counts(received)
-    broken = [reception.broken for reception in received if reception.broken]
-    assert not broken, f"{len(broken)} of {len(received)}:\n" + "\n".join(broken[:20])
+    _print_counts(applied)
+    broken = [result.broken for result in applied if result.broken]
+    assert not broken, f"{len(broken)} of {len(applied)}:\n" + "\n".join(broken[:20])
     _assert_sound(process)
 
 
-async def _receive(cluster: Cluster, hostile: str, aviary: str, cases: list[Case]) -> list[Reception]:
-    left, received = iter(cases), []
+async def _apply_all(cluster: Cluster, hostile: str, canary_sandbox: str, cases: list[Case]) -> list[Applied]:
+    left, applied = iter(cases), []
     async with (
         fleet.administrator(cluster) as api,
-        busy_node(api, aviary),
-        fleet.arrivals(api, aviary) as seen,
-        receptionist(api, hostile, STAY) as staff,
+        busy_node(api, canary_sandbox),
+        fleet.arrivals(api, canary_sandbox) as seen,
+        applier(api, hostile, STAY) as applying,
     ):
-        birds = await canaries.settle(api, aviary, seen)
+        fired = await canaries.settle(api, canary_sandbox, seen)
 
         async def work() -> None:
             for case in left:
-                received.append(await staff.receive(case))
-                await staff.see_off()
+                applied.append(await applying.apply(case))
+                await applying.delete_oldest()
 
         await asyncio.gather(*(work() for _ in range(AT_ONCE)))
-        late = birds.lateness()
+        late = fired.lateness()
         print(
             f"hostile: canaries fired {len(late)} times, late by p50 {fleet.quantile(late, 0.5) * 1000:.0f} ms, "
             f"p99 {fleet.quantile(late, 0.99) * 1000:.0f} ms, at most {late[-1] * 1000:.0f} ms"
         )
         if len(late) >= 1_000:
-            birds.assert_in_time(LATEST)
+            fired.assert_in_time(LATEST)
         else:
-            birds.assert_in_time(LATEST_OF_FEW, grace=LATEST_OF_FEW)
-    return received
+            fired.assert_in_time(LATEST_OF_FEW, grace=LATEST_OF_FEW)
+    return applied
 
 
 def _assert_sound(process: OperatorProcess) -> None:
@@ -104,9 +104,9 @@ def _assert_sound(process: OperatorProcess) -> None:
     assert not refused, "a trigger that is Ready has Jobs that Kubernetes takes"
 
 
-def _print_counts(received: list[Reception]) -> None:
-    answers = Counter(reception.answer for reception in received)
-    print(f"hostile: {len(received)} triggers, " + ", ".join(f"{n} {answer}" for answer, n in answers.most_common()))
-    kinds = Counter((reception.what, reception.answer) for reception in received)
+def _print_counts(applied: list[Applied]) -> None:
+    answers = Counter(result.answer for result in applied)
+    print(f"hostile: {len(applied)} triggers, " + ", ".join(f"{n} {answer}" for answer, n in answers.most_common()))
+    kinds = Counter((result.what, result.answer) for result in applied)
     for what in sorted({what for what, _ in kinds}):
         print(f"  {what}: " + ", ".join(f"{n} {answer}" for (kind, answer), n in kinds.items() if kind == what))

@@ -1,1 +1,1 @@
-"""Stories: what users do, and what goes wrong for them, told on a real cluster with real containers."""
+"""Stories: what users do, and which errors they meet, on a real cluster with real containers."""

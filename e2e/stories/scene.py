@@ -90,7 +90,7 @@ class Scene:
         ordered = sorted(found, key=lambda event: str(event["metadata"]["creationTimestamp"]))
         return [f"{event['reason']}: {event['message']}" for event in ordered]
 
-    def told(self, name: str, beginning: str, needle: str = "") -> str:
+    def wait_for_event(self, name: str, beginning: str, needle: str = "") -> str:
         """Wait for an event with this beginning and this text, because events are written after the status."""
 
         def found() -> str | None:

@@ -51,7 +51,7 @@ def test_a_run_is_carried_out_again(scene: Scene, images: Images, tmp_path: Path
     scene.kubectl.apply(rerun("failed-only", batch["job_id"], retry_failed_only=True))
 
     line = f"batch {batch['job_id']} completed, and action_config.retry_failed_only repeats only failed batches"
-    scene.told("failed-only", "NothingToRerun", line)
+    scene.wait_for_event("failed-only", "NothingToRerun", line)
     assert scene.jobs("failed-only") == []
 
 
@@ -72,7 +72,7 @@ def test_a_failed_run_is_tried_again_until_it_completes(scene: Scene, images: Im
     assert run["num_documents"] == data.DOCUMENTS
 
     scene.request_run("once-more", "not-again")
-    scene.told("once-more", "", f"was repeated by {run['job_id']}, which completed")
+    scene.wait_for_event("once-more", "", f"was repeated by {run['job_id']}, which completed")
     assert len(scene.jobs("once-more")) == 1
 
 

@@ -9,10 +9,10 @@ from e2e.stories.data import DOCUMENTS
 from e2e.stories.scene import Scene
 from harness.cluster.errors import ClusterError
 
-TOLD = ("gaussian-mixture", "hierarchical", "kmeans", "spectral")
+WITH_NUMBER = ("gaussian-mixture", "hierarchical", "kmeans", "spectral")
 """Algorithms that get the number of clusters."""
 REDUCING = ("hdbscan", "mean-shift", "optics")
-FINDING = ("dbscan", "evoc", *REDUCING)
+WITHOUT_NUMBER = ("dbscan", "evoc", *REDUCING)
 """Algorithms that determine the number of clusters."""
 TOKEN = "each-algorithm"
 
@@ -22,17 +22,17 @@ def _all_asked_to_run(stage_set: Stage) -> Iterator[None]:
     """Request all runs at the same time, so that they share the cores."""
     scene = stage_set.scene
     scene.apply_file("algorithms.yaml")
-    for algorithm in (*TOLD, *FINDING):
+    for algorithm in (*WITH_NUMBER, *WITHOUT_NUMBER):
         scene.request_run(f"by-{algorithm}", TOKEN)
     yield
-    scene.kubectl("delete", "clustertrigger", *(f"by-{algorithm}" for algorithm in (*TOLD, *FINDING)))
+    scene.kubectl("delete", "clustertrigger", *(f"by-{algorithm}" for algorithm in (*WITH_NUMBER, *WITHOUT_NUMBER)))
 
 
-@pytest.mark.parametrize("algorithm", [*TOLD, *FINDING])
+@pytest.mark.parametrize("algorithm", [*WITH_NUMBER, *WITHOUT_NUMBER])
 def test_clusters_real_embeddings(scene: Scene, algorithm: str) -> None:
     run = scene.run_ended(f"by-{algorithm}", slot=f"manual/{TOKEN}")
     assert (run["status"], run["num_documents"]) == ("completed", DOCUMENTS)
-    assert run["num_clusters"] == 6 if algorithm in TOLD else run["num_clusters"] >= 2
+    assert run["num_clusters"] == 6 if algorithm in WITH_NUMBER else run["num_clusters"] >= 2
     reduced = "clustered after EVōC's node embedding from 384 to 5 dimensions" in run.get("notes", [])
     assert reduced == (algorithm in REDUCING), run.get("notes")
     scene.shows(f"by-{algorithm}", "LAST RESULT", "completed")

@@ -156,7 +156,7 @@ def test_applied_with_kubectl_and_acted_on_over_http(scene: Scene, portal: Porta
     assert portal.asks("GET", one)[0] == 404
 
 
-def test_readers_without_rights(portal: Portal) -> None:
+def test_callers_without_rights(portal: Portal) -> None:
     namespace = {"X-Namespace": "stories"}
     assert portal.asks("GET", UNIFIED, None, **namespace)[0] == 401
     assert portal.asks("GET", UNIFIED, None, Authorization="Bearer nonsense", **namespace)[0] == 401

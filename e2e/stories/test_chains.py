@@ -40,7 +40,7 @@ def test_two_triggers_that_fire_each_other_run_once_each(scene: Scene) -> None:
         stalled = scene.condition("cluster-texts", "Stalled")
         return (stalled.get("status"), stalled.get("reason")) == ("True", "ChainLoop")
 
-    scene.eventually(stopped, "the loop is told", "cluster-texts")
+    scene.eventually(stopped, "the loop is reported", "cluster-texts")
     message = scene.condition("cluster-texts", "Stalled")["message"]
     assert "in a loop (cluster-texts → cluster-topics → cluster-texts)" in message
     assert len(scene.jobs("cluster-texts")) == 1

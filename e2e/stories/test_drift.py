@@ -133,7 +133,7 @@ def test_drift_fires_once_and_renews_the_baseline(scene: Scene, triggers: ClaimF
 
     calm = checked_after(scene, "drifting", datetime.fromisoformat(fired["slot"]))
     assert (calm["fires"], calm["value"]) == (False, pytest.approx(0, abs=1e-6))
-    scene.told("drifting", "DriftDetected: ")
+    scene.wait_for_event("drifting", "DriftDetected: ")
     events = scene.events("drifting")
     assert sum(event.startswith("DriftDetected: cosine_drift 0.0") for event in events) == 1
     assert sum(event.startswith("NoDrift: cosine_drift ") for event in events) == 1, "quiet ones are one event"
@@ -186,7 +186,7 @@ def test_a_collection_that_has_grown_by_a_third(scene: Scene, triggers: ClaimFil
     assert (second["status"], second["num_documents"]) == ("completed", 536)
     calm = checked_after(scene, "growing", datetime.fromisoformat(fired["slot"]))
     assert (calm["fires"], calm["value"]) == (False, 0)
-    scene.told("growing", "VolumeChanged: ")
+    scene.wait_for_event("growing", "VolumeChanged: ")
     told = scene.events("growing")
     assert sum(event == "VolumeChanged: document_count 0.33 > 0.2 (402 → 536 documents)" for event in told) == 1
     shown = drift(scene, "growing")
@@ -226,7 +226,7 @@ def test_another_dimension_is_told_and_does_not_fire(scene: Scene, triggers: Cla
     )
     assert stalled["reason"] == "NotComparable"
     assert "256 dimensions" in stalled["message"]
-    scene.told("narrowed", "NotComparable: collection col_narrowed has 256")
+    scene.wait_for_event("narrowed", "NotComparable: collection col_narrowed has 256")
     measurement = scene.status("narrowed")["last_drift_measurement"]
     assert (measurement["fires"], measurement["obstacle"]) == (False, "dimensions_changed")
     assert len(scene.status("narrowed")["history"]) == 1

@@ -34,4 +34,4 @@ def test_line(scene: Scene, name: str) -> None:
     ready = scene.condition(name, "Ready")
     assert ready["status"] == "True", "one failed run leaves the trigger ready for the next"
     scene.shows(name, "LAST RESULT", "failed")
-    scene.told(name, "RunFailed: ", run["error"][:60])
+    scene.wait_for_event(name, "RunFailed: ", run["error"][:60])

@@ -106,4 +106,4 @@ def test_ids_and_names_stay_while_documents_come(
     lineage = pq.read_table(tmp_path / "today" / "lineage.parquet").to_pylist()
     assert {row["cluster_id"]: row["previous_name"] for row in lineage} == names
     assert {row["cluster_id"] for row in lineage if row["name"] != row["previous_name"]} == set(renamed)
-    scene.told("lasting", "", changes["summary"])
+    scene.wait_for_event("lasting", "", changes["summary"])

@@ -76,19 +76,19 @@ def test_a_receiver_that_was_down_has_every_message_once(scene: Scene, receiver:
 
     scene.request_run(name, "up")
     jobs = [scene.run_ended(name, slot="manual/up")["job_id"]]
-    scene.eventually(lambda: receiver.confirmed, "the first run is told", name)
+    scene.eventually(lambda: receiver.confirmed, "the first run is notified", name)
     receiver.down()
     went_down = time.monotonic()
     for token in ("down-1", "down-2"):
         scene.request_run(name, token)
         jobs.append(scene.run_ended(name, slot=f"manual/{token}")["job_id"])
 
-    scene.told(name, "NotificationDelayed: ", receiver.address)
+    scene.wait_for_event(name, "NotificationDelayed: ", receiver.address)
     assert len(scene.status(name)["notifications"]) == 3, "one for each run: none has reached 169.254.169.254"
     time.sleep(max(0.0, went_down + DOWN_SECONDS - time.monotonic()))
     receiver.up()
     expected = sorted(f"{job}-completed" for job in jobs)
-    scene.eventually(lambda: len(receiver.confirmed) == len(expected), "every run is told", name)
+    scene.eventually(lambda: len(receiver.confirmed) == len(expected), "every run is notified", name)
     scene.eventually(
         lambda: all(len(one["to"]) == 1 for one in scene.status(name)["notifications"]), "that is written down", name
     )

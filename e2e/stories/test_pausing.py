@@ -11,7 +11,7 @@ def test_paused_then_resumed(scene: Scene) -> None:
     assert (ready["status"], ready["reason"]) == ("True", "Paused")
     scene.shows("paused", "STATUS", "paused")
     scene.request_run("paused", "while-paused")
-    scene.told("paused", "RequestIgnored: ", "active")
+    scene.wait_for_event("paused", "RequestIgnored: ", "active")
     assert scene.jobs("paused") == [], "slots have passed every 5 s since it was applied"
 
     scene.patch("paused", {"status": "active"})

@@ -25,8 +25,8 @@ def test_cron(scene: Scene) -> None:
     scene.shows("cron", "TYPE", "cron")
     scene.shows("cron", "SCHEDULE", "* * * * * Asia/Kolkata")
     scene.shows("cron", "STATUS", "active")
-    scene.told("cron", f"RunCreated: Created Job {run['job_id']} for the slot {run['slot']}")
-    scene.told("cron", f"RunCompleted: Run {run['job_id']} completed after")
+    scene.wait_for_event("cron", f"RunCreated: Created Job {run['job_id']} for the slot {run['slot']}")
+    scene.wait_for_event("cron", f"RunCompleted: Run {run['job_id']} completed after")
     scene.pause("cron")
 
 

@@ -41,7 +41,7 @@ def test_a_container_that_a_mesh_added_goes_on(scene: Scene) -> None:
     assert [container["name"] for container in pod["spec"]["containers"]] == ["worker", "mesh-proxy"]
     assert entry["status"] == "completed", entry
     assert "container mesh-proxy was still running" in " ".join(entry["notes"])
-    scene.told("mesh-classic", "WorkerOutlived: ", "mesh-proxy")
+    scene.wait_for_event("mesh-classic", "WorkerOutlived: ", "mesh-proxy")
     scene.eventually(lambda: not scene.pods("mesh-classic"), "the Pod is ended", "mesh-classic")
     assert scene.status("mesh-classic").get("failure_count", 0) == 0
 

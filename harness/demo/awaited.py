@@ -41,7 +41,7 @@ class Awaited:
         trigger: The trigger's name.
         outcome: How the run is meant to end.
         since: Earlier runs do not count.
-        request: The token that asked for it, for a run by hand.
+        request: The token of the request, for a manual run.
     """
 
     trigger: str

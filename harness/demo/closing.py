@@ -17,10 +17,10 @@ LARGEST = 3
 _API_PORT = 8082
 
 
-def tell(
+def print_outcome(
     kubectl: Kubectl, plugin: Plugin, runs: Mapping[str, Run], *, drifted: str, enriched: str, reports: Path
 ) -> None:
-    """Prints it.
+    """Prints the end of the demo.
 
     Args:
         kubectl: Its namespace has the triggers.
@@ -54,7 +54,7 @@ def tell(
     print(_what_next(kubectl, plugin, drifted))
 
 
-def tell_of_the_page(kubectl: Kubectl, *, account: str) -> None:
+def print_page_address(kubectl: Kubectl, *, account: str) -> None:
     """Prints how to view the triggers in a browser.
 
     Args:

@@ -82,10 +82,10 @@ class Demo:
                 self._fetch(claims, first[ON_DRIFT], REPORTS / f"{ON_DRIFT}-before")
                 for run in (first[NIGHTLY], first[ON_EVENT], *second.values()):
                     self._fetch(claims, run, REPORTS / run.trigger)
-        closing.tell(
+        closing.print_outcome(
             self._kubectl, self._plugin, {**first, **second}, drifted=ON_DRIFT, enriched=BY_SECTION, reports=REPORTS
         )
-        closing.tell_of_the_page(self._kubectl, account=VISITOR)
+        closing.print_page_address(self._kubectl, account=VISITOR)
 
     def _provide_images(self) -> Images:
         say("2/6 Building the images of operator and worker, and loading them into the cluster")
@@ -106,10 +106,10 @@ class Demo:
         self._kubectl.apply(*editor(VISITOR, NAMESPACE))
         self._kubectl("apply", f"--filename={MANIFESTS}")
         self._allow_sending()
-        by_hand = [self._request(name) for name in (NIGHTLY, ON_DRIFT, BY_SECTION)]
+        requested = [self._request(name) for name in (NIGHTLY, ON_DRIFT, BY_SECTION)]
         sent = datetime.now(UTC).replace(microsecond=0)
         self._type("send", "--type", "documents_added", "--collection", "col_packages", "--count", "100")
-        awaited = [*by_hand, Awaited(ON_EVENT, since=sent), Awaited(FAILING, outcome="failed")]
+        awaited = [*requested, Awaited(ON_EVENT, since=sent), Awaited(FAILING, outcome="failed")]
         return wait_for_runs(self._kubectl, awaited, RUN_SECONDS)
 
     def _swap(self, claims: ClaimFiles) -> dict[str, Run]:

@@ -1,7 +1,7 @@
 """A recent API server for custom resources: the tests' own control plane, or that of CRD_SERVER_KUBECONFIG.
 
-Any server of Kubernetes 1.30 or later will do: a kind cluster, or the CRD server alone. The tests install the CRDs of
-this checkout there and leave them; objects are made in the namespace `default`, most of them as dry runs.
+Any server of Kubernetes 1.30 or later is suitable: a kind cluster, or the CRD server alone. The tests install the CRDs
+of this checkout there and leave them; objects are created in the namespace `default`, most of them as dry runs.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class CrdServer:
         """Creates an object with strict field validation, as kubectl does.
 
         Raises:
-            RefusedError: the server does not want it.
+            RefusedError: the server rejects it.
         """
         body = {"apiVersion": API_VERSION, "kind": kind.name, "metadata": {"name": name}, "spec": spec}
         options = {"fieldValidation": "Strict", **({"dryRun": "All"} if dry_run else {})}

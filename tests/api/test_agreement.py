@@ -1,6 +1,6 @@
 """Tests that the CRDs' schemas, the models and a recent API server agree on random specs.
 
-The models may refuse more than a schema can say: cron syntax, time zones, names and amounts of resources. Those fields
+The models can reject more than a schema can: cron syntax, time zones, names and amounts of resources. Those fields
 are listed here; anywhere else, a difference is an error.
 """
 

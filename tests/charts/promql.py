@@ -25,8 +25,8 @@ class Matcher:
     """A condition on a label.
 
     Attributes:
-        label: its name.
-        values: those that it may have; empty where any will do, or a dashboard's variable says which.
+        label: Name of the label.
+        values: Allowed values; empty if all are allowed, or if a dashboard's variable determines them.
     """
 
     label: str
@@ -38,8 +38,8 @@ class Asked:
     """The series and labels that one expression uses.
 
     Attributes:
-        series: names of metrics, each with the conditions on it.
-        grouped: labels that are left by aggregation.
+        series: Names of metrics, each with the conditions on it.
+        grouped: Labels that remain after aggregation.
     """
 
     series: list[tuple[str, list[Matcher]]] = field(default_factory=list)
@@ -51,9 +51,9 @@ class Exposed:
     """A series that the operator exposes.
 
     Attributes:
-        labels: the operator's own, without those of the target.
-        said: what its help says; values of labels are listed there.
-        buckets: values of `le`, where it has it.
+        labels: The operator's own labels, without those of the target.
+        said: The help text, which lists values of labels.
+        buckets: Values of `le`, if it has this label.
     """
 
     labels: frozenset[str]
@@ -65,7 +65,7 @@ def read(expression: str) -> Asked:
     """Parses an expression.
 
     Raises:
-        ValueError: it is no PromQL.
+        ValueError: it is not PromQL.
     """
     asked = Asked()
 

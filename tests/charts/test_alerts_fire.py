@@ -40,9 +40,9 @@ class Case:
     """A case of one alert.
 
     Attributes:
-        firing: series after an hour of which it fires.
-        quiet: series that look alike, after an hour of which it does not.
-        labels: what the alert says of itself, besides its severity.
+        firing: Series for which it fires after an hour.
+        quiet: Similar series for which it does not fire after an hour.
+        labels: Labels of the alert, besides its severity.
     """
 
     firing: Series

@@ -1,6 +1,6 @@
 """Tests of the chart on a real API server: accepted values, remaining objects, and the rights of users.
 
-There is no node, so no Pod ever runs: Helm does not wait.
+There is no node, so no Pod runs, and Helm does not wait.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ def test_writes_only_what_changed(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main(["--root", str(tmp_path)]) == 0
     assert set(capsys.readouterr().out.split()) >= {str(path) for path in FILES}
 
-    (tmp_path / "docs/reference/resources.md").write_text("edited by hand")
+    (tmp_path / "docs/reference/resources.md").write_text("edited manually")
     assert main(["--root", str(tmp_path)]) == 0
     assert capsys.readouterr().out == "generate: docs/reference/resources.md\n"
 

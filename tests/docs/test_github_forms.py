@@ -1,4 +1,4 @@
-"""Issue forms are what GitHub takes: https://docs.github.com/en/communities/using-templates-to-encourage-useful-issues-and-pull-requests/syntax-for-githubs-form-schema."""
+"""Tests that GitHub accepts the issue forms: https://docs.github.com/en/communities/using-templates-to-encourage-useful-issues-and-pull-requests/syntax-for-githubs-form-schema."""
 
 from __future__ import annotations
 

@@ -18,9 +18,9 @@ class Caller:
     """Requests with one token to one namespace. Each answer must match the API's published pages.
 
     Args:
-        url: of the API.
-        namespace: the namespace.
-        token: of the caller.
+        url: URL of the API.
+        namespace: The namespace.
+        token: Token of the caller.
     """
 
     def __init__(self, url: str, namespace: str, token: str) -> None:

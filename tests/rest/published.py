@@ -1,7 +1,7 @@
 """The answers that the API's published pages promise, as models that accept nothing else.
 
 They are written from the pages, not from the service's own models: a client that knows only the pages must be able to
-read every answer. Each answer to a Caller of these tests is checked, whatever the test is about.
+read every answer. Each answer to a Caller of these tests is checked in every test.
 """
 
 from __future__ import annotations

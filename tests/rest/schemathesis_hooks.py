@@ -1,6 +1,6 @@
 """Strategies that schemathesis lacks: valid cron expressions and time zones.
 
-It loads this file by its path, in a process of its own.
+schemathesis loads this file by its path, in a separate process.
 """
 
 from __future__ import annotations

@@ -50,9 +50,9 @@ class Client:
     """Calls operations of the generated package.
 
     Args:
-        url: of the API.
-        namespace: of the triggers.
-        token: of the caller.
+        url: URL of the API.
+        namespace: Namespace of the triggers.
+        token: Token of the caller.
     """
 
     def __init__(self, url: str, namespace: str, token: str) -> None:
@@ -61,12 +61,12 @@ class Client:
         self._namespace = namespace
 
     def call(self, operation: str, *trigger: str, **arguments: Any) -> Any:
-        """What an operation returns, as the type that the document declares for it.
+        """Calls an operation, and returns its answer as the type that the document declares for it.
 
         Args:
-            operation: operationId.
-            trigger: the trigger_id, where there is one.
-            arguments: of the operation; a body as JSON.
+            operation: The operationId.
+            trigger: The trigger_id, if the operation has one.
+            arguments: Arguments of the operation; a body as JSON.
         """
         room = "cluster_triggers" if "cluster" in operation else "triggers"
         module = importlib.import_module(f"{PACKAGE}.api.{room}.{operation}")

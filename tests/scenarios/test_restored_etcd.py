@@ -31,7 +31,7 @@ class Backup:
     def restore(self) -> None:
         """Restores the data in the order of the documentation, including a restart of the controllers.
 
-        The controllers restart, too: of what they remember, they would complete the restored Job again
+        Without the restart, the controllers would complete the restored Job again, from memory
         (https://kubernetes.io/docs/tasks/administer-cluster/configure-upgrade-etcd/#restoring-an-etcd-cluster).
         """
         self._plane.stop_controller_manager()

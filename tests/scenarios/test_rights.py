@@ -1,5 +1,6 @@
-"""What the operator may do is what it does: its requests are recorded while it does everything that it can do, and
-compared with what the API server says it may. A right that no request needed is one to take away.
+"""Tests that the operator uses each of its rights, and has each right that it needs.
+
+Its requests are recorded while it uses all features, and compared with the rights that the API server reports.
 """
 
 from __future__ import annotations

@@ -116,7 +116,7 @@ def test_the_history_keeps_its_limit_and_counts_each_run_once(
     operator()
     runs = {"concurrency_policy": "Allow", "history_limit": 2}
     sandbox.trigger("many", interval(1, start_immediately=True, **runs))
-    # A run by hand that is created in the same second as a slot's has the same time in the history.
+    # A manual run that is created in the same second as a slot's has the same time in the history.
     for token in range(6):
         sandbox.request_run("many", f"token-{token}")
         time.sleep(0.5)

@@ -1,6 +1,6 @@
-"""A run with Spark on a real API server: its driver makes executors by the operator's template, with the chart's role.
+"""Tests of a run with Spark on a real API server: its driver creates executors with the rights of the chart's role.
 
-No kubelet runs here, so the test plays it: Pods of this namespace are processes of this machine.
+There is no kubelet: the test runs the Pods of this namespace as processes of this machine.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ class Machine:
     """Runs the Pods of a namespace as processes.
 
     Args:
-        sandbox: the namespace.
-        folder: for their files.
+        sandbox: The namespace.
+        folder: Folder for their files.
     """
 
     def __init__(self, sandbox: Sandbox, folder: Path) -> None:

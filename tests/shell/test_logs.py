@@ -45,5 +45,5 @@ def test_json_lines_contain_the_context_and_only_json(capsys: pytest.CaptureFixt
 def test_readable_lines_name_the_trigger(capsys: pytest.CaptureFixture[str]) -> None:
     set_up_logging("text", "INFO")
     with log_context(namespace="search", trigger="products"):
-        logging.getLogger("clustertrigger.x").warning("Trying again")
-    assert capsys.readouterr().err.endswith("WARNING Trying again  namespace=search trigger=products\n")
+        logging.getLogger("clustertrigger.x").warning("Retrying")
+    assert capsys.readouterr().err.endswith("WARNING Retrying  namespace=search trigger=products\n")

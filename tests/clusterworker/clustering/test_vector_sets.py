@@ -1,7 +1,7 @@
-"""Every algorithm on vector sets of all kinds, beside scikit-learn in double precision.
+"""Tests of every algorithm on vector sets of all kinds, compared with scikit-learn in double precision.
 
-A few hundred sets in `make test`, 10,000 in `make fuzz` (VECTOR_SETS=10000). Each set goes from batches to quality
-measures as in a run; an error that a run would tell as an internal one fails the test.
+`make test` uses a few hundred sets, and `make fuzz` 10,000 (VECTOR_SETS=10000). Each set goes from batches to quality
+measures as in a run; an error that a run would report as an internal one fails the test.
 """
 
 from __future__ import annotations

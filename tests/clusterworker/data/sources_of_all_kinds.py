@@ -39,8 +39,8 @@ class Database:
     """A schema for one test.
 
     Args:
-        server: where it is.
-        secrets: directory for a Secret with the server's credentials.
+        server: The server of the schema.
+        secrets: Directory for a Secret with the server's credentials.
     """
 
     def __init__(self, server: PostgreSQL, secrets: Path) -> None:

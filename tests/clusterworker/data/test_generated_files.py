@@ -1,6 +1,6 @@
-"""No file that pyarrow writes ends in an internal error: it is read without loss, or refused with its remedy.
+"""Tests that every file that pyarrow writes is read without loss, or rejected with a remedy.
 
-200 files in `make test`, 10,000 in `make fuzz`: FILES says how many.
+`make test` uses 200 files, and `make fuzz` 10,000: FILES sets the number.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Every operator on columns of every type selects the rows that plain Python selects, whatever the row groups.
+"""Tests that every operator on columns of every type selects the same rows as plain Python, for any row groups.
 
-Some hundred filters in `make test`, 10,000 in `make fuzz`: FILES says how many.
+`make test` uses some hundred filters, and `make fuzz` 10,000: FILES sets the number.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The guards against false alarms, by Monte Carlo on real text embeddings.
+"""Tests of the protection against false alarms, by Monte Carlo simulation on real text embeddings.
 
 A short form on examples/data runs always. The long one, 1,000 draws of each case on ../shared/data where that exists,
 runs with MONTE_CARLO=1000, and takes about an hour: `MONTE_CARLO=1000 python -m pytest -s -m fuzz tests/clusterworker`.

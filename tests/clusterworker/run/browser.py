@@ -36,7 +36,7 @@ def find_browser() -> str:
     """Returns the browser's program, which it installs on Debian as root if it is missing.
 
     Raises:
-        ClusterError: there is none, and why.
+        ClusterError: there is no browser; the message gives the reason.
     """
     found = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if found is None and _MAC.exists():

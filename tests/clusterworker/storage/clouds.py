@@ -1,8 +1,8 @@
 """Cases of clouds as a run sees them: in a separate namespace, their host names are this machine, with the tests' CA.
 
-Run by test_cloud_identity.py under `unshare --mount --net`: `python -m tests.clusterworker.storage.clouds CASE FOLDER`.
-AWS's STS, IAM and S3 are moto's, which checks who asks and what that role may do. Google's token exchange and storage
-are stand-ins that record what they are sent.
+test_cloud_identity.py runs them under `unshare --mount --net`, as `python -m tests.clusterworker.storage.clouds CASE
+FOLDER`. AWS's STS, IAM and S3 are moto's, which checks the caller and the rights of its role. Google's token exchange
+and storage are substitutes that record the requests.
 """
 
 from __future__ import annotations

@@ -70,14 +70,14 @@ def test_a_million_schedules(shard: int) -> None:
 
 
 def check(expression: str, zone: str, instant: int, later: int, *, days: int, looks: int) -> None:
-    """Compare product and oracle within some days from an instant.
+    """Compares product and oracle within some days from an instant.
 
     Args:
-        expression, zone: the schedule.
-        instant: seconds since the epoch.
-        later: seconds from there to one more look.
-        days: how far the oracle walks.
-        looks: beside how many slots to look.
+        expression, zone: The schedule.
+        instant: Seconds since the epoch.
+        later: Seconds from the instant to one more comparison.
+        days: Number of days that the oracle simulates.
+        looks: Number of slots next to which they are compared.
     """
     oracle = DebianCron(expression, wall_clock(zone).zone)
     found = slots_of(expression, zone, oracle)

@@ -27,9 +27,9 @@ class ExecNode:
     """Runs the Pods that read reports, in one namespace; their programs run on this machine, and see its files.
 
     Args:
-        kube: the API server, which passes programs on to the node.
-        namespace: of the Pods.
-        directory: for its certificate.
+        kube: The API server, which passes programs on to the node.
+        namespace: Namespace of the Pods.
+        directory: Directory for its certificate.
     """
 
     def __init__(self, kube: Kube, namespace: str, directory: Path) -> None:

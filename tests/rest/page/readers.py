@@ -16,8 +16,8 @@ class Reader:
     """A browser.
 
     Args:
-        http: its connections and cookies.
-        token: what is typed in to sign in.
+        http: Its connections and cookies.
+        token: The token to sign in with.
     """
 
     def __init__(self, http: httpx.Client, token: str) -> None:

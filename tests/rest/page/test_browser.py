@@ -48,9 +48,9 @@ class Tab:
     """A tab of a signed-in user.
 
     Args:
-        context: of the browser.
-        url: of the page.
-        token: the reader's.
+        context: Context of the browser.
+        url: URL of the page.
+        token: Token of the reader.
     """
 
     def __init__(self, context: BrowserContext, url: str, token: str) -> None:

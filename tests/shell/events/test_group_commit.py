@@ -1,9 +1,6 @@
 """Tests of the queue of events that wait to be stored: its limits, and the order in which replicas write.
 
 A namespace cannot use the whole queue. Writes of several replicas to one trigger keep a minimum interval.
-
-What one namespace takes, it leaves to the others too. Writes of replicas that count for one trigger lie a pause apart,
-whoever makes them.
 """
 
 from __future__ import annotations

@@ -38,8 +38,8 @@ _READY = ("Scheduled", "Paused", "Disabled")
 
 
 @dataclass(frozen=True)
-class Reception:
-    """How one object was received.
+class Applied:
+    """The result of applying one object.
 
     Attributes:
         what: Kind of the case.
@@ -52,25 +52,25 @@ class Reception:
     broken: str | None
 
 
-class Receptionist:
-    """Creates objects and observes how they are handled; only the latest ones are kept.
+class Applier:
+    """Applies objects and observes how they are handled; only the latest ones are kept.
 
     Args:
         api: Client of the administrator.
         namespace: Namespace of the objects.
-        stay: Maximum number of objects that exist at the same time.
+        most: Maximum number of objects that exist at the same time.
     """
 
-    def __init__(self, api: ApiServer, namespace: str, stay: int) -> None:
+    def __init__(self, api: ApiServer, namespace: str, most: int) -> None:
         self._api = api
         self._namespace = namespace
         self._path = paths.custom("clustertriggers", namespace)
-        self._stay = stay
+        self._most = most
         self._names: deque[str] = deque()
         self._seen: dict[str, Object] = {}
         self._changed = asyncio.Event()
 
-    async def receive(self, case: Case) -> Reception:
+    async def apply(self, case: Case) -> Applied:
         """Creates the object, and waits until it is rejected or has a status.
 
         Raises:
@@ -81,7 +81,7 @@ class Receptionist:
         except ApiError as refusal:
             if refusal.status not in _REFUSALS:
                 raise
-            return Reception(case.what, "refused", _unnamed(case, refusal.message))
+            return Applied(case.what, "refused", _unnamed(case, refusal.message))
         name = made["metadata"]["name"]
         self._names.append(name)
         try:
@@ -89,13 +89,13 @@ class Receptionist:
                 while not (judged := _judged(self._seen.get(name))):
                     await self._news()
         except TimeoutError:
-            return Reception(case.what, "waiting", f"{_short(case)} has no status after {_PATIENCE:g} s")
+            return Applied(case.what, "waiting", f"{_short(case)} has no status after {_PATIENCE:g} s")
         answer, broken = _judge(case, judged)
-        return Reception(case.what, answer, broken or _touched(case, made, judged))
+        return Applied(case.what, answer, broken or _touched(case, made, judged))
 
-    async def see_off(self, *, everyone: bool = False) -> None:
+    async def delete_oldest(self, *, all_of_them: bool = False) -> None:
         """Deletes the oldest objects, or all."""
-        while self._names and (everyone or len(self._names) > self._stay):
+        while self._names and (all_of_them or len(self._names) > self._most):
             path = paths.trigger(Key(self._namespace, self._names.popleft()))
             with suppress(ApiError):  # no other client would remove the finalizers
                 await self._api.merge_patch(path, {"metadata": {"finalizers": None}})
@@ -126,13 +126,13 @@ class Receptionist:
 
 
 @asynccontextmanager
-async def receptionist(api: ApiServer, namespace: str, stay: int) -> AsyncIterator[Receptionist]:
-    """Runs a receptionist while the context lasts, and deletes all objects at the end."""
-    staff = Receptionist(api, namespace, stay)
-    following = asyncio.create_task(staff.follow())
+async def applier(api: ApiServer, namespace: str, most: int) -> AsyncIterator[Applier]:
+    """Observes objects while the context lasts, and deletes all of them at the end."""
+    applying = Applier(api, namespace, most)
+    following = asyncio.create_task(applying.follow())
     try:
-        yield staff
-        await staff.see_off(everyone=True)
+        yield applying
+        await applying.delete_oldest(all_of_them=True)
     finally:
         following.cancel()
         with suppress(asyncio.CancelledError):
