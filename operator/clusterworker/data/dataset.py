@@ -5,7 +5,7 @@ cosine, the vectors have unit length here, so that all other code can use Euclid
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from clusterworker.data.arrays import Doubles, Rows, Vectors
+from clusterworker.data.rounding import Rounding
 from clusterworker.data.settling import settle
 from clusterworker.data.sources.batch import Batch
 from clusterworker.data.sources.collection import Collection, CollectionPart, Divisible, whole_pass
@@ -66,6 +67,7 @@ class StreamedDataset:
         self._collections = collections
         self.unit = metric == "cosine"
         self._progress = progress
+        self._rounding: Rounding | None = None
 
     def batches(self) -> Iterator[Batch]:
         """See Dataset."""
@@ -78,10 +80,17 @@ class StreamedDataset:
     def given(self) -> Iterator[Batch]:
         """Yields all documents in order, with unchecked and unscaled vectors.
 
-        They can have any length, and be all zeros.
+        They can have any length, and be all zeros. The first pass measures what they have lost by rounding.
         """
+        rounding = Rounding(unit=self.unit) if self._rounding is None else None
         for index, collection in enumerate(self._collections):
-            yield from _given(collection, index, integer_ids=self.integer_ids)
+            yield from _given(collection, index, rounding, integer_ids=self.integer_ids)
+        self._rounding = self._rounding or rounding
+
+    @property
+    def notes(self) -> list[str]:
+        """Notes about the documents, after a pass."""
+        return self._rounding.notes() if self._rounding else []
 
     def sample(self, size: int, seed: int) -> tuple[Rows, Vectors]:
         """See Sampled."""
@@ -122,6 +131,7 @@ class DatasetPart:
         index: Index of the whole collection in the RunSpec.
         unit: Whether vectors have unit length.
         integer_ids: Whether all ids of the data set are integers.
+        rounding: Measures what the documents that are read lose by rounding; None if nothing does.
     """
 
     number: int
@@ -130,6 +140,7 @@ class DatasetPart:
     index: int
     unit: bool
     integer_ids: bool
+    rounding: Rounding | None = None
 
     @property
     def rows(self) -> int:
@@ -148,12 +159,19 @@ class DatasetPart:
 
     def given(self) -> Iterator[Batch]:
         """See StreamedDataset."""
-        return _given(self.collection, self.index, integer_ids=self.integer_ids)
+        return _given(self.collection, self.index, self.rounding, integer_ids=self.integer_ids)
+
+    def measured(self) -> "tuple[DatasetPart, Rounding]":
+        """Returns the part with a new measurement, which is complete after a pass."""
+        rounding = Rounding(unit=self.unit)
+        return replace(self, rounding=rounding), rounding
 
 
-def _given(collection: Collection, index: int, *, integer_ids: bool) -> Iterator[Batch]:
+def _given(collection: Collection, index: int, rounding: Rounding | None, *, integer_ids: bool) -> Iterator[Batch]:
     """Yields a collection's documents, with ids of the data set's type."""
     for batch in whole_pass(collection, index):
+        if rounding:
+            rounding.add(batch)
         ids = batch.ids if integer_ids else batch.ids.cast(pa.string())
         yield Batch(ids, batch.vectors, index, batch.place)
 
@@ -190,6 +208,7 @@ class SpooledDataset:
             self._parts.append(Batch(batch.ids, kept, batch.collection, batch.place))
             row += len(kept)
         assert row == self.rows  # noqa: S101 - whole_pass has verified it; otherwise the rest of the file would be zeros.
+        self.notes = source.notes
         if source.unit:
             settle(self.vectors)
 

@@ -73,9 +73,10 @@ def assign_documents(
             with MembersTable(staged / MEMBERS, ids, integer_ids=dataset.integer_ids) as members:
                 write = given.writer(members)
                 found = assign(dataset, given.centroids, given.metric, given.threshold, seed, write, progress)
+            notes = dataset.notes
         else:
-            found = assign_by_parts(parts, given, staged / MEMBERS)
-        notes = parts.notes if parts else []
+            found, lost = assign_by_parts(parts, given, staged / MEMBERS)
+            notes = [*lost, *parts.notes]
     if stored.metric == "cosine":
         found.reservoir.scale()
     stored = stored.taken(found.largest_first())

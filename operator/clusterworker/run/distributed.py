@@ -30,12 +30,16 @@ from clusterworker.clustering.survey import (
 )
 from clusterworker.data.arrays import NOISE, Labels, Rows, Vectors
 from clusterworker.data.dataset import DatasetPart, drawn, picked
+from clusterworker.data.rounding import Rounding
 from clusterworker.data.sources.batch import Batch, FilePlace
 from clusterworker.process.progress import Progress
 from clusterworker.run.parts import Parts, Silent, part_name, task_scratch
 from clusterworker.run.results.previous_members import Shared
 from clusterworker.run.results.stages import Stages, read_arrays, write_arrays
 from clusterworker.run.results.tables import MembersTable, members_schema, members_writer, renumbered
+
+_LOST = "rounding."
+"""Prefix of the arrays with what a part's documents lost by rounding."""
 
 
 @dataclass(frozen=True)
@@ -102,11 +106,12 @@ class DistributedDataset:
         self.dimensions = parts.source.dimensions
         self.batches = parts.source.batches
         self._parts = parts
+        self._rounding = Rounding(unit=parts.source.unit)
 
     @property
     def notes(self) -> list[str]:
-        """Notes for users about how the work is divided."""
-        return self._parts.notes
+        """Notes for users about how the work is divided, and after `survey` about the documents."""
+        return [*self._parts.notes, *self._rounding.notes()]
 
     def sample(self, size: int, seed: int) -> tuple[Rows, Vectors]:
         """Draw the same documents as a local run; see clusterworker.data.dataset.Sampled."""
@@ -147,8 +152,7 @@ class DistributedDataset:
         stage = parts.stage("members", clustering.centroids.tobytes(), clustering.means.tobytes(), seed)
         parts.carry_out(stage, partial(_survey, parts.stages, stage, parts.each, model))
         found = nothing_yet(clustering, seed)
-        for _, state in parts.found(stage):
-            found.merge(state)
+        self._rounding = _merged(parts, stage, found)
         return DistributedSurvey(found, MembersOfParts(parts, stage, collection_ids))
 
 
@@ -202,31 +206,49 @@ class DistributedSurvey:
     def compare(self, shared: Shared, progress: Progress) -> None:
         """Count the documents that the previous run also had."""
         ids_of = self.members.collection_ids
-        for number, table in enumerate(self.members.tables()):
+        done = 0
+        for table in self.members.tables():
             # Documents of both runs are compared by their ids; vectors are not needed and were not written.
             index = ids_of.index(table["collection_id"][0].as_py()) if len(ids_of) > 1 else 0
             ids = table["document_id"].combine_chunks()
             none = np.empty((0, 0), np.float32)
             shared.add(Batch(ids, none, index, FilePlace("members", 0)), table["cluster_id"].to_numpy())
-            progress.advance(min(1.0, number * len(table) / max(self.survey.documents, 1)))
+            done += len(table)
+            progress.advance(done / self.survey.documents)
 
 
-def assign_by_parts(parts: Parts, given: Given, members: Path) -> Membership:
+def assign_by_parts(parts: Parts, given: Given, members: Path) -> tuple[Membership, list[str]]:
     """Assign all documents to the clusters of an earlier run, and write members.parquet.
 
     Args:
         parts: The documents in parts.
         given: The clusters of the earlier run.
         members: The file to write.
+
+    Returns:
+        The clusters' documents, and notes about what they lost by rounding.
     """
     depends = (given.centroids.tobytes(), given.ids.tobytes(), given.metric, given.threshold, given.seed)
     stage = parts.stage("assigned", *depends)
     parts.carry_out(stage, partial(_assign, parts.stages, stage, parts.each, given, parts.rows))
     found = nothing_assigned(given.centroids, given.seed)
+    rounding = _merged(parts, stage, found)
+    MembersOfParts(parts, stage, given.collection_ids).write(members)
+    return found, rounding.notes()
+
+
+def _merged(parts: Parts, stage: str, found: Membership) -> Rounding:
+    """Add what the tasks of a stage have found, and return what all documents have lost by rounding."""
+    rounding = Rounding(unit=parts.source.unit)
     for _, state in parts.found(stage):
         found.merge(state)
-    MembersOfParts(parts, stage, given.collection_ids).write(members)
-    return found
+        rounding.merge({name.removeprefix(_LOST): value for name, value in state.items() if name.startswith(_LOST)})
+    return rounding
+
+
+def _write_state(stages: Stages, name: str, found: Membership, rounding: Rounding, scratch: Path) -> None:
+    lost = {f"{_LOST}{key}": value for key, value in rounding.state().items()}
+    write_arrays(stages, name, {**found.state(), **lost}, scratch)
 
 
 def _sample(stages: Stages, stage: str, parts: Sequence[DatasetPart], rows: Sequence[Rows], number: int) -> None:
@@ -237,23 +259,23 @@ def _sample(stages: Stages, stage: str, parts: Sequence[DatasetPart], rows: Sequ
 
 def _survey(stages: Stages, stage: str, parts: Sequence[DatasetPart], model: Model, number: int) -> None:
     """Task that surveys a part: writes its members, and then its sums."""
-    part = parts[number]
+    part, rounding = parts[number].measured()
     clustering = Clustering(model.centroids, model.means, None)
     with task_scratch() as scratch:
         with _members_file(stages, stage, part, model.collection_ids, scratch) as members:
             place = Place(part.first, model.rows)
             found = survey(part, clustering, model.metric, model.seed, members.write, Silent(), place)
-        write_arrays(stages, part_name(stage, number), found.state(), scratch)
+        _write_state(stages, part_name(stage, number), found, rounding, scratch)
 
 
 def _assign(stages: Stages, stage: str, parts: Sequence[DatasetPart], given: Given, rows: int, number: int) -> None:
     """Task that assigns a part to the clusters of an earlier run: writes its members, and then its sums."""
-    part = parts[number]
+    part, rounding = parts[number].measured()
     with task_scratch() as scratch:
         with _members_file(stages, stage, part, given.collection_ids, scratch) as members:
             write, place = given.writer(members), Place(part.first, rows)
             found = assign(part, given.centroids, given.metric, given.threshold, given.seed, write, Silent(), place)
-        write_arrays(stages, part_name(stage, number), found.state(), scratch)
+        _write_state(stages, part_name(stage, number), found, rounding, scratch)
 
 
 @contextmanager

@@ -33,7 +33,7 @@ class Passes(Protocol):
 
     @property
     def notes(self) -> Sequence[str]:
-        """Notes about how they were read."""
+        """Notes about the documents and how they were read, complete after `survey`."""
 
     def cluster(self, start: Start | None) -> Clustering:
         """Clusters the documents.
@@ -107,7 +107,10 @@ class _Local:
         self._config, self._seed, self._file, self._memory, self._progress = spec.config, seed, file, memory, progress
         self._collections = collections
         self._loaded = load(collections, spec.config, scratch, progress)
-        self.notes: Sequence[str] = ()
+
+    @property
+    def notes(self) -> Sequence[str]:
+        return self._loaded.notes
 
     @property
     def dataset(self) -> Dataset:

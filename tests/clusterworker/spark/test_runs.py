@@ -99,6 +99,25 @@ def test_several_collections_with_filters_and_ids_of_two_types(pod: Pod, on_spar
     assert_same(pod, (specs[0], results[0]), (specs[1], results[1]))
 
 
+def test_doubles_that_become_equal_are_said_across_parts(pod: Pod, on_spark: Executors) -> None:
+    """In a clustering and with mode assign; each pair is in two parts, and no part sees a loss."""
+    vectors = np.concatenate([DATA.vectors, DATA.vectors]).astype(np.float64)
+    vectors[len(DATA.vectors) :] *= 1 + 1e-12
+    columns = {"document_id": list(range(len(vectors))), "embedding": pa.array(vectors.tolist())}
+    pq.write_table(pa.table(columns), pod.volume / "data.parquet", row_group_size=600)
+    config = {**KMEANS, "metric": "euclidean"}
+    sources = [{"uri": "data.parquet"}]
+    specs = [spec_of(pod, kind, spark=kind == "spark", config=config, sources=sources) for kind in ("local", "spark")]
+    local, spark = (pod.run(spec) for spec in specs)
+    said = [note for note in local.notes if note.startswith("when numbers were rounded to float32, ")]
+    assert "4,800 of 4,800 documents became equal to others" in said[0]
+    assert len(said) == 1
+    assert [note for note in spark.notes if note in said] == said
+    base = {"run": specs[0].run, "uri": local.results_uri}
+    assigning = spec_of(pod, "assigned", spark=True, config=config, sources=sources, mode="assign", base=base)
+    assert [note for note in pod.run(assigning).notes if note in said] == said
+
+
 def test_clusters_keep_their_ids_from_run_to_run(pod: Pod, on_spark: Executors) -> None:
     """The previous run may have been local, and the next one, too."""
     documents(pod, MIXED[:1_800])

@@ -11,10 +11,8 @@ import numpy.typing as npt
 
 from clustercontract.counted import counted
 from clusterworker.data.arrays import Labels, Rows, Vectors
+from clusterworker.data.prints import prints
 from clusterworker.data.sources.batch import BATCH_ROWS
-
-_SEED = 20_261_128
-"""Seed of the multipliers that distinguish rows; any number works."""
 
 T = TypeVar("T", bound=np.generic)
 
@@ -117,17 +115,6 @@ def occurrences(vectors: Vectors) -> tuple[Rows, Rows, Rows]:
             vectors + np.float32(0), axis=0, return_index=True, return_inverse=True, return_counts=True
         )
     return rows, numbers.ravel().astype(np.int64), counts.astype(np.int64)
-
-
-def prints(vectors: Vectors) -> npt.NDArray[np.uint64]:
-    """Returns a hash per row, shape (rows,)."""
-    multipliers = np.random.default_rng(_SEED).integers(1, 2**64, vectors.shape[1], dtype=np.uint64, endpoint=False)
-    found = np.empty(len(vectors), np.uint64)
-    size = 1_024  # A block fits into the processor's cache.
-    for start in range(0, len(vectors), size):
-        block = np.ascontiguousarray(vectors[start : start + size] + np.float32(0))  # This turns -0 into 0.
-        found[start : start + size] = (block.view(np.uint32) * multipliers).sum(axis=1, dtype=np.uint64)
-    return found
 
 
 def _equal(vectors: Vectors, rows: Rows, numbers: Rows) -> bool:

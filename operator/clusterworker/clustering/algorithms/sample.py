@@ -14,12 +14,13 @@ import numpy.typing as npt
 
 from clusterworker.clustering.algorithms.clustering import Clustering, LayeredClusters, centroids_of, labelled, means
 from clusterworker.clustering.algorithms.density_tree import fence
-from clusterworker.clustering.algorithms.distinct import noun, occurrences, prints
+from clusterworker.clustering.algorithms.distinct import noun, occurrences
 from clusterworker.clustering.algorithms.frame import Frame
 from clusterworker.clustering.algorithms.neighbours import LOST, index_of
 from clusterworker.clustering.algorithms.start import Positions
 from clusterworker.clustering.algorithms.task import Task
 from clusterworker.data.arrays import NOISE, Doubles, Labels, Rows, Vectors
+from clusterworker.data.prints import prints
 from clusterworker.data.sources.batch import BATCH_ROWS
 from clusterworker.process.errors import MisconfiguredError
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from clusterworker.data.arrays import Vectors
+from clusterworker.data.arrays import Doubles, Vectors
 
 BATCH_ROWS = 16_384
 
@@ -76,9 +76,12 @@ class Batch:
         vectors: float32, shape (rows, dimensions).
         collection: Index of the collection in the RunSpec.
         place: Names its rows.
+        doubles: float64, shape (rows, dimensions): the numbers before they were rounded to float32; None if the source
+            has no more than float32.
     """
 
     ids: Any
     vectors: Vectors
     collection: int
     place: Place
+    doubles: Doubles | None = None

@@ -1,7 +1,7 @@
-"""Converts a Parquet column of vectors to a float32 matrix, without a copy if possible.
+"""Converts a Parquet column of vectors to a matrix, without a copy if possible.
 
 Vectors are lists of numbers, of any list and number type; JSON text, as in exports from CSV; or Spark's VectorUDT, a
-struct that is dense or sparse. Numbers are rounded to float32, which is what is clustered.
+struct that is dense or sparse. What is clustered are their numbers rounded to float32.
 """
 
 import json
@@ -9,15 +9,18 @@ import re
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from clusterworker.data.arrays import Rows, Vectors
-from clusterworker.data.sources.batch import Place
+from clusterworker.data.sources.batch import Batch, Place
 from clusterworker.data.sources.messages import REMEDY, wrong_length
 from clusterworker.data.sources.plain import is_text, plain, plain_type
 from clusterworker.process.errors import MisconfiguredError
 
+Numbers = npt.NDArray[Any]
+"""Numbers of type float32 or float64."""
 _UDT = ("type", "size", "indices", "values")
 """Fields of Spark's VectorUDT: type is 1 for a dense vector, 0 for a sparse one."""
 _DENSE, _SPARSE = 1, 0
@@ -39,7 +42,7 @@ def fixed_dimensions(kind: Any) -> int | None:
 
 
 def first_length(column: Any, place: Place, what: str) -> int:
-    """Returns the length of the first vector of a plain column; arguments and errors as of to_matrix."""
+    """Returns the length of the first vector of a plain column; arguments and errors as of to_numbers."""
     first = column[:1]
     _refuse_nulls(first, place, what)
     if is_text(first.type):
@@ -47,8 +50,8 @@ def first_length(column: Any, place: Place, what: str) -> int:
     return int(_lengths(first, place, what)[0])
 
 
-def to_matrix(column: Any, dimensions: int, place: Place, what: str) -> Vectors:
-    """Returns the column's vectors, shape (rows, dimensions).
+def to_numbers(column: Any, dimensions: int, place: Place, what: str) -> Numbers:
+    """Returns the column's vectors, shape (rows, dimensions): float64 where the column's type has more than float32.
 
     Args:
         column: pyarrow array of a plain type that can contain vectors.
@@ -57,28 +60,38 @@ def to_matrix(column: Any, dimensions: int, place: Place, what: str) -> Vectors:
         what: Name of the column in messages.
 
     Raises:
-        MisconfiguredError: A vector is null, has another length, contains a null, NaN or infinity, or is not a vector;
-        the error names the row.
+        MisconfiguredError: A vector is null, has another length, contains a null, or is not a vector; the error names
+        the row.
     """
     _refuse_nulls(column, place, what)
     if is_text(column.type):
-        matrix = _from_text(column, dimensions, place, what)
-    else:
-        _refuse_lengths(_lengths(column, place, what), dimensions, place, what)
-        if _is_udt(column.type):
-            matrix = _from_udt(column, dimensions, place, what)
-        else:
-            matrix = _numbers(column.flatten(), dimensions, place, what).reshape(len(column), dimensions)
-    check_finite(matrix, place, what)
-    return matrix
+        return _from_text(column, dimensions, place, what)
+    _refuse_lengths(_lengths(column, place, what), dimensions, place, what)
+    if _is_udt(column.type):
+        return _from_udt(column, dimensions, place, what)
+    return _numbers(column.flatten(), dimensions, place, what).reshape(len(column), dimensions)
 
 
-def check_finite(matrix: Vectors, place: Place, what: str) -> None:
-    """Rejects vectors that contain NaN or infinity.
+def batch_of(ids: Any, numbers: Numbers, index: int, place: Place, what: str) -> Batch:
+    """Returns a batch with numbers rounded to float32.
+
+    Args:
+        ids: Its documents' ids.
+        numbers: float32 or float64, shape (rows, dimensions).
+        index: Index of the collection in the RunSpec.
+        place: Place of its first row.
+        what: Name of the column in messages.
 
     Raises:
-        MisconfiguredError: a vector holds NaN or infinity; names the row.
+        MisconfiguredError: a vector holds NaN or infinity, or a number beyond the range of float32; names the row.
     """
+    with np.errstate(over="ignore"):  # What is too large becomes infinite.
+        vectors: Vectors = numbers.astype(np.float32, copy=False)
+    _refuse_not_finite(vectors, place, what)
+    return Batch(ids, vectors, index, place, None if numbers.dtype == np.float32 else numbers)
+
+
+def _refuse_not_finite(matrix: Vectors, place: Place, what: str) -> None:
     if np.isfinite(matrix).all():
         return
     row = int(np.argmin(np.isfinite(matrix).all(axis=1)))
@@ -99,7 +112,7 @@ def _refuse_lengths(lengths: Any, dimensions: int, place: Place, what: str) -> N
         raise wrong_length(place.at(row), what, int(lengths[row].as_py()), dimensions)
 
 
-def _numbers(values: Any, dimensions: int, place: Place, what: str) -> Vectors:
+def _numbers(values: Any, dimensions: int, place: Place, what: str) -> Numbers:
     """Returns the numbers of vectors of equal length, consecutively; shape (values,)."""
     values = plain(values)
     if values.null_count:
@@ -107,11 +120,8 @@ def _numbers(values: Any, dimensions: int, place: Place, what: str) -> Vectors:
         raise MisconfiguredError(f"{place.at(row)}: {what} holds a null inside the vector: {REMEDY}")
     if pa.types.is_decimal(values.type):
         values = values.cast(pa.float64())
-    with np.errstate(
-        over="ignore"
-    ):  # A double that is too large for float32 becomes infinite, which is reported elsewhere.
-        numbers: Vectors = values.to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
-    return numbers
+    numbers: Numbers = values.to_numpy(zero_copy_only=False)
+    return numbers.astype(np.float32 if np.can_cast(numbers.dtype, np.float32) else np.float64, copy=False)
 
 
 def _lengths(column: Any, place: Place, what: str) -> Any:
@@ -130,13 +140,13 @@ def _lengths(column: Any, place: Place, what: str) -> Any:
     return lengths
 
 
-def _from_udt(column: Any, dimensions: int, place: Place, what: str) -> Vectors:
+def _from_udt(column: Any, dimensions: int, place: Place, what: str) -> Numbers:
     """Returns dense vectors. Dense ones are copied; in sparse ones, missing numbers are 0."""
     kinds, _, indices, values = (plain(column.field(name)) for name in _UDT)
     dense = np.asarray(pc.equal(kinds, _DENSE).to_numpy(zero_copy_only=False), bool)
     if dense.all():
         return _numbers(values.flatten(), dimensions, place, what).reshape(len(column), dimensions)
-    matrix = np.zeros((len(column), dimensions), np.float32)
+    matrix = np.zeros((len(column), dimensions))
     for row, is_dense in enumerate(dense.tolist()):
         numbers = np.asarray(_numbers(values[row : row + 1].flatten(), dimensions, _Row(place, row), what))
         at: Rows = np.arange(dimensions) if is_dense else _indices(indices[row], place.at(row), what)
@@ -153,14 +163,13 @@ def _indices(listed: Any, at: str, what: str) -> Rows:
     return np.array(found, np.int64)
 
 
-def _from_text(column: Any, dimensions: int, place: Place, what: str) -> Vectors:
-    matrix = np.empty((len(column), dimensions), np.float32)
+def _from_text(column: Any, dimensions: int, place: Place, what: str) -> Numbers:
+    matrix = np.empty((len(column), dimensions))
     for row, text in enumerate(_bytes(column)):
         numbers = _parsed(text, place.at(row), what)
         if len(numbers) != dimensions:
             raise wrong_length(place.at(row), what, len(numbers), dimensions)
-        with np.errstate(over="ignore"):
-            matrix[row] = np.array(numbers, np.float64)
+        matrix[row] = numbers
     return matrix
 
 

@@ -14,7 +14,14 @@ from clustercontract.source import Source
 from clusterworker.data.arrays import Rows
 from clusterworker.data.sources.batch import BATCH_ROWS, Batch
 from clusterworker.data.sources.document_ids import LARGEST, identifies, is_integer, to_ids
-from clusterworker.data.sources.matrix import RAW_BYTES, first_length, fixed_dimensions, is_vector_type, to_matrix
+from clusterworker.data.sources.matrix import (
+    RAW_BYTES,
+    batch_of,
+    first_length,
+    fixed_dimensions,
+    is_vector_type,
+    to_numbers,
+)
 from clusterworker.data.sources.messages import OTHER_MODEL, missing, no_documents, twice
 from clusterworker.data.sources.parquet.file import ParquetFile, RowGroup
 from clusterworker.data.sources.parquet.store import FileStore
@@ -104,10 +111,12 @@ class ParquetCollection:
         rows = min(BATCH_ROWS, BATCH_NUMBERS // self.dimensions)
         for file in self._files:
             for records, place in file.records(columns, rows):
+                what = f"column {columns[1]}"
                 with file.blaming_changes():
-                    vectors = to_matrix(records.column(1), self.dimensions, place, f"column {columns[1]}")
+                    numbers = to_numbers(records.column(1), self.dimensions, place, what)
                     ids = to_ids(records.column(0), place, f"column {columns[0]}", integers=self.has_integer_ids)
-                yield Batch(ids, vectors, index, place)
+                    batch = batch_of(ids, numbers, index, place, what)
+                yield batch
 
     def parts(self, most: int) -> Iterator[Self]:
         """See Divisible.

@@ -10,7 +10,7 @@ from clustercontract.source import Source
 from clusterworker.data.arrays import Rows as RowNumbers
 from clusterworker.data.sources.batch import BATCH_ROWS, Batch, KeyedPlace
 from clusterworker.data.sources.id_spool import IdSpool
-from clusterworker.data.sources.matrix import check_finite
+from clusterworker.data.sources.matrix import batch_of
 from clusterworker.data.sources.messages import REMEDY, missing, no_documents, wrong_length
 from clusterworker.data.sources.postgresql.columns import Column, columns_of, quoted
 from clusterworker.data.sources.postgresql.connection import LOOKUP_MILLISECONDS, Connection, Database
@@ -81,11 +81,10 @@ class PostgresCollection:
                 raise MisconfiguredError(
                     f"{self._shown}: column {self._id.name} is NULL in some row: give every document an id"
                 )
-            vectors = rows.matrix(self.dimensions)
-            check_finite(vectors, place, f"column {self._vector.name}")
+            batch = batch_of(ids, rows.numbers(self.dimensions), index, place, f"column {self._vector.name}")
             if spooling:
                 self._spool.add([str(key) for key in ids.to_pylist()])
-            yield Batch(ids, vectors, index, place)
+            yield batch
 
     def texts(self, rows: RowNumbers) -> dict[int, str]:
         """See Collection."""

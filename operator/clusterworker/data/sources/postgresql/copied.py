@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-
-from clusterworker.data.arrays import Vectors
 
 SIGNATURE = b"PGCOPY\n\xff\r\n\x00"
 _HEADER = len(SIGNATURE) + 8
@@ -113,17 +112,15 @@ class Rows:
         """Length of each vector, 0 for a missing vector: int64, shape (rows,)."""
         return np.where(self._sizes >= self._format.head.itemsize, self._heads["length"], 0)
 
-    def matrix(self, dimensions: int) -> Vectors:
-        """Returns the vectors, which must all have this length: float32, shape (rows, dimensions)."""
+    def numbers(self, dimensions: int) -> npt.NDArray[Any]:
+        """Returns the vectors, which must all have this length: float32 or float64, shape (rows, dimensions)."""
         begin = _BEGIN + self._format.head.itemsize
         end = begin + dimensions * self._format.width
         content = b"".join([row[begin:end] for row in self._rows])
         element = np.dtype([("prefix", f"V{self._format.prefix}"), ("value", self._format.number)])
         numbers = np.frombuffer(content, element)["value"]
-        with np.errstate(
-            over="ignore"
-        ):  # Numbers that float32 cannot represent become infinite, which is reported elsewhere.
-            return numbers.astype(np.float32).reshape(len(self._rows), dimensions)
+        kind = np.float64 if self._format.number.itemsize > np.dtype(np.float32).itemsize else np.float32
+        return numbers.astype(kind).reshape(len(self._rows), dimensions)
 
     def ids(self, *, integers: bool) -> Any:
         """Returns the ids as a pyarrow array of int64 or string, null for NULL."""

@@ -11,7 +11,7 @@ from clustercontract.source import Source
 from clusterworker.data.arrays import Rows, Vectors
 from clusterworker.data.sources.batch import Batch, KeyedPlace
 from clusterworker.data.sources.id_spool import IdSpool
-from clusterworker.data.sources.matrix import check_finite
+from clusterworker.data.sources.matrix import batch_of
 from clusterworker.data.sources.messages import REMEDY, missing, no_documents, wrong_length
 from clusterworker.data.sources.predicate import predicate
 from clusterworker.data.sources.qdrant.conditions import conditions
@@ -117,11 +117,11 @@ class QdrantCollection:
             done += len(points)
             if points:
                 place = KeyedPlace(self._server.shown, "point", [point.id for point in points])
-                vectors = self._vectors(points, place)
                 ids = pa.array([self._document_id(point, place, row) for row, point in enumerate(points)], pa.string())
+                batch = batch_of(ids, self._vectors(points, place), index, place, self._vector)
                 if not wanted:
                     self._spool.add([str(point.id) for point in points])
-                yield Batch(ids, vectors, index, place)
+                yield batch
             if done == self.rows:
                 break
         if done < self.rows:
@@ -164,9 +164,13 @@ class QdrantCollection:
             if offset is None:
                 return
 
-    def _vectors(self, points: Sequence[models.Record], place: KeyedPlace) -> Vectors:
+    @property
+    def _vector(self) -> str:
         name = self._source.vector_column
-        shown = f"vector {name}" if name else "the vector"
+        return f"vector {name}" if name else "the vector"
+
+    def _vectors(self, points: Sequence[models.Record], place: KeyedPlace) -> Vectors:
+        name, shown = self._source.vector_column, self._vector
         given = [point.vector for point in points]
         found = [one.get(name) if name and isinstance(one, dict) else one for one in given]
         for row, vector in enumerate(found):
@@ -174,9 +178,7 @@ class QdrantCollection:
                 raise MisconfiguredError(f"{place.at(row)}: {shown} is missing: {REMEDY}")
             if len(vector) != self.dimensions:
                 raise wrong_length(place.at(row), shown, len(vector), self.dimensions)
-        matrix: Vectors = np.array(found, np.float32)
-        check_finite(matrix, place, shown)
-        return matrix
+        return np.array(found, np.float32)
 
     def _document_id(self, point: models.Record, place: KeyedPlace, row: int) -> str:
         key = self._source.document_id_column
