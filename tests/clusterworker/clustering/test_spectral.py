@@ -63,6 +63,41 @@ def test_parts_of_the_graph_are_told(pod: Pod) -> None:
     assert notes == ["the graph of nearest neighbours has 4 separate parts: raise n_neighbors to connect them"]
 
 
+@pytest.mark.filterwarnings("ignore:Graph is not fully connected", "ignore:Number of distinct clusters")
+@pytest.mark.parametrize("far", [20.0, 50.0, 1e4])
+@pytest.mark.parametrize(("gamma", "dimensions", "seed"), [(0.1, 2, 0), ("suggested", 2, 1), (0.1, 16, 2)])
+def test_a_far_outlier_takes_no_cluster(dimensions: int, seed: int, gamma: float | str, far: float) -> None:
+    """As good as scikit-learn in double precision, with the outlier and without it."""
+    generator = np.random.default_rng(seed)
+    middles = generator.normal(size=(4, dimensions)) * 8
+    planted_in = generator.integers(4, size=300)
+    vectors = middles[planted_in] + generator.normal(size=(300, dimensions))
+    if isinstance(gamma, str):
+        gamma = float(1 / np.median(np.linalg.norm(vectors[:100, None] - vectors[None, :100], axis=2)) ** 2)
+    alone = adjusted_rand_score(planted_in, SpectralClustering(4, gamma=gamma, random_state=0).fit_predict(vectors))
+    vectors[5, 0] += far
+    notes: list[str] = []
+    parameters = Spectral.model_validate({"n_clusters": 4, "gamma": gamma})
+    ours = partition(vectors.astype(np.float32), parameters, "euclidean", 0, notes)
+    theirs = SpectralClustering(4, gamma=gamma, random_state=0).fit_predict(vectors)
+    found = adjusted_rand_score(planted_in, ours)
+    assert found >= alone - 0.02
+    assert found >= adjusted_rand_score(planted_in, theirs) - 0.02
+    if far == 1e4:
+        assert any("far from all others" in note or "without connections" in note for note in notes)
+
+
+def test_two_outliers_that_are_near_each_other_are_a_group() -> None:
+    """As in scikit-learn: they are connected, and so they have an eigenvector of their own."""
+    generator = np.random.default_rng(0)
+    vectors = np.concatenate([generator.normal(size=(100, 4)), [[500, 0, 0, 0], [500.5, 0, 0, 0]]])
+    parameters = Spectral.model_validate({"n_clusters": 2, "gamma": 0.1})
+    ours = partition(vectors.astype(np.float32), parameters, "euclidean", 0, [])
+    theirs = SpectralClustering(2, gamma=0.1, random_state=0).fit_predict(vectors)
+    assert adjusted_rand_score(theirs, ours) == 1
+    assert sorted(np.bincount(ours)) == [2, 100]
+
+
 @pytest.mark.parametrize("scale", [1e-3, 20.0, 1e4])
 def test_advice_on_gamma_helps(pod: Pod, scale: float) -> None:
     data = planted(300, 4, spread=0.1)

@@ -8,6 +8,7 @@ from scipy import sparse
 from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigsh
 
 from clustercontract.algorithms import Spectral
+from clustercontract.counted import counted
 from clusterworker.clustering.algorithms.clustering import Clustering, labelled, too_few_distinct
 from clusterworker.clustering.algorithms.distinct import distinct
 from clusterworker.clustering.algorithms.limits import pair_limit
@@ -15,7 +16,7 @@ from clusterworker.clustering.algorithms.micro import MICRO_CLUSTERS, micro_clus
 from clusterworker.clustering.algorithms.neighbours import nearest_neighbours
 from clusterworker.clustering.algorithms.pairs import Pairs
 from clusterworker.clustering.algorithms.task import Task
-from clusterworker.data.arrays import Doubles, Labels, Rows, Vectors
+from clusterworker.data.arrays import Doubles, Flags, Labels, Rows, Vectors
 from clusterworker.process.errors import MisconfiguredError
 
 MOST_DOCUMENTS = 10_000
@@ -28,6 +29,10 @@ ALONE = 1e-3
 """Sum of a document's similarities to all others below which it is similar to none."""
 UNCONNECTED = 1e-12
 """Normalized similarity below which an edge does not affect the eigenvectors."""
+WEAK = 1e-6
+"""Share of the median degree below which a document does not affect the eigenvectors, and its own entries would drown
+in rounding.
+"""
 TINY = float(np.finfo(np.float32).tiny)
 UNSOLVED = (
     "no eigenvectors of the similarity graph were found: choose another gamma or n_neighbors, lower n_clusters, or use "
@@ -81,9 +86,17 @@ def partition(vectors: Vectors, parameters: Spectral, metric: str, seed: int, no
     if parameters.affinity == "rbf":
         pairs = Pairs(points.vectors, "euclidean")
         similarity: Similarity = rbf(pairs, parameters.gamma)
+        degrees = _degrees(similarity, points.counts)
+        weak = (points.counts == 1) & (degrees < WEAK * np.median(degrees))
+        similarity[weak] = 0
+        similarity[:, weak] = 0
         parts = connected_parts(similarity, points.counts)
-        alone = float(np.median(_degrees(similarity, points.counts))) < ALONE
-        notes += gamma_advice(pairs, parameters, int(parts.max()) + 1, seed, alone=alone)
+        alone = float(np.median(degrees)) < ALONE
+        advice = gamma_advice(pairs, parameters, int(parts.max()) + 1, seed, alone=alone)
+        if weak.any() and not advice:
+            count, are = int(weak.sum()), "is" if weak.sum() == 1 else "are"
+            advice = [f"{counted(count, 'document')} {are} far from all others: each joins the cluster nearest to it"]
+        notes += advice
     else:
         similarity = neighbour_graph(points.vectors, min(parameters.n_neighbors, len(points)), metric, seed)
         parts = connected_parts(similarity, points.counts)
@@ -93,6 +106,9 @@ def partition(vectors: Vectors, parameters: Spectral, metric: str, seed: int, no
                 "them"
             )
     embedding = eigenvectors(similarity, points.counts, parts, wanted, seed)
+    if parameters.affinity == "rbf":
+        weak |= (points.counts == 1) & (np.bincount(parts)[parts] == 1)
+        place_weak(embedding, weak, pairs, points.counts, parameters.gamma)
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore", ConvergenceWarning
@@ -134,6 +150,31 @@ def gamma_advice(pairs: Pairs, parameters: Spectral, parts: int, seed: int, *, a
         f"gamma {parameters.gamma:g} {outcome}: the median distance is {median:.3g}, which suggests "
         f"gamma: {1 / median**2:.3g}"
     ]
+
+
+def place_weak(embedding: Doubles, weak: Flags, pairs: Pairs, counts: Rows, gamma: float) -> None:
+    """Places documents that are nearly similar to none, such as a far outlier, among those to which they are nearest.
+
+    In an eigenvector, the entry of a document is the average of the others' entries, weighted by similarity, divided by
+    the eigenvalue. It is not divided here, because that would place an outlier beyond all others, in a cluster of its
+    own. The weights are relative to the largest one, so that they do not underflow.
+
+    Args:
+        embedding: Entries of the eigenvectors, shape (rows, vectors); those of weak rows are changed in place.
+        weak: Which rows are nearly similar to none, shape (rows,).
+        pairs: Distances of the rows.
+        counts: Documents per row, shape (rows,).
+        gamma: of the similarity.
+    """
+    rows, strong = np.flatnonzero(weak), np.flatnonzero(~weak)
+    if not len(strong):
+        return
+    size = pairs.block(BLOCK_BYTES)
+    for first in range(0, len(rows), size):
+        part = rows[first : first + size]
+        squares = pairs.squares(part)[:, strong]
+        weights = np.exp(-gamma * (squares - squares.min(axis=1, keepdims=True))) * counts[strong]
+        embedding[part] = weights @ embedding[strong] / weights.sum(axis=1, keepdims=True)
 
 
 def neighbour_graph(vectors: Vectors, count: int, metric: str, seed: int) -> sparse.csr_array:
@@ -229,8 +270,8 @@ def _connected_eigenvectors(similarity: Similarity, counts: Rows, wanted: int, s
     Those of the graph of all documents, in which copies have equal entries: a row counts as often as it occurs.
     """
     rows = int(similarity.shape[0])
-    if rows == 1:
-        return np.ones(1), np.ones((1, 1))
+    if rows == 1:  # As in scikit-learn, a single document is not connected with itself, and so is no group.
+        return np.ones(1) * (counts > 1), np.ones((1, 1))
     diagonal = np.asarray(similarity.diagonal(), np.float64)
     roots = np.sqrt(np.maximum(_degrees(similarity, counts), TINY))
     shares = np.sqrt(counts) / roots
