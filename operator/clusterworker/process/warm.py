@@ -1,6 +1,6 @@
 """``python -m clusterworker.process.warm``: compiles what every Job would otherwise compile, while the image is built.
 
-It calls EVōC, UMAP and fast_hdbscan as ``node_embedding``, ``embedding`` and ``density`` in ``clustering.algorithms``
+It calls EVōC, UMAP and fast_hdbscan as ``node_embedding``, ``embedding`` and ``boruvka`` in ``clustering.algorithms``
 do: the types of the arguments determine what numba compiles, the values do not. It does not import them, so that their
 sources can change without changing the image's layer of libraries; ``tests/clusterworker/process/test_warm.py``
 verifies that both agree.
@@ -11,13 +11,15 @@ import time
 import warnings
 from collections.abc import Callable
 
-import fast_hdbscan
 import numpy as np
 import numpy.typing as npt
 import umap
 from evoc.graph_construction import neighbor_graph_matrix
 from evoc.label_propagation import label_propagation_init
 from evoc.node_embedding import node_embedding
+from fast_hdbscan.boruvka import initialize_boruvka_from_knn, merge_components, update_component_vectors
+from fast_hdbscan.disjoint_set import ds_rank_create
+from fast_hdbscan.numba_kdtree import build_kdtree, parallel_tree_query
 from numba.core.errors import NumbaWarning
 
 from clusterworker.process import jit_cache
@@ -73,8 +75,14 @@ def lay_out(vectors: Vectors) -> Vectors:
 
 
 def cluster(vectors: Vectors) -> None:
-    """Clusters with HDBSCAN, reproducibly."""
-    fast_hdbscan.HDBSCAN(min_cluster_size=15, min_samples=15, reproducible=True).fit(vectors)
+    """Calls what HDBSCAN's spanning tree needs."""
+    rows = len(vectors)
+    tree = build_kdtree(vectors)
+    squared, neighbours = parallel_tree_query(tree, tree.data, k=NEIGHBOURS, output_rdist=True)
+    joined, parts, nodes = ds_rank_create(rows), np.arange(rows), np.full(len(tree.idx_start), -1)
+    initialize_boruvka_from_knn(neighbours, squared, squared.T[-1], joined)
+    update_component_vectors(tree, joined, nodes, parts)
+    merge_components(joined, np.zeros(rows, np.int32), np.ones(rows, np.float32), parts)
 
 
 STEPS: dict[str, Callable[[], object]] = {

@@ -1,11 +1,10 @@
-"""HDBSCAN (Campello, Moulavi and Sander 2013) by fast_hdbscan, on vectors of few dimensions."""
-
-import warnings
+"""HDBSCAN (Campello, Moulavi and Sander 2013): the spanning tree, from all pairs, a k-d tree or near neighbours."""
 
 import numpy as np
 from scipy import sparse
 
 from clustercontract.algorithms import HDBSCAN
+from clusterworker.clustering.algorithms.boruvka import reachability_tree
 from clusterworker.clustering.algorithms.clustering import Clustering
 from clusterworker.clustering.algorithms.core_distance import core_distances
 from clusterworker.clustering.algorithms.density_tree import LEAST_DISTANCE, SpanningTree, extract
@@ -127,24 +126,15 @@ def _compare_all_pairs(points: Distinct, min_samples: int) -> SpanningTree:
 
 
 def _search_tree(points: Distinct, min_samples: int) -> SpanningTree:
-    """Computes the tree exactly, with fast_hdbscan's k-d tree, whose min_samples does not count the document itself.
+    """Computes the tree exactly, over a k-d tree.
 
     With min_samples of 1 and 2, the trees are equal, because no edge is shorter than the distance to the nearest
-    neighbour. The image's JIT cache (``clusterworker.process.warm``) contains what it compiles: float32, C-contiguous,
-    reproducible.
+    neighbour.
     """
-    from fast_hdbscan.hdbscan import compute_minimum_spanning_tree
-
-    from clusterworker.process import jit_cache
-
-    jit_cache.enable()
     frame = Frame.of(points.vectors)
-    vectors = np.ascontiguousarray(frame.into(points.vectors))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        edges, _, _ = compute_minimum_spanning_tree(vectors, min_samples=max(min_samples - 1, 1), reproducible=True)
-    lengths = edges[:, 2] / (frame.scale if frame.needed else 1.0)
-    return SpanningTree(edges[:, :2].astype(np.int64), lengths, np.zeros(len(points)), points.counts)
+    ends, lengths = reachability_tree(np.ascontiguousarray(frame.into(points.vectors)), max(min_samples, 2))
+    lengths /= frame.scale if frame.needed else 1.0
+    return SpanningTree(ends, lengths, np.zeros(len(points)), points.counts)
 
 
 def _neighbours(min_samples: int) -> int:
