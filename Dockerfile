@@ -77,7 +77,7 @@ ENV JAVA_HOME=/opt/java \
 FROM ${OPERATOR_LIBRARIES} AS operator
 LABEL org.opencontainers.image.title="ClusterTrigger operator" \
       org.opencontainers.image.description="Fires ClusterTriggers as Kubernetes Jobs"
-# a+rX: whoever checks out with a strict umask would otherwise build an image that its own user cannot read.
+# a+rX: after a checkout with a strict umask, the user of the image could otherwise not read the files.
 COPY operator/clustercontract clustercontract
 COPY operator/clustertrigger clustertrigger
 RUN ["chmod", "-R", "a+rX", "."]

@@ -32,7 +32,7 @@ class ClaimFiles:
         """Writes files into a claim in which their files and folders must not exist yet.
 
         Raises:
-            ClusterError: somebody else writes a file or a folder of that name.
+            ClusterError: a file or a folder of that name exists already.
         """
         taken = {path.split("/")[0] for path in self.listing(claim)} & {path.split("/")[0] for path in files}
         if taken:

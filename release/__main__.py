@@ -22,7 +22,7 @@ EXAMPLE = "registry.example.com/team"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Make the files; 1 with one line that says what to do where this checkout is no release."""
+    """Make the files; 1 with one line that says what to do if this checkout is not a release."""
     options = _parser().parse_args(arguments)
     into: Path = options.output
     try:

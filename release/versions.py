@@ -15,7 +15,7 @@ NAMED_IN = {
 
 
 class ReleaseError(Exception):
-    """This checkout is no release; the message says why, and what to do."""
+    """This checkout is not a release; the message says why, and what to do."""
 
 
 def version_of(root: Path, tag: str = "") -> str:

@@ -39,7 +39,7 @@ def check_directory(directory: Path, provider: str, **settings: str) -> None:
 
 
 def provider_of(directory: Path) -> str | None:
-    """Return who runs the cluster in DIRECTORY: debian, control-plane, kind, or None where there is none."""
+    """Returns the provider of the cluster in DIRECTORY: debian, control-plane or kind; None if there is no cluster."""
     return settings_of(directory).get("provider")
 
 

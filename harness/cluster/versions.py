@@ -32,7 +32,7 @@ def parse_version(text: str, where: str) -> Version:
         where: Where it was written, for the error message.
 
     Raises:
-        ClusterError: it is none.
+        ClusterError: it is not a version.
     """
     match = _VERSION.fullmatch(text.strip())
     if match is None:

@@ -71,7 +71,7 @@ and sign in with this token, which is valid for a day:
 
 def _what_next(kubectl: Kubectl, plugin: Plugin, drifted: str) -> str:
     return f"""
-The cluster stays up, and {drifted} goes on checking; `make cluster-down` ends both. To try next:
+The cluster stays up, and {drifted} keeps checking; `make cluster-down` ends both. To try next:
   export KUBECONFIG={_short(kubectl.kubeconfig)} PATH="$PWD/.venv/bin:$PATH"
   {plugin.typed("describe", drifted)}
   {plugin.typed("run", "nightly-topics", "--wait")}

@@ -60,7 +60,7 @@ def running_postgresql(host: str = "127.0.0.1") -> Iterator[PostgreSQL]:
     """Runs a server with an empty database while the context lasts.
 
     Args:
-        host: address of this machine to listen at; Pods reach 127.0.0.1 of nobody but themselves.
+        host: Address of this machine to listen at. Pods cannot reach 127.0.0.1 of this machine.
 
     Raises:
         ClusterError: it is not available or did not start; the message says why.

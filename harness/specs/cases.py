@@ -332,7 +332,7 @@ _MODE_RULES = [
         rule=False,
     ),
     Refused(
-        "composite of what is no run",
+        "composite of an invalid run name",
         trigger(
             {"execution_config.mode": "composite", "execution_config.source_execution_ids": ["Nightly_1", RUNS[0]]}
         ),
@@ -959,7 +959,7 @@ _COLLECTION_RULES = [
         ]
     ),
     Refused(
-        "PostgreSQL written by nobody",
+        "PostgreSQL, write without a Secret",
         {**database({}), "write": {"table": "labels"}},
         "spec.write.secret_name",
         "write.secret_name is required with type postgresql: set it",
@@ -967,7 +967,7 @@ _COLLECTION_RULES = [
         python_field="spec",
     ),
     Refused(
-        "a volume written by a user",
+        "a volume with a Secret for writing",
         collection({"source.uri": "labels/", "write": {"secret_name": "writer"}}),
         "spec.write.secret_name",
         "write.secret_name is valid only if uri is an address: remove it",
@@ -1061,7 +1061,7 @@ _FIELDS = [
         for field, value, says in [("top_k", 0, "1"), ("top_k", 51, "50"), ("min_score", 1.5, "1"),
                                    ("min_score", -2, "-1"), ("taxonomy_id", "a/b", "must consist of")]
     ),
-    Refused("batch that is no Job's name", acting("batch_rerun", {"batch_id": "Nightly_1"}),
+    Refused("batch that is not a Job's name", acting("batch_rerun", {"batch_id": "Nightly_1"}),
             "spec.action_config.batch_id", "must consist of", rule=False),
     Refused("no bucket", acting("collection_trigger", {"include_buckets": []}), "spec.action_config.include_buckets",
             "must", rule=False),

@@ -120,7 +120,7 @@ def test_every_alert_has_its_case() -> None:
 def test_prometheus_fires_each_alert_if_and_only_if_it_should(tmp_path: Path) -> None:
     complete = write(tmp_path / "complete.yaml", spec())
     assert promtool("check", "rules", complete) == ""
-    # promtool compares annotations as well; what they may speak of is checked in test_alerts.py.
+    # promtool compares annotations as well; their labels are checked in test_alerts.py.
     bare = [{name: value for name, value in rule.items() if name != "annotations"} for rule in rules()]
     write(tmp_path / "rules.yaml", {"groups": [{"name": "clustertrigger", "rules": bare}]})
     tests = [unit_test(alert, case, is_firing=firing) for alert, case in CASES.items() for firing in (True, False)]

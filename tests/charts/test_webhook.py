@@ -35,7 +35,7 @@ def test_each_handler_of_the_operator_is_called_at_its_path() -> None:
     handlers.register_webhooks(registry, Catalog(), NOTHING, Permissions(), created=lambda *_: None)
     registered = {
         (f"/{handler.id}", handler.selector.any_name)
-        for handler in registry._webhooks.get_all_handlers()  # Kopf tells it nowhere else
+        for handler in registry._webhooks.get_all_handlers()  # Kopf has no public attribute for it
         if handler.selector
     }
     configured = {

@@ -59,6 +59,6 @@ def test_a_form_links_to_files_that_exist(form: Path) -> None:
 
 
 def test_nobody_is_asked_by_name() -> None:
-    """No file determines who reviews: there is no CODEOWNERS, and forms assign nobody."""
+    """No file determines who reviews: there is no CODEOWNERS, and forms have no assignees."""
     assert not list(REPOSITORY.glob("CODEOWNERS")) + list(GITHUB.glob("CODEOWNERS"))
     assert all("assignees" not in read(form) for form in FORMS)

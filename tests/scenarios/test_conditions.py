@@ -78,7 +78,7 @@ def _refusal(sandbox: Sandbox, name: str, spec: dict[str, Any]) -> str | None:
 def test_conditions_come_within_a_second(operator: StartOperator, sandbox: Sandbox) -> None:
     operator()
     elapsed = []
-    for attempt in range(10):  # the best of ten: what else this machine does is no fault of the operator's
+    for attempt in range(10):  # the best of ten: what else this machine does is not a fault of the operator
         name = f"trigger-{attempt}"
         sandbox.apply(trigger(name, cron("61 * * * *")))
         applied = time.monotonic()

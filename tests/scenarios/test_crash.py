@@ -36,7 +36,7 @@ def test_killed_between_the_job_and_the_status(
     operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, proxy: Proxy
 ) -> None:
     first = operator(through=proxy)
-    # Once a Job is created, no status gets through any more.
+    # After a Job is created, no write of a status succeeds.
     proxy.rule = lambda request: "drop" if request.matches("PATCH", "/status") and proxy.writes("/jobs") else None
     sandbox.trigger("nightly", interval(3600, start_immediately=True))
     sandbox.trigger("by-hand", rarely(), annotations={"clustertrigger.dev/run-requested": "token"})

@@ -47,7 +47,7 @@ def test_sigkill_of_the_leader_neither_loses_nor_doubles_a_slot(
     operator: StartOperator, sandbox: Sandbox, busy_kubelet: None
 ) -> None:
     leader, follower = start_two(operator)
-    # Much more than the gap apart, so that none may be missed; staggered, so that some come due in the gap.
+    # Intervals are much longer than the gap, so that no slot is missed; some slots are due in the gap.
     names = [f"staggered-{n}" for n in range(8)]
     for name in names:
         sandbox.trigger(name, interval(PERIOD))

@@ -34,7 +34,7 @@ def test_an_outage_of_the_api_server(
     assert process.running()
     assert process.fetch("/livez")[0] == 200
     assert spent < 2.5, f"{spent} s of processor time in 8 s: it turns in circles"
-    # Pauses double: each trigger has no more than a handful of attempts, and each watch too.
+    # Delays double, so that each trigger and each watch makes only a few attempts.
     assert len(during) < 20 * (len(names) + 5), during[-5:]
     for name in names:
         eventually(lambda: sandbox.slots(name)[-1] >= back)

@@ -61,7 +61,7 @@ def test_slots_older_than_the_deadline_are_named_and_do_not_fire(operator: Start
 def test_catching_up_costs_the_same_after_ten_slots_and_after_ten_thousand(
     operator: StartOperator, sandbox: Sandbox, proxy: Proxy, kind: str
 ) -> None:
-    # Half an hour off the cron schedule's slots, wherever in the hour the test runs.
+    # Half an hour from the cron schedule's slots, at any minute at which the test runs.
     minute = (datetime.now(UTC).minute + 30) % 60
     spec = interval(3600) if kind == "interval" else cron(f"{minute} * * * *", "Europe/Berlin")
     cost: dict[int, tuple[int, float, float]] = {}

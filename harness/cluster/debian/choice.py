@@ -51,7 +51,7 @@ def choose(wish: str, offers: Sequence[Choice], refusal: Callable[[Choice], str 
     Args:
         wish: The variable KUBERNETES: a version, or nothing for the first of OFFERS that is available.
         offers: The newest first.
-        refusal: Says why one is not available, None if it is; asked of no more than necessary.
+        refusal: Returns why a version is not available, None if it is; called as rarely as possible.
 
     Raises:
         ClusterError: none is available; says what would be.

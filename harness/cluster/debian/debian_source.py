@@ -28,7 +28,7 @@ class DebianSource:
     needed_bytes = BYTES
 
     def refusal(self) -> str | None:
-        """Nothing: Debian's packages are at hand wherever a cluster of plain processes can run."""
+        """Returns None: Debian's packages are available on every machine that can run a cluster of plain processes."""
         return None
 
     def ingredients(self) -> Iterator[bytes]:

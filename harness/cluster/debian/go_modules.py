@@ -35,11 +35,11 @@ _TAGS = "no_btrfs,no_devmapper,no_zfs"
 
 
 def required(module: str, by: Path = MODULE) -> str:
-    """Return the version of MODULE that a module of ours requires, without the v.
+    """Returns the version of MODULE that a module of this repository requires, without the v.
 
     Args:
         module: Path of the required one.
-        by: Folder of ours.
+        by: Folder of that module.
     """
     match = re.search(rf"^(?:require)?\s+{re.escape(module)} v(\S+)", (by / "go.mod").read_text(), re.MULTILINE)
     if match is None:

@@ -29,7 +29,7 @@ Object = dict[str, Any]
 
 
 def awaits_volume(claim: Object, classes: set[str]) -> bool:
-    """Tell whether a claim waits for a volume of ours: its first Pod has come, and a node was chosen for that."""
+    """Returns whether a claim waits for a volume of this provisioner, after a node was chosen for its first Pod."""
     spec, metadata = claim["spec"], claim["metadata"]
     return (
         spec.get("storageClassName") in classes
@@ -71,7 +71,7 @@ def folder_of(claim: Object, root: Path) -> Path:
 
 
 def is_released(volume: Object, root: Path) -> bool:
-    """Tell whether a volume is ours and its claim is gone."""
+    """Returns whether a volume belongs to this provisioner and its claim is deleted."""
     ours = volume["metadata"].get("annotations", {}).get(ANNOTATION_PROVISIONED_BY) == PROVISIONER
     path = volume["spec"].get("hostPath", {}).get("path", "")
     released = volume["status"].get("phase") == "Released"
@@ -80,7 +80,7 @@ def is_released(volume: Object, root: Path) -> bool:
 
 
 def provide(api: Api, root: Path) -> None:
-    """Make the volumes that are waited for, and remove those that nobody claims any more.
+    """Creates the volumes that claims wait for, and removes those whose claim is deleted.
 
     Raises:
         OSError: the API server did not answer; whatever was not done is done the next time.

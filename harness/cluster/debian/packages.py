@@ -67,7 +67,7 @@ def _release(os_release: Path) -> dict[str, str]:
 
 
 def require_root(what: str) -> None:
-    """Refuse to go on as anyone but root."""
+    """Raises an error if the user is not root."""
     if os.geteuid() != 0:
         raise ClusterError(f"{what} needs root: run it with sudo, or start Docker and use CLUSTER=kind")
 

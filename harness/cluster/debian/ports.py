@@ -25,7 +25,7 @@ def choose_ports(count: int, taken: Callable[[int], bool], candidates: Iterable[
 
 
 def free_ports(count: int, address: str = "127.0.0.1") -> list[int]:
-    """Return COUNT ports of ADDRESS that nobody else gets from here while this process lives.
+    """Returns COUNT ports of ADDRESS that no other process gets from here while this process runs.
 
     They are chosen at random, so that clusters that start together seldom try the same ones. A server can listen on
     them, and again after it was stopped, if it sets SO_REUSEADDR, as servers do.
@@ -45,7 +45,7 @@ def listening(port: int, address: str = "127.0.0.1") -> bool:
 
 
 def _claim(port: int, address: str) -> bool:
-    """Take PORT for this process, without listening; tells whether it was free."""
+    """Takes PORT for this process, without listening; returns whether it was free."""
     claim = socket.socket()
     try:
         claim.bind((address, port))  # without SO_REUSEADDR: not beside the claim of another process

@@ -45,8 +45,8 @@ Route = Callable[[], AbstractAsyncContextManager[Destination]]
 """Opens a connection to the operator for one attempt.
 
 Raises:
-    UnreachableError: there is no way now; there may be one later.
-    CommandError: there will be none.
+    UnreachableError: the operator cannot be reached now; a later attempt may succeed.
+    CommandError: a later attempt would fail, too.
 """
 
 

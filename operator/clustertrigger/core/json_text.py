@@ -19,7 +19,7 @@ _FRAMES = 2_000
 
 
 def read_deep_objects() -> None:
-    """Makes Python read whatever an API server may show; by itself it stops after 1,000 levels.
+    """Makes Python read all JSON of an API server; by default, it stops after 1,000 levels.
 
     One such object in the answer to a list or a watch would otherwise hide all others from this process. Skipping it is
     not a solution: its trigger must fire, because the deep part can be the managedFields. In addition, Kopf itself

@@ -45,7 +45,7 @@ async def until_started(
 
     Args:
         look: Returns the current Pod.
-        tell: Called with what the Pod waits for, whenever this changes.
+        tell: Called with the reason for waiting, whenever it changes.
 
     Raises:
         NotStartedError: it does not run.

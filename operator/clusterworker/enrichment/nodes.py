@@ -57,7 +57,7 @@ def read_taxonomy(given: TaxonomyInput, secrets: Path, memory: int) -> Taxonomy:
         memory: Bytes that the container may use. A quarter of it is for the nodes.
 
     Raises:
-        MisconfiguredError: a column is missing, nodes make no tree, a vector is none, or they are too many.
+        MisconfiguredError: a column is missing, a vector is invalid, or the nodes form no tree or are too many.
         UnavailableError: the source does not answer, or changes meanwhile.
     """
     where = f"taxonomy {given.taxonomy_id} (collection {given.nodes.collection_id})"

@@ -4,7 +4,7 @@
 |---|---|
 | time, level, message | when, how bad, what, for people |
 | namespace, trigger, run | whose line it is |
-| phase, step, steps | what is going on; the phase's number, and the number of phases |
+| phase, step, steps | what is done; the phase's number, and the number of phases |
 | done | share of the phase that is done, 0 to 1; a phase that passes over the documents again begins at 0 again |
 | seconds_left | until the end of the phase, at the current speed |
 """

@@ -68,7 +68,7 @@ def test_shared_documents_decide_ties() -> None:
 
 def test_what_became_of_each() -> None:
     before = ancestors(0, 90, 180, 270, ids=[5, 0, 3, 8], sizes=[100, 80, 60, 40])
-    # 3 has gone into 0, half of 5 has left for a cluster of its own, 8's documents are no more, and one is new.
+    # 3 was merged into 0, half of 5 is a separate cluster now, 8 has no documents, and one cluster is new.
     now, sizes = unit(95, 5, 45, 225), np.array([145, 48, 50, 12])
     shared = np.zeros((5, 5), np.int64)
     shared[0, 1], shared[0, 2] = 40, 50
@@ -119,7 +119,7 @@ def test_many_clusters_are_matched_by_mutual_nearness(monkeypatch: pytest.Monkey
 
 
 def least_cost(distances: Doubles, limit: float) -> float:
-    """Returns the best of all pairings, by enumeration: a pair beyond the limit is no pair, and costs the limit."""
+    """Returns the best of all pairings, by enumeration: a pair beyond the limit is not matched, and costs the limit."""
     costs = np.minimum(distances, limit) if distances.shape[0] <= distances.shape[1] else np.minimum(distances, limit).T
     rows = np.arange(len(costs))
     return min(float(costs[rows, list(columns)].sum()) for columns in permutations(range(costs.shape[1]), len(rows)))

@@ -107,7 +107,7 @@ def test_ids_and_names_last(pod: Pod, sources: list[RunSpec]) -> None:
     before = {member["document_id"]: member["cluster_id"] for member in rows(pod, first)}
     names = {one["cluster_id"]: one["name"] for one in rows(pod, first, "centroids.parquet")}
     assert (result.changes, result.next_cluster_id) == (None, 3)
-    # Of the smallest cluster there are most documents now, and all of the largest one are gone.
+    # The smallest cluster has the most documents now, and the largest one has none.
     largest, smallest = (rows(pod, first, "centroids.parquet")[place]["cluster_id"] for place in (0, 2))
     kept = [row for row in range(600) if before[IDS[row]] != largest]
     many = [row for row in kept if before[IDS[row]] == smallest]

@@ -98,7 +98,7 @@ def test_a_new_topic_has_a_new_number_and_a_gone_one_keeps_its_own(pod: Pod) -> 
         vanished: "gone",
     }
     assert changes.summary.startswith(f"3 clusters kept, 1 new (4), 1 gone ({vanished}); 100.0% of ")
-    # It comes back: its number was another cluster's.
+    # The topic returns and gets a new number.
     write(pod.volume / "data.parquet", *topics(0, 1, 2, 3))
     third = after(pod, second, found, "nightly-3", KMEANS)
     last = pod.run(third)
@@ -352,7 +352,7 @@ def test_a_name_lasts_with_its_id_while_its_terms_tell(pod: Pod) -> None:
     assert set(before.values()) == set(words)
     number = {name: own for own, name in before.items()}
 
-    # One topic gets a second word that tells more, one other words altogether, one is gone, one comes.
+    # One topic gets a more distinctive second word, one gets other words, one is removed, and one is new.
     words = np.array(["rust crates. servo engine", "crystal shards", "perl modules", "", "ocaml findlib"])
     vectors, ids = topics(0, 1, 2, 4)
     topic = PLANTED.labels[[int(name.removeprefix("doc-")) for name in ids]]

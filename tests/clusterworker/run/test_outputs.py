@@ -177,7 +177,7 @@ def test_assigned_documents_in_postgresql(pod_: Pod, database: Database) -> None
         assert in_table(database, table) == in_table(database, own) == expected(pod_, first)
     assert {name for _, name, _, _ in in_table(database, table).values()} == set(names(pod_, nightly).values())
 
-    # An hour later one document has moved to another topic, one is like none, and one is gone.
+    # An hour later, one document has moved to another topic, one resembles none, and one was removed.
     row = int((DATA.labels != DATA.labels[0]).argmax())
     there, away = ([str(vector.tolist())] for vector in (DATA.vectors[row], -DATA.vectors.mean(axis=0)))
     move = "UPDATE {} SET embedding = %s::vector WHERE document_id = "

@@ -117,7 +117,7 @@ def test_a_failed_run_removes_nothing_and_stays_no_latest(pod: Pod) -> None:
     file.write_text("no longer Parquet")
     with pytest.raises(Exception, match="not a Parquet file"):
         pod.run(pod.spec(KMEANS, run="nightly-1a2b3c-3", history_limit=1))
-    # What the failed run was told, by which it may be run again, is no folder.
+    # The spec of the failed run, with which it can be repeated, is a file and not a folder.
     left = names(trigger) - {".nightly-1a2b3c-3.spec.json"}
     assert (left, (trigger / "latest.json").read_text()) == before
 
@@ -187,7 +187,7 @@ class Shelf:
     def seen(self) -> set[str]:
         """Returns all files beside and below the runs' folders: `run/file`, and hidden entries."""
         if self._bucket is not None:
-            # The empty object by which Arrow and S3's console keep the trigger's folder is no file.
+            # The empty object by which Arrow and S3's console keep the trigger's folder is not a file.
             return {key.removeprefix("results/search/nightly/") for key in self._bucket.keys("results/")} - {""}
         root = self._directory
         return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}

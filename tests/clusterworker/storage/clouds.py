@@ -53,7 +53,7 @@ class Front(BaseHTTPRequestHandler):
         self.seen.append(said)
         if host == STS:
             headers = {name: value for name, value in self.headers.items() if name.lower() != "content-length"}
-            _check_who_asks(self.moto, yes=False)  # this request is signed by nobody, which moto does not know of
+            _check_who_asks(self.moto, yes=False)  # this request is unsigned, which moto does not support
             passed = requests.post(self.moto + self.path, data=body, headers=headers, timeout=60)
             _check_who_asks(self.moto, yes=True)
             self._send(passed.status_code, passed.content, passed.headers["Content-Type"])

@@ -73,7 +73,7 @@ def test_drift_fires_for_the_slot_of_the_check_once() -> None:
     assert it.events[0] == f"DriftDetected: {DRIFTED}"
     assert it.events[1].startswith("RunCreated: ")
     it.step(at(hours=1, seconds=40))
-    del it.runs[status.history[0].job_id]  # by hand
+    del it.runs[status.history[0].job_id]  # deleted by a user
     it.step(at(hours=1, seconds=50))
     assert len(it.created) == 2
 

@@ -118,7 +118,7 @@ class EventTrigger(RuleBasedStateMachine):
         assert sorted(set(self.fired)) == self.fired, "each event fires once, in order"
 
 
-# Shrinking such a failure takes minutes; its steps are told as they are.
+# Shrinking such a failure takes minutes, so its steps are printed as they are.
 EventTrigger.TestCase.settings = settings(
     max_examples=100, stateful_step_count=40, deadline=None, phases=[Phase.generate]
 )

@@ -62,7 +62,7 @@ def test_every_local_day_fires_once() -> None:
     assert sum(map(len, behaviours().values())) == len(zone_names())
     for stretches, (name, *_) in behaviours().items():
         gaps = [before.wall_end for before, after in changes(stretches) if after.offset > before.offset]
-        # The most awkward time: within the zone's last gap; half past two where there is none.
+        # The most difficult time: within the zone's last gap, or half past two if there is no gap.
         minute = (gaps[-1] % DAY) // 60 + 10 if gaps else 150
         slots = daily(minute % 1440, name)
         slot = slots.next_after(expected(FIRST, minute % 1440, name) - timedelta(seconds=1))

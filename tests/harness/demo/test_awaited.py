@@ -25,7 +25,7 @@ NEWEST_FIRST = [
 @pytest.mark.parametrize(
     ("awaited", "job"),
     [
-        (Awaited("t", since=BETWEEN), None),  # the newest run still goes on
+        (Awaited("t", since=BETWEEN), None),  # the newest run is still active
         (Awaited("t", request="token"), "by-hand"),
         (Awaited("t", request="another"), None),
     ],

@@ -103,7 +103,7 @@ def test_errors_beyond_the_schema_are_rejected_at_apply(
 
 
 class Stranger:
-    """Whoever reaches the webhook's port: it asks as an API server would."""
+    """A client that can connect to the webhook's port, and sends requests like an API server."""
 
     def __init__(self, webhook: Webhook) -> None:
         self._pool = urllib3.PoolManager(ca_certs=str(webhook.certificates / "pki/ca.crt"))
@@ -141,7 +141,7 @@ def test_forged_reviews_cause_no_delay_and_no_false_creator(
     eventually(lambda: sandbox.status("good").get("created_by"), what="who created it, beside 1,500 who did not")
     assert sandbox.status("good")["created_by"] != "mallory"
 
-    # A trigger of which nobody wrote who created it, as those from before the webhook was there.
+    # A trigger without created_by, like those from before the webhook was enabled.
     sandbox.kube.patch(
         f"/apis/clustertrigger.dev/v1alpha1/namespaces/{sandbox.namespace}/clustertriggers/good/status",
         {"status": {"created_by": None}},

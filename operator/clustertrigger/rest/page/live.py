@@ -17,8 +17,7 @@ from clustertrigger.rest.page.reading import Seen
 logger = logging.getLogger(__name__)
 
 ENDED = "ended"
-"""Name of the event after which the page must be reloaded, because the token, the permissions or the trigger are gone.
-"""
+"""Name of the event after which the page must be reloaded: the token, a permission or the trigger is missing."""
 _TICK = 5.0
 """Seconds after which the page is rendered again, because it contains relative times."""
 _LEAST = 0.5

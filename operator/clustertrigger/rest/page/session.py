@@ -89,7 +89,7 @@ def require_own_form(request: Request) -> None:
     """Raises an error unless a form was sent from this page.
 
     Raises:
-        RefusedError: another site sent it, or something that is no browser.
+        RefusedError: another site sent it, or a program that is not a browser.
     """
     site = request.headers.get("sec-fetch-site")
     if site is None:  # Browsers send it only over HTTPS and to localhost.

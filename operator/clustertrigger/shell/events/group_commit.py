@@ -91,7 +91,7 @@ class GroupCommit:
         one.
 
         Raises:
-            BacklogError: There is no room.
+            BacklogError: Too many events are waiting.
         """
         waiting, everywhere = self._backlog[namespace], self._backlog.total()
         if waiting and waiting + number > MOST_WAITING - everywhere:

@@ -80,7 +80,7 @@ class Senders:
 
         Raises:
             ApiError: the API server could not be asked, or not in time.
-            CrowdedError: so many of this source wait already that this one is to come back.
+            CrowdedError: too many senders of this source wait already; this one should try again.
         """
         scheme, _, token = (authorization or "").partition(" ")
         token = token.strip()

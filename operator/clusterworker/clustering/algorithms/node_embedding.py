@@ -87,8 +87,8 @@ def embed(
         metric: cosine or euclidean.
         seed: of the layout.
         how: the graph is made and laid out.
-        told: called with the share that is done and the step that begins.
-        last: positions to start from, shape (rows, components), NaN where there is none; default: EVōC's start.
+        told: Called with the share that is done and the step that begins.
+        last: positions to start from, shape (rows, components), NaN if there is none; default: EVōC's start.
 
     Returns:
         Shape (rows, components).

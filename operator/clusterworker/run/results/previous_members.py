@@ -69,7 +69,7 @@ class Members:
             names: File that contains the clusters, for the error.
 
         Raises:
-            ValueError: a document's cluster is none of these.
+            ValueError: a document's cluster is not one of these.
         """
         if len(labels) != len(self._order):
             raise ValueError(f"{file} holds {len(labels)} documents, {MEMBERS} holds {len(self._order)}")

@@ -63,7 +63,7 @@ class Distributable(Destination, Protocol):
 
 @contextmanager
 def clearing_stages(spec: Distributable, secrets: Path) -> Iterator[None]:
-    """Remove the files of a distributed run's stages in the end, unless another attempt may go on from them.
+    """Remove the files of a distributed run's stages in the end, unless another attempt can continue from them.
 
     Args:
         spec: of the run.

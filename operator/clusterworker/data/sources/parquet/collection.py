@@ -223,7 +223,7 @@ def count_rows(source: Source, store: FileStore) -> int:
 
     Raises:
         MisconfiguredError: files are missing or no Parquet, or have not the columns that filters compare.
-        UnavailableError: files change or go meanwhile.
+        UnavailableError: files are changed or removed in the meantime.
     """
     return sum(file.rows for file in _files_of(source, store))
 

@@ -187,7 +187,7 @@ class ParquetFile:
         if any(self.schema.field(name).type != self.types.field(name).type for name in self._compared):
             return list(range(groups))  # Statistics have the type that was written.
         if any(one.negated and pa.types.is_floating(self.types.field(one.field).type) for one in comparisons(left)):
-            return list(range(groups))  # NaN is not in statistics, and it is whatever a number must not be
+            return list(range(groups))  # statistics omit NaN, for which ne, nin and NOT hold
         with self._reading_file() as file:
             fragment = pads.ParquetFileFormat(coerce_int96_timestamp_unit=_INT96).make_fragment(file)
             return [part.row_groups[0].id for part in fragment.split_by_row_group(self._expression, self.schema)]
