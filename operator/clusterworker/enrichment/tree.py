@@ -82,7 +82,7 @@ def tree_of(where: str, ids: Sequence[str], labels: Sequence[str], parents: Sequ
         parents: Id of each node's parent; "" for none.
 
     Raises:
-        MisconfiguredError: two nodes have one id, a parent is not a node, nodes form a cycle, or they nest too deep; in one line.
+        MisconfiguredError: two nodes have one id, a parent is not a node, nodes form a cycle, or they nest too deep.
     """
     numbers: dict[str, int] = {}
     for number, node in enumerate(ids):

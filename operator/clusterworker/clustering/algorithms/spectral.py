@@ -270,7 +270,7 @@ def _connected_eigenvectors(similarity: Similarity, counts: Rows, wanted: int, s
     Those of the graph of all documents, in which copies have equal entries: a row counts as often as it occurs.
     """
     rows = int(similarity.shape[0])
-    if rows == 1:  # As in scikit-learn, a single document is not connected with itself, and so is no group.
+    if rows == 1:  # As in scikit-learn, a single document is not connected with itself, and so not a group.
         return np.ones(1) * (counts > 1), np.ones((1, 1))
     diagonal = np.asarray(similarity.diagonal(), np.float64)
     roots = np.sqrt(np.maximum(_degrees(similarity, counts), TINY))
