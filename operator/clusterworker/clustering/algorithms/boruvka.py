@@ -3,7 +3,7 @@
 fast_hdbscan builds the k-d tree, finds core distances and joins components. Its own search for the shortest edge out of
 each component descends the tree once for every vector, which takes nine tenths of its time when the groups lie apart.
 Here, pairs of tree nodes are compared instead (March, Ram and Gray 2010: Fast Euclidean minimum spanning tree), so that
-two groups that lie apart are told from each other by a few boxes. Vectors are put in the order of the tree's leaves, so
+two groups that lie apart are distinguished by a few boxes. Vectors are put in the order of the tree's leaves, so
 that neighbours are near each other in memory. The result is exact.
 """
 
