@@ -20,6 +20,8 @@ _LINK_TARGET = re.compile(r"(?<=\])\([^)\s]*\)")
 _BEGINS_A_PARAGRAPH = re.compile(r"\s*($|[-*+] |\d+[.)] |#+ |\||>|[\w ]+:$|\w+: \S|:?-{3,})")
 _YAML_COMMENT = re.compile(r"(?:^|\s)#(?!!)[ #]*(.*)$")
 _TEMPLATE_COMMENT = re.compile(r"\{\{-?\s*/\*(.*?)\*/\s*-?\}\}", re.DOTALL)
+_MARKUP = re.compile(r"<(style|script)\b.*?</\1>|<[^>]*>|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+_PLACEHOLDER = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 _NOT_PROSE = re.compile(r"noqa|type: ignore|ruff:|fmt:|pragma|mypy:|!/")
 
 
@@ -51,6 +53,8 @@ def texts_of(file: Path, name: str) -> Iterator[Text]:
     elif file.suffix == ".md":
         prose = _INDENTED_CODE.sub("", _without_code(content))
         yield from _paragraphs(prose.splitlines(), name, 1, is_sentence=True)
+    elif file.suffix in (".html", ".j2"):
+        yield from _paragraphs(_without_markup(content).splitlines(), name, 1, is_sentence=False)
     elif file.suffix in (".yaml", ".yml", ".tpl", ".toml") or file.name in ("Makefile", "Dockerfile"):
         for comment in _TEMPLATE_COMMENT.finditer(content):
             line = content.count("\n", 0, comment.start()) + 1
@@ -134,6 +138,12 @@ def _without_code(text: str) -> str:
     text = _HTML_COMMENT.sub(lambda found: "\n" * found[0].count("\n"), text)
     text = _CODE_SPAN.sub(lambda found: "…" + "\n" * found[0].count("\n"), text)
     return _LINK_TARGET.sub("", text)
+
+
+def _without_markup(text: str) -> str:
+    """Returns a template's text without markup and with `…` for its values; the number of lines stays the same."""
+    text = _PLACEHOLDER.sub(lambda found: "…" + "\n" * found[0].count("\n"), text)
+    return _MARKUP.sub(lambda found: " " + "\n" * found[0].count("\n"), text)
 
 
 def _paragraphs(lines: list[str], name: str, first: int, *, is_sentence: bool) -> Iterator[Text]:

@@ -79,3 +79,10 @@ def test_comments_of_manifests_and_templates(tmp_path: Path) -> None:
         "beside it",
         "In a template.",
     ]
+
+
+def test_texts_of_a_template(tmp_path: Path) -> None:
+    template = (
+        '<style>p { color: red }</style>\n{% if told %}<p title="told">\nA run of {{ trigger.told }}.</p>{% endif %}\n'
+    )
+    assert found(tmp_path, "page.html", template) == [("page.html:3", "A run of ….")]
