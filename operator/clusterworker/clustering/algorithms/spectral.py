@@ -93,10 +93,9 @@ def partition(vectors: Vectors, parameters: Spectral, metric: str, seed: int, no
         parts = connected_parts(similarity, points.counts)
         alone = float(np.median(degrees)) < ALONE
         advice = gamma_advice(pairs, parameters, int(parts.max()) + 1, seed, alone=alone)
-        if weak.any() and not advice:
-            count, are = int(weak.sum()), "is" if weak.sum() == 1 else "are"
-            advice = [f"{counted(count, 'document')} {are} far from all others: each joins the cluster nearest to it"]
         notes += advice
+        weak |= (points.counts == 1) & (np.bincount(parts)[parts] == 1)
+        weak &= not weak.all()
     else:
         similarity = neighbour_graph(points.vectors, min(parameters.n_neighbors, len(points)), metric, seed)
         parts = connected_parts(similarity, points.counts)
@@ -107,13 +106,18 @@ def partition(vectors: Vectors, parameters: Spectral, metric: str, seed: int, no
             )
     embedding = eigenvectors(similarity, points.counts, parts, wanted, seed)
     if parameters.affinity == "rbf":
-        weak |= (points.counts == 1) & (np.bincount(parts)[parts] == 1)
-        place_weak(embedding, weak, pairs, points.counts, parameters.gamma)
+        embedding[weak] = 0  # As in scikit-learn; k-means gives them a cluster of their own if one is left.
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore", ConvergenceWarning
         )  # There are fewer clusters than requested, which is reported below.
         _, found, _ = k_means(embedding, wanted, sample_weight=points.counts, random_state=seed % 2**32, n_init=STARTS)
+    if parameters.affinity == "rbf" and (joined := join_nearest(found, weak, pairs)) and not advice:
+        are, join = ("is", "joins") if joined == 1 else ("are", "join")
+        notes.append(
+            f"{counted(joined, 'document')} {are} far from all others, and {join} the cluster of the nearest document: "
+            "with a higher n_clusters, outliers get a cluster of their own"
+        )
     clusters = len(np.unique(found))
     if clusters < wanted:
         notes.append(f"{clusters} clusters instead of {wanted}: the graph has no more separable clusters")
@@ -152,29 +156,26 @@ def gamma_advice(pairs: Pairs, parameters: Spectral, parts: int, seed: int, *, a
     ]
 
 
-def place_weak(embedding: Doubles, weak: Flags, pairs: Pairs, counts: Rows, gamma: float) -> None:
-    """Places documents that are nearly similar to none, such as a far outlier, among those to which they are nearest.
+def join_nearest(labels: Labels, weak: Flags, pairs: Pairs) -> int:
+    """Gives documents that are nearly similar to none the cluster of the nearest other one, in place.
 
-    In an eigenvector, the entry of a document is the average of the others' entries, weighted by similarity, divided by
-    the eigenvalue. It is not divided here, because that would place an outlier beyond all others, in a cluster of its
-    own. The weights are relative to the largest one, so that they do not underflow.
+    Those that k-means has put into a cluster of their own stay there.
 
     Args:
-        embedding: Entries of the eigenvectors, shape (rows, vectors); those of weak rows are changed in place.
+        labels: Cluster of each row, shape (rows,).
         weak: Which rows are nearly similar to none, shape (rows,).
         pairs: Distances of the rows.
-        counts: Documents per row, shape (rows,).
-        gamma: of the similarity.
+
+    Returns:
+        How many have joined a cluster.
     """
-    rows, strong = np.flatnonzero(weak), np.flatnonzero(~weak)
-    if not len(strong):
-        return
+    strong = np.flatnonzero(~weak)
+    rows = np.flatnonzero(weak & np.isin(labels, labels[strong]))
     size = pairs.block(BLOCK_BYTES)
     for first in range(0, len(rows), size):
         part = rows[first : first + size]
-        squares = pairs.squares(part)[:, strong]
-        weights = np.exp(-gamma * (squares - squares.min(axis=1, keepdims=True))) * counts[strong]
-        embedding[part] = weights @ embedding[strong] / weights.sum(axis=1, keepdims=True)
+        labels[part] = labels[strong[pairs.squares(part)[:, strong].argmin(axis=1)]]
+    return len(rows)
 
 
 def neighbour_graph(vectors: Vectors, count: int, metric: str, seed: int) -> sparse.csr_array:
