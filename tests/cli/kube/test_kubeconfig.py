@@ -64,6 +64,14 @@ def test_the_file_in_the_home_directory_is_the_default(tmp_path: Path) -> None:
     assert load_context(None, None).name == "home"
 
 
+def test_missing_files_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(KubeconfigError, match=rf"^no kubeconfig was found at {tmp_path}/home/\.kube/config$"):
+        load_context(None, None)
+    monkeypatch.setenv("KUBECONFIG", "/missing/one:/missing/two")
+    with pytest.raises(KubeconfigError, match="^no kubeconfig was found at /missing/one, /missing/two$"):
+        load_context(None, None)
+
+
 def test_paths_are_relative_to_their_file(tmp_path: Path) -> None:
     user = {
         "client-certificate": "pki/me.crt",

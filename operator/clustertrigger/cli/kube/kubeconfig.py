@@ -68,7 +68,9 @@ def load_context(kubeconfig: str | None, name: str | None) -> Context:
     merged = _merge(kubeconfig)
     chosen = name or merged.current
     if not chosen:
-        raise KubeconfigError("no current context is set" if merged.contexts else "no kubeconfig was found")
+        if merged.contexts:
+            raise KubeconfigError("no current context is set")
+        raise KubeconfigError(f"no kubeconfig was found at {', '.join(map(str, _files(kubeconfig)))}")
     if chosen not in merged.contexts:
         raise KubeconfigError(f"context {chosen!r} does not exist")
     context = merged.contexts[chosen]
