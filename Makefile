@@ -29,13 +29,13 @@ requirements: venv ## Resolve pyproject.toml into requirements/*.txt (UPGRADE=1:
 image: ## Build the operator's and the worker's image (Docker, or buildah as root on Debian)
 	@$(PYTHON) -m harness.image build
 
-push: ## Push both images: make image push REGISTRY=registry.example.com/team; prints the command that installs them
+push: ## Push both images, and print the command that installs them: make image push REGISTRY=registry.example.com/team
 	@$(PYTHON) -m harness.image push "$(REGISTRY)"
 
-check-cluster: ## Say which cluster this machine can run, or what is missing, before anything long begins
+check-cluster: ## Show which cluster this machine can run, or what it lacks
 	@$(PYTHON) -m harness.cluster check
 
-prepare: ## Build or fetch, once, what a cluster is made of (without Docker: Kubernetes itself, in 10 minutes)
+prepare: ## Build or fetch the programs of a cluster, once (without Docker: Kubernetes itself, in 10 minutes)
 	@$(PYTHON) -m harness.cluster prepare
 	@$(PYTHON) -m harness.servers prepare
 	@$(PYTHON) -m harness.browser prepare
@@ -44,49 +44,49 @@ prepare: ## Build or fetch, once, what a cluster is made of (without Docker: Kub
 cluster-up: ## Start a real cluster (CLUSTER=kind|debian, KUBERNETES=1.37) and print its kubeconfig
 	@$(PYTHON) -m harness.cluster up
 
-cluster-down: ## Stop the cluster and leave nothing behind
+cluster-down: ## Stop the cluster and remove all of its files
 	@$(PYTHON) -m harness.cluster down
 
-cluster-status: ## Say what runs, and which Kubernetes
+cluster-status: ## Show the parts of the cluster, and the version of Kubernetes
 	@$(PYTHON) -m harness.cluster status
 
-demo: check-cluster venv ## Real cluster, real data, real clusterings; leaves the cluster up
+demo: check-cluster venv ## Show triggers and clusterings of real data on a real cluster, which keeps running
 	@$(PY) -m harness.demo
 
-pictures: check-cluster venv ## README's pictures (docs/images), of the cluster that make demo left
+pictures: check-cluster venv ## Take README's pictures (docs/images) from the cluster that make demo started
 	@$(PYTHON) -m harness.browser prepare
 	@$(PY) -m harness.demo.pictures
 
-test: check-cluster venv ## Everything on the newest Kubernetes that is available: lint, verify, unit, e2e, and the time each took
+test: check-cluster venv ## Run lint, verify, docs, unit and e2e on the newest available Kubernetes, and print the time of each
 	@.ci/phases check-cluster lint workflows verify docs prepare unit e2e
 
-compat: venv ## The oldest Kubernetes that is supported: what needs an API server, and a dozen stories
+compat: venv ## Run tests that need an API server, and a dozen stories, on the oldest supported Kubernetes
 	@.ci/phases compat-unit compat-e2e
 
-compat-unit: venv ## Of these, the tests that need an API server
+compat-unit: venv ## Run the first part of compat
 	@KUBERNETES=$(OLDEST) $(PYTHON) -m harness.cluster prepare
 	@echo "compat: pytest -m control_plane tests, on Kubernetes $(OLDEST)"
 	@KUBERNETES=$(OLDEST) $(PY) -m pytest -q -n 2 --dist loadgroup -m control_plane tests
 
-compat-e2e: venv ## Of these, the stories
+compat-e2e: venv ## Run the second part of compat, the stories
 	@KUBERNETES=$(OLDEST) $(PYTHON) -m harness.cluster prepare
 	@$(PYTHON) -m harness.servers prepare
 	@echo "compat: pytest a dozen stories, on Kubernetes $(OLDEST)"
 	@KUBERNETES=$(OLDEST) $(PY) -m pytest -v --no-header $(OLDEST_STORIES)
 
-unit: check-cluster venv prepare ## Tests that need no cluster of their own (SHUFFLE=seed: in a random order)
+unit: check-cluster venv prepare ## Run the tests that need no whole cluster (SHUFFLE=seed: in a random order)
 	@echo "unit: pytest tests"
 	@.ci/tests tests -q -n 2 --dist loadgroup $${SHUFFLE:+--shuffle "$$SHUFFLE"}
 
-e2e: check-cluster venv prepare ## Stories on a real cluster
+e2e: check-cluster venv prepare ## Run the stories on a real cluster
 	@echo "e2e: pytest e2e"
 	@.ci/tests e2e -v --no-header
 
-chaos: check-cluster venv prepare ## Faults in full: a thousand SIGKILLs, outages of 30 s, thousands of hostile objects, half an hour of churn (2 h)
+chaos: check-cluster venv prepare ## Run all faults: a thousand SIGKILLs, outages of 30 s, thousands of invalid objects, half an hour of churn (2 h)
 	@echo "chaos: CHAOS=full pytest e2e/chaos"
 	@CHAOS=full $(PY) -m pytest -v -s --no-header e2e/chaos
 
-fuzz: venv ## A million random schedules against Debian's cron, 10,000 vector sets against scikit-learn, 10,000 Parquet files and filters
+fuzz: venv ## Compare a million schedules with Debian's cron, 10,000 vector sets with scikit-learn, and test 10,000 Parquet files
 	@echo "fuzz: FUZZ=1000000 pytest -m fuzz tests/core"
 	@FUZZ=1000000 nice $(PY) -m pytest -q -n 2 -m fuzz tests/core
 	@echo "fuzz: VECTOR_SETS=10000 pytest tests/clusterworker/clustering/test_vector_sets.py"
@@ -94,63 +94,63 @@ fuzz: venv ## A million random schedules against Debian's cron, 10,000 vector se
 	@echo "fuzz: FILES=10000 pytest tests/clusterworker/data/test_generated_files.py test_generated_filters.py"
 	@FILES=10000 nice $(PY) -m pytest -q -s -n 0 tests/clusterworker/data/test_generated_files.py tests/clusterworker/data/test_generated_filters.py
 
-bench: bench-api bench-assign bench-cluster bench-drift bench-engines bench-outputs bench-enrichment bench-names bench-events bench-burst bench-writes bench-scale bench-takeover ## Measure everything; CHECK=1 fails when a goal is missed
+bench: bench-api bench-assign bench-cluster bench-drift bench-engines bench-outputs bench-enrichment bench-names bench-events bench-burst bench-writes bench-scale bench-takeover ## Run all benchmarks; with CHECK=1, fail if a goal is missed
 
-bench-api: venv prepare ## The HTTP API beside a bare FastAPI handler, a bare client and kubectl get --raw
+bench-api: venv prepare ## Compare the HTTP API with a bare FastAPI handler, a bare client and kubectl get --raw
 	@$(PY) -m bench.api
 
-bench-assign: venv ## Documents assigned to clusters, beside clustering them
+bench-assign: venv ## Compare assigning documents to clusters with clustering them
 	@$(PY) -m bench.assign
 
-bench-cluster: venv ## Clusterings beside plain scikit-learn
+bench-cluster: venv ## Compare clusterings with plain scikit-learn
 	@$(PY) -m bench.cluster
 
-bench-drift: venv ## Drift of a million vectors, beside reading them
+bench-drift: venv ## Compare a drift check of a million vectors with reading them
 	@$(PY) -m bench.drift
 
-bench-enrichment: venv ## A million documents and 1,000 nodes of a taxonomy, beside a bare search of faiss
+bench-enrichment: venv ## Compare an enrichment of a million documents with a bare search of faiss
 	@$(PY) -m bench.enrichment
 
-bench-engines: venv ## A pass over five million documents by Spark's executors, beside a local run's
+bench-engines: venv ## Compare a pass of Spark's executors over five million documents with a local one
 	@$(PYTHON) -m harness.java prepare
 	@$(PY) -m bench.engines
 
-bench-outputs: venv ## Clusters of a million documents into PostgreSQL, beside a manual COPY and UPDATE
+bench-outputs: venv ## Compare an output of a million documents into PostgreSQL with a manual COPY and UPDATE
 	@$(PY) -m bench.outputs
 
-bench-names: venv ## Names of clusters by several weights of their terms
+bench-names: venv ## Compare names of clusters with several weights of their terms
 	@$(PY) -m bench.names
 
-bench-events: venv prepare ## Events accepted and stored, beside an empty handler
+bench-events: venv prepare ## Compare accepting and storing events with an empty handler
 	@$(PY) -m bench.events
 
-bench-burst: venv prepare ## A thousand triggers due in one second, beside CronJobs and a bare client
+bench-burst: venv prepare ## Compare a thousand triggers that are due in one second with CronJobs and a bare client
 	@$(PY) -m bench.burst
 
-bench-writes: venv prepare ## What a run costs the API server, beside a CronJob's
+bench-writes: venv prepare ## Compare the API writes of a run with those of a CronJob
 	@$(PY) -m bench.writes
 
-bench-scale: venv prepare ## Start, idling and lateness with thousands of triggers
+bench-scale: venv prepare ## Measure start, idling and lateness with thousands of triggers
 	@$(PY) -m bench.scale
 
-bench-takeover: venv prepare ## The leader killed, and ended in order, under a steady stream
+bench-takeover: venv prepare ## Measure a change of leaders while triggers are due every second
 	@$(PY) -m bench.takeover
 
 generate: venv ## Write crds/, the chart's copies, schemas/ and the generated pages of docs/reference
 	@echo "generate: python -m codegen"
 	@$(PY) -m codegen
 
-docs: venv ## Build the site in dist/site; fails at a warning, such as a link that leads nowhere
+docs: venv ## Build the site in dist/site; fail on a warning, such as a broken link
 	@echo "docs: mkdocs build --strict"
 	@NO_MKDOCS_2_WARNING=1 .venv/bin/uv run --quiet --isolated --no-project --python $(PY) \
 		--with-requirements requirements/docs.txt mkdocs --quiet build --strict
 	@echo "docs: dist/site/index.html"
 
-verify: venv ## Fail when the generated files are not what the models say
+verify: venv ## Fail if generated files differ from the models
 	@echo "verify: python -m codegen --check"
 	@$(PY) -m codegen --check
 
-lint: venv ## Run ruff, mypy --strict, the import walls and the check of prose
+lint: venv ## Run ruff, mypy --strict, import-linter and the prose check
 	@echo "lint: ruff check"
 	@$(PY) -m ruff check --quiet .
 	@echo "lint: ruff format"
@@ -162,12 +162,12 @@ lint: venv ## Run ruff, mypy --strict, the import walls and the check of prose
 	@echo "lint: prose"
 	@$(PY) -m harness.prose
 
-workflows: ## Check .github/workflows with actionlint, where Go is installed
+workflows: ## Check .github/workflows with actionlint, if Go is installed
 	@if command -v go >/dev/null; then \
 		echo "workflows: actionlint" && go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12; \
 	else echo "workflows: not checked, because Go is not installed"; fi
 
-audit: venv ## Known vulnerabilities of what the images are made of; asks PyPI's advisory database
+audit: venv ## List known vulnerabilities of the images' packages, from PyPI's advisory database
 	@echo "audit: pip-audit of requirements/operator.txt and requirements/spark.txt, which has all of worker.txt"
 	@.venv/bin/uv tool run pip-audit==2.10.1 --strict --progress-spinner off --require-hashes --disable-pip \
 		--requirement requirements/operator.txt --requirement requirements/spark.txt
@@ -175,13 +175,13 @@ audit: venv ## Known vulnerabilities of what the images are made of; asks PyPI's
 plugin: venv ## Build the command as one file for this machine: dist/kubectl-clustertrigger-OS-ARCHITECTURE
 	@$(PY) -m plugin
 
-plugin-release: venv ## Build it for all platforms, with krew's archives and manifest (PLUGIN_URL=where they will be)
+plugin-release: venv ## Build it for all platforms, with krew's archives and manifest (PLUGIN_URL=address of the archives)
 	@$(PY) -m plugin --all --url "$(PLUGIN_URL)"
 
-release: venv ## Make all files of a release in dist/release: TAG=v0.1.0 REGISTRY=where the images are URL=where the files will be
+release: venv ## Make all files of a release in dist/release: TAG=v0.1.0 REGISTRY=registry of the images URL=address of the files
 	@$(PY) -m release --tag "$(TAG)" --registry "$(REGISTRY)" --url "$(URL)"
 
-release-dry-run: venv ## Make them here, of a version that has no date yet, and with Docker the images; uploads nothing
+release-dry-run: venv ## Make the files of a release, and with Docker the images, without uploading them
 	@$(PY) -m release --dry-run
 
 clean: ## Remove caches and build output, not .venv
