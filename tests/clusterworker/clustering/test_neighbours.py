@@ -24,10 +24,15 @@ def exact(vectors: Vectors, count: int) -> tuple[Doubles, npt.NDArray[np.int64]]
     return np.sqrt(np.take_along_axis(squared, indices, axis=1)), indices
 
 
-@pytest.mark.parametrize(("queries", "threads"), [(16_384, 1), (16_384, 2), (7, 3)])
-def test_all_cells_give_all_neighbours(queries: int, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("queries", "tile", "threads"), [(16_384, (1_024, 4_096), 1), (16_384, (1_024, 4_096), 2), (7, (5, 3), 3)]
+)
+def test_all_cells_give_all_neighbours(
+    queries: int, tile: tuple[int, int], threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(neighbours, "PROBED", 10_000)
     monkeypatch.setattr(neighbours, "QUERIES", queries)
+    monkeypatch.setattr(neighbours, "TILE", tile)
     monkeypatch.setattr(faiss, "omp_get_max_threads", lambda: threads)
     vectors = np.random.default_rng(0).normal(size=(701, 24)).astype(np.float32)
     indices, distances = nearest_neighbours(vectors, 12, "euclidean", 0)

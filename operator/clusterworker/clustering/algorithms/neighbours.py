@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from clusterworker.clustering.algorithms.frame import Frame
 from clusterworker.clustering.algorithms.pairs import Pairs
-from clusterworker.data.arrays import Vectors
+from clusterworker.data.arrays import Rows, Vectors
 
 EXACT_ROWS = 50_000
 """Maximum number of vectors of which all pairs are compared, which takes quadratic time.
@@ -32,7 +32,9 @@ With 10 and 64, the share of true neighbours that is found rises by 0.005 on tex
 times as long.
 """
 QUERIES = 16_384
-"""Number of queries that are compared with a cell at a time."""
+"""Number of queries whose cells are searched at a time."""
+TILE = 1_024, 4_096
+"""Maximum numbers of queries and of a cell's vectors that are compared at a time."""
 PROBING = 0.25
 """Share of the time of a search in cells that finding the cells takes, for the progress."""
 
@@ -81,6 +83,7 @@ def _search_cells(
     faiss's inverted file compares one query at a time, which takes three times as long. Each thread compares a share of
     the queries with all cells.
     """
+    vectors = np.asarray(vectors)  # A memory map would be slower to take rows from.
     rows = len(vectors)
     cells = _cells_of(vectors, seed)
     probes = np.empty((rows, min(PROBED, cells.ntotal)), np.int32)
@@ -89,21 +92,19 @@ def _search_cells(
         probes[part] = cells.search(vectors[part], probes.shape[1])[1]
         told(PROBING * min(first + QUERIES, rows) / rows)
     members = _grouped(probes[:, :1], cells.ntotal)
+    squares = np.vecdot(vectors, vectors)
     indices, squared = np.empty((rows, count), np.int64), np.empty((rows, count), np.float32)
 
     def search(first: int, end: int) -> None:
-        best = faiss.ResultHeap(end - first, count)
-        asking = _grouped(probes[first:end], cells.ntotal)
+        best = _Best(vectors[first:end], squares[first:end], count)
+        for near, queries in zip(members, _grouped(probes[first:end, :1], cells.ntotal), strict=True):
+            best.begin(queries, vectors, near)
+        asking = _grouped(probes[first:end, 1:], cells.ntotal)
         for cell, (near, queries) in enumerate(zip(members, asking, strict=True)):
-            found = vectors[near]
-            for start in range(0, len(queries) if len(near) else 0, QUERIES):
-                some = queries[start : start + QUERIES]
-                lengths, places = faiss.knn(vectors[first + some], found, min(count, len(near)))
-                best.add_result_subset(some, lengths, near[places])
+            best.improve(queries, vectors, squares, near)
             if not first:
                 told(PROBING + (1 - PROBING) * (cell + 1) / cells.ntotal)
-        best.finalize()
-        squared[first:end], indices[first:end] = best.D, best.I
+        squared[first:end], indices[first:end] = best.found()
 
     threads = faiss.omp_get_max_threads()
     bounds = np.linspace(0, rows, threads + 1).astype(int).tolist()
@@ -114,6 +115,62 @@ def _search_cells(
         for _ in pool.map(search, bounds[:-1], bounds[1:]):
             pass
     return indices, squared
+
+
+class _Best:
+    """The nearest vectors yet found for some queries.
+
+    faiss's search puts all distances of a cell into heaps, which takes as long as computing them. The vectors of a
+    query's own cell already give a limit that hardly any vector of another cell is below.
+    """
+
+    def __init__(self, queries: Vectors, squares: Vectors, count: int) -> None:
+        self._queries, self._squares = queries, squares
+        self._heaps = faiss.ResultHeap(len(queries), count)
+        self._tile = np.empty(TILE[0] * TILE[1], np.float32)
+
+    def begin(self, queries: Rows, vectors: Vectors, near: Rows) -> None:
+        """Offers the vectors of one cell, `near`, to queries that have none yet."""
+        count = min(self._heaps.k, len(near))
+        some = vectors.take(near, axis=0)
+        for first in range(0, len(queries) if count else 0, TILE[0]):
+            asking = queries[first : first + TILE[0]]
+            lengths, places = faiss.knn(self._queries.take(asking, axis=0), some, count)
+            self._heaps.add_result_subset(asking, lengths, near[places])
+
+    def improve(self, queries: Rows, vectors: Vectors, squares: Vectors, near: Rows) -> None:
+        """Offers the vectors of one cell, `near`, that are nearer than the farthest vector a query has yet."""
+        for start in range(0, len(near) if len(queries) else 0, TILE[1]):
+            part = near[start : start + TILE[1]]
+            some, halves = vectors.take(part, axis=0).T, np.float32(0.5) * squares.take(part)
+            for first in range(0, len(queries), TILE[0]):
+                self._compare(queries[first : first + TILE[0]], some, halves, part)
+
+    def _compare(self, queries: Rows, some: Vectors, halves: Vectors, near: Rows) -> None:
+        """Compares half the squared distance, less half the query's square, with the limit."""
+        squares = self._squares.take(queries)
+        tile = self._tile[: len(queries) * len(near)].reshape(len(queries), len(near))
+        np.matmul(self._queries.take(queries, axis=0), some, out=tile)
+        np.subtract(halves, tile, out=tile)
+        limits = (self._heaps.D[:, 0].take(queries) - squares) / 2
+        nearer = np.flatnonzero(tile < limits[:, None])
+        if not len(nearer):
+            return
+        which, places = np.divmod(nearer, len(near))
+        firsts = np.flatnonzero(np.diff(which, prepend=-1))
+        sizes = np.diff(firsts, append=len(which))
+        row = np.repeat(np.arange(len(firsts)), sizes)
+        column = np.arange(len(which)) - np.repeat(firsts, sizes)
+        lengths = np.full((len(firsts), sizes.max()), np.inf, np.float32)
+        lengths[row, column] = 2 * tile.ravel().take(nearer) + squares.take(which)
+        indices = np.full(lengths.shape, -1, np.int64)
+        indices[row, column] = near.take(places)
+        self._heaps.add_result_subset(queries.take(which.take(firsts)), lengths, indices)
+
+    def found(self) -> tuple[Vectors, Rows]:
+        """Returns the squared distances and indices, ascending by distance; at the end, for it sorts the heaps."""
+        self._heaps.finalize()
+        return self._heaps.D, self._heaps.I
 
 
 def _grouped(cells: npt.NDArray[np.int32], count: int) -> list[npt.NDArray[np.int64]]:
