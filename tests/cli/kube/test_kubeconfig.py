@@ -68,7 +68,7 @@ def test_missing_files_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(KubeconfigError, match=rf"^no kubeconfig was found at {tmp_path}/home/\.kube/config$"):
         load_context(None, None)
     monkeypatch.setenv("KUBECONFIG", "/missing/one:/missing/two")
-    with pytest.raises(KubeconfigError, match="^no kubeconfig was found at /missing/one, /missing/two$"):
+    with pytest.raises(KubeconfigError, match=r"^no kubeconfig was found at /missing/one, /missing/two$"):
         load_context(None, None)
 
 
