@@ -89,7 +89,7 @@ def _cron_jobs(cluster: Cluster, options: argparse.Namespace) -> dict[str, Any]:
 def _counted(kube: Kube, place: str, case: str, settle: int, options: argparse.Namespace) -> dict[str, Any]:
     """Returns what is written between two quiet instants, for each run that ends between them."""
     _sleep_past_minutes(settle)
-    before, told = kube.writes(), _events(kube, place, case)
+    before, sent = kube.writes(), _events(kube, place, case)
     _sleep_past_minutes(options.minutes)
     expected = options.number * options.minutes
     written = kube.writes() - before
@@ -104,7 +104,7 @@ def _counted(kube: Kube, place: str, case: str, settle: int, options: argparse.N
         "status written": sum(by_kind[kind] for kind in _OWN[2:]) / runs,
         "Jobs deleted": by_kind["jobs", "", "DELETE"] / runs,
         "writes per run": sum(by_kind.values()) / runs,
-        "events per run": (_events(kube, place, case) - told) / runs,
+        "events per run": (_events(kube, place, case) - sent) / runs,
     }
 
 

@@ -94,7 +94,7 @@ class Churn:
 
     async def _until_all_are_gone(self) -> None:
         async with asyncio.timeout(_PATIENCE):
-            while self.completed < self._asked or self._triggers or self._jobs:  # noqa: ASYNC110 - told by watches
+            while self.completed < self._asked or self._triggers or self._jobs:  # noqa: ASYNC110 - watches update them
                 await asyncio.sleep(_TICK)
 
     async def _create(self) -> None:

@@ -60,8 +60,8 @@ class Producer:
     def flood(self, plan: Object, seconds: float) -> Object:
         """Run the concurrent producers of `event_senders.py`; return the counts that it prints."""
         words = ["exec", "--stdin", self._pod, "--", "python", "-", json.dumps({"token_file": TOKEN_FILE, **plan})]
-        told: Object = json.loads(self._kubectl.pipe(words, _SENDERS.read_bytes(), timeout=seconds))
-        return told
+        outcomes: Object = json.loads(self._kubectl.pipe(words, _SENDERS.read_bytes(), timeout=seconds))
+        return outcomes
 
 
 @contextmanager

@@ -187,11 +187,11 @@ def test_a_collection_that_has_grown_by_a_third(scene: Scene, triggers: ClaimFil
     calm = checked_after(scene, "growing", datetime.fromisoformat(fired["slot"]))
     assert (calm["fires"], calm["value"]) == (False, 0)
     scene.wait_for_event("growing", "VolumeChanged: ")
-    told = scene.events("growing")
-    assert sum(event == "VolumeChanged: document_count 0.33 > 0.2 (402 → 536 documents)" for event in told) == 1
+    noted = scene.events("growing")
+    assert sum(event == "VolumeChanged: document_count 0.33 > 0.2 (402 → 536 documents)" for event in noted) == 1
     shown = drift(scene, "growing")
     again = drift(scene, "growing", "--recompute")
-    print(f"\n$ kubectl clustertrigger drift growing\n{shown.stdout}{again.stdout}", *told, sep="\n")
+    print(f"\n$ kubectl clustertrigger drift growing\n{shown.stdout}{again.stdout}", *noted, sep="\n")
     assert shown.returncode == 0, shown.stderr
     assert "▲" in shown.stdout, "the check that fired"
     assert again.returncode == 0, again.stderr + again.stdout

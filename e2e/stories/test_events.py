@@ -132,11 +132,11 @@ def test_events_of_a_program_and_of_a_person_fire(scene: Scene, bystander: Scene
     assert second["metadata"]["annotations"][ANNOTATION_SLOT] == "event/200"
     scene.eventually(lambda: counted(scene, "ingest") == 5, "ingest: five are left", "ingest")
 
-    def told() -> bool:
+    def reached() -> bool:
         reasons = [line.partition(":")[0] for line in scene.events("ingest")]
         return (reasons.count("ThresholdReached"), reasons.count("CoolingDown")) == (2, 1)
 
-    scene.eventually(told, "ingest: reached twice, and cooled down once", "ingest")
+    scene.eventually(reached, "ingest: reached twice, and cooled down once", "ingest")
 
     ended = scene.run_ended("ingest", slot="event/100")
     assert (ended["status"], ended["num_clusters"]) == ("completed", 3)
@@ -199,13 +199,13 @@ def test_a_thousand_senders_and_a_leader_that_is_killed(scene: Scene, sender: Pr
         leader = str(scene.system.json("get", "lease", RELEASE)["spec"]["holderIdentity"])
         assert killing.kill(leader) == 1
         killed_at = total(scene, "flood")
-        told = flooding.result()
-    print(f"\n{told}; the leader was killed when {killed_at} of {distinct} were counted")
+        outcomes = flooding.result()
+    print(f"\n{outcomes}; the leader was killed when {killed_at} of {distinct} were counted")
     assert killed_at < distinct, "the leader was killed in the middle"
     scene.eventually(lambda: restarted_by_sigkill(scene, leader), "the leader's container was started again")
-    assert told["acknowledged"] == sent
-    assert told["accepted"] + told["duplicates"] == sent
-    assert told.get("unmatched", 0) == 0
+    assert outcomes["acknowledged"] == sent
+    assert outcomes["accepted"] + outcomes["duplicates"] == sent
+    assert outcomes.get("unmatched", 0) == 0
 
     fires = distinct // FLOOD_THRESHOLD
     scene.eventually(lambda: len(scene.jobs("flood")) == fires, f"flood: {fires} runs", "flood")

@@ -55,8 +55,8 @@ def check_every_slot(scene: Scene, status: Object) -> None:
     assert outcomes == Counter(entry["status"] for entry in status["history"])
     assert (status["execution_count"], status["failure_count"]) == (outcomes["completed"], outcomes["failed"])
     assert outcomes["failed"] == 0
-    told = [event for event in scene.events("steady") if event.startswith("RunCreated: ")]
-    assert len(told) <= len(jobs), "events are news and may be lost with their operator, but never invented"
+    created = [event for event in scene.events("steady") if event.startswith("RunCreated: ")]
+    assert len(created) <= len(jobs), "events may be lost with their operator, but are never invented"
 
 
 def has_ended(job: Object) -> bool:

@@ -63,9 +63,9 @@ def test_clusters_are_listed_in_the_terminal(scene: Scene, shelf: Object) -> Non
     listed = scene.plugin("results", "shelf")
     assert listed.returncode == 0, listed.stderr
     assert f"{newest['job_id']}: 5 clusters of {data.DOCUMENTS} documents" in listed.stdout
-    told = json.loads(scene.plugin("results", "shelf", "--output", "json").stdout)
-    assert told["result"]["job_id"] == newest["job_id"]
-    sizes = [cluster["num_documents"] for cluster in told["result"]["clusters"]]
+    printed = json.loads(scene.plugin("results", "shelf", "--output", "json").stdout)
+    assert printed["result"]["job_id"] == newest["job_id"]
+    sizes = [cluster["num_documents"] for cluster in printed["result"]["clusters"]]
     assert len(sizes) == 5
     assert sum(sizes) == data.DOCUMENTS
     assert sizes == sorted(sizes, reverse=True)

@@ -103,8 +103,8 @@ def _read_safetensors(file: Path) -> dict[str, Floats]:
     header = json.loads(content[8 : 8 + length])
     tensors = memoryview(content)[8 + length :]  # a slice of the bytes would be a copy of them all for each tensor
     return {
-        name: np.frombuffer(tensors, np.float32, int(np.prod(told["shape"])), told["data_offsets"][0])
-        .reshape(told["shape"])
-        for name, told in header.items()
-        if name != "__metadata__" and told["dtype"] == "F32"
+        name: np.frombuffer(tensors, np.float32, int(np.prod(entry["shape"])), entry["data_offsets"][0])
+        .reshape(entry["shape"])
+        for name, entry in header.items()
+        if name != "__metadata__" and entry["dtype"] == "F32"
     }  # fmt: skip

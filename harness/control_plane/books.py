@@ -50,10 +50,12 @@ def assert_balanced(sandbox: Sandbox, name: str, *, some_missed: bool = False) -
     if not some_missed:
         # Events are written after the status.
         missed = due - fired
-        eventually(lambda: _told_as_missed(sandbox, name, step), until=lambda told: told == missed, what="all told")
+        eventually(
+            lambda: _reported_as_missed(sandbox, name, step), until=lambda found: found == missed, what="all reported"
+        )
 
 
-def _told_as_missed(sandbox: Sandbox, name: str, step: timedelta) -> set[datetime]:
+def _reported_as_missed(sandbox: Sandbox, name: str, step: timedelta) -> set[datetime]:
     missed: set[datetime] = set()
     for event in sandbox.events(name, "SlotsMissed"):
         if one := _ONE.search(event["message"]):
