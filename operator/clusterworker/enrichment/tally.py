@@ -101,7 +101,7 @@ class Tally:
         return {node: example for node, example in self._examples.items() if self.per_node[node]}
 
     def state(self) -> dict[str, Any]:
-        """Return the sums as arrays, for `merge` in another process; of documents that were searched."""
+        """Returns the sums over the documents that were searched as arrays, for `merge` in another process."""
         examples = [(node, one.document_id, one.row, one.scores[0]) for node, one in self._examples.items()]
         return {
             "documents": np.array(self.documents),
@@ -113,7 +113,7 @@ class Tally:
         }
 
     def merge(self, state: Mapping[str, Any]) -> None:
-        """Take in the documents that come next, from `state`."""
+        """Adds the documents that follow; see `state`."""
         self.documents += int(state["documents"])
         self.per_node += state["per_node"]
         self._bins += state["bins"]
@@ -181,12 +181,12 @@ class Sample:
             self.ids.extend(str(ids[row].as_py()) for row in inside.tolist())
 
     def state(self) -> dict[str, Any]:
-        """Return the documents that have come by as arrays, for `merge` in another process."""
+        """Returns the drawn documents that were read so far as arrays, for `merge` in another process."""
         ids = np.frombuffer(json.dumps(self.ids).encode(), np.uint8)
         return {"sampled": self.vectors if self.ids else np.empty((0, 0), np.float32), "sampled_ids": ids}
 
     def merge(self, state: Mapping[str, Any]) -> None:
-        """Take in the documents that come next, from `state`."""
+        """Adds the documents that follow; see `state`."""
         if len(state["sampled"]):
             self._vectors.append(state["sampled"])
             self.ids.extend(json.loads(state["sampled_ids"].tobytes()))

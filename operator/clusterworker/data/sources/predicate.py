@@ -101,7 +101,7 @@ def check_kind(comparison: Comparison, kind: Kind, holds: str) -> None:
 
 
 def rounded(number: float, bits: int) -> float:
-    """Return a filter's number as a column of floating-point numbers of so many bits holds it.
+    """Returns a filter's number as a column of floating-point numbers of so many bits holds it.
 
     Unchanged if it is beyond their range, where it would become infinite or 0 and equal to what it is not.
     """

@@ -94,9 +94,9 @@ class _Steps:
     """A type whose values are whole numbers of equal steps, such as integers, decimals and times.
 
     Attributes:
-        per_one: steps in 1, or in a microsecond.
-        low: the least number of steps that the type can hold.
-        high: the largest one.
+        per_one: Number of steps in 1, or in a microsecond.
+        low: The smallest number of steps that the type can hold.
+        high: The largest number of steps that it can hold.
     """
 
     per_one: Fraction
@@ -113,7 +113,7 @@ _PER_MICROSECOND = {
 
 
 def _steps(kind: Any) -> _Steps | None:
-    """How a type counts; None for text, booleans and floating-point numbers."""
+    """Returns the steps of a type; None for text, booleans and floating-point numbers."""
     types = pa.types
     if types.is_integer(kind):
         bits = kind.bit_width - types.is_signed_integer(kind)
@@ -129,16 +129,16 @@ def _steps(kind: Any) -> _Steps | None:
 
 
 def _exact(value: Any) -> Fraction:
-    """A filter's number, 0.1 being a tenth, or the microseconds from 1970 to its time."""
+    """Returns a filter's number exactly (0.1 is a tenth), or the microseconds from 1970 to its time."""
     time = parsed_time(value)
     return Fraction(repr(value)) if time is None else Fraction((time - _EPOCH) // timedelta(microseconds=1))
 
 
 def _in_steps(field: Any, kind: Any, compare: str, values: list[Fraction], steps: _Steps) -> Any:
-    """Compare with values between two steps, or beyond all of them, without rounding any.
+    """Returns the expression that compares a field with values, which are not rounded.
 
-    The values have the field's own type, as statistics need it. pyarrow 26 silently rounds 1.5 to 1, and a time to
-    the beginning of its day.
+    A value can be between two steps, or beyond all of them. In the expression, values have the field's own type, which
+    statistics require. pyarrow 26 silently rounds 1.5 to 1, and a time to the beginning of its day.
     """
     if compare in ("eq", "in"):
         whole = {int(value) for value in values if value.denominator == 1 and steps.low <= value <= steps.high}
