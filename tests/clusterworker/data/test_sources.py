@@ -12,8 +12,7 @@ import pytest
 
 from clustercontract.source import Source
 from clusterworker.data.arrays import Vectors
-from clusterworker.data.sources.batch import BATCH_ROWS
-from clusterworker.data.sources.parquet.collection import ParquetCollection
+from clusterworker.data.sources.parquet.collection import READ_ROWS, ParquetCollection
 from clusterworker.data.sources.parquet.patterns import compile_pattern, fixed_part, is_data_file
 from clusterworker.data.sources.parquet.store import VolumeStore
 from clusterworker.process.errors import MisconfiguredError
@@ -157,12 +156,12 @@ def test_batches_are_bounded_and_in_order(tmp_path: Path) -> None:
     write(tmp_path / "part-1.parquet", vectors[30_000:])
     opened = collection(tmp_path, "*.parquet")
     batches = list(opened.batches(0))
-    assert max(len(batch.vectors) for batch in batches) <= BATCH_ROWS
+    assert max(len(batch.vectors) for batch in batches) <= READ_ROWS
     assert np.array_equal(np.concatenate([batch.vectors for batch in batches]), vectors)
     assert [batch.place.at(0) for batch in batches] == [
-        "part-0.parquet, row 0 (the first row is 0)",
-        "part-0.parquet, row 16384 (the first row is 0)",
-        "part-1.parquet, row 0 (the first row is 0)",
+        f"part-{part}.parquet, row {row} (the first row is 0)"
+        for part, rows in ((0, 30_000), (1, 10_000))
+        for row in range(0, rows, READ_ROWS)
     ]
 
 

@@ -221,7 +221,7 @@ def test_clusters_of_any_algorithm(pod: Pod) -> None:
 
 def test_several_collections_in_batches(pod: Pod, nightly: RunSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches are not kept, whatever the order of the documents; integer and text IDs become texts."""
-    monkeypatch.setattr("clusterworker.data.sources.parquet.collection.BATCH_ROWS", 64)
+    monkeypatch.setattr("clusterworker.data.sources.parquet.collection.READ_ROWS", 64)
     write(pod.volume / "numbers.parquet", DATA.vectors[::-1], list(range(400)), TEXTS)
     sources = [{"uri": "data.parquet"}, {"uri": "numbers.parquet"}]
     spec = pod.spec(KMEANS, *sources, trigger="hourly", mode="assign", base=base_of(pod, nightly))

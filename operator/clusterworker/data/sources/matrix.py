@@ -92,10 +92,16 @@ def batch_of(ids: Any, numbers: Numbers, index: int, place: Place, what: str) ->
 
 
 def _refuse_not_finite(matrix: Vectors, place: Place, what: str) -> None:
-    if np.isfinite(matrix).all():
+    with np.errstate(over="ignore", invalid="ignore"):
+        # NaN and infinity remain in the sum of squares, which takes one pass and no array of the matrix's size.
+        squares = np.vecdot(matrix, matrix)
+    if np.isfinite(squares).all():
         return
-    row = int(np.argmin(np.isfinite(matrix).all(axis=1)))
-    value = matrix[row][~np.isfinite(matrix[row])][0]
+    finite = np.isfinite(matrix)
+    if finite.all():  # The sum of squares of numbers beyond 1e18 can be infinite, although the numbers are not.
+        return
+    row = int(np.argmin(finite.all(axis=1)))
+    value = matrix[row][~finite[row]][0]
     shown = "NaN" if np.isnan(value) else "an infinite number, or one beyond 3.4e+38, the range of single precision"
     raise MisconfiguredError(f"{place.at(row)}: {what} holds {shown}: {REMEDY}")
 

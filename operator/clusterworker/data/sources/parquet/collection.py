@@ -39,6 +39,10 @@ which clustering requires.
 """
 BATCH_NUMBERS = 1 << 26
 """Maximum number of numbers in a batch; with very long vectors, it has fewer rows."""
+READ_ROWS = 4_000
+"""Maximum number of rows in a batch. The vectors of more rows, and pyarrow's temporary arrays, exceed the processor's
+cache, so that decoding takes more processor time.
+"""
 
 
 class ParquetCollection:
@@ -108,7 +112,7 @@ class ParquetCollection:
     def batches(self, index: int) -> Iterator[Batch]:
         """See Collection."""
         columns = [self._id_column, self._vector_column]
-        rows = min(BATCH_ROWS, BATCH_NUMBERS // self.dimensions)
+        rows = min(READ_ROWS, BATCH_NUMBERS // self.dimensions)
         for file in self._files:
             for records, place in file.records(columns, rows):
                 what = f"column {columns[1]}"

@@ -199,7 +199,7 @@ class ParquetFile:
     def _batches(self, parquet: Any, group: RowGroup, columns: Sequence[str], rows: int) -> Iterator[Any]:
         wanted = list(dict.fromkeys([*columns, *self._compared]))
         own = [name for name in wanted if name not in self.partitions]
-        for batch in parquet.iter_batches(rows, row_groups=[group.number], columns=own):
+        for batch in parquet.iter_batches(rows, row_groups=[group.number], columns=own, use_threads=False):
             arrays = [
                 plain(batch.column(name)) if name in own else pa.repeat(_value(self.partitions[name]), batch.num_rows)
                 for name in wanted
