@@ -1,6 +1,7 @@
 """Writes enrichment.parquet: the nodes of every document."""
 
 import json
+from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -54,7 +55,7 @@ def read_provenance(file: pq.ParquetFile) -> Provenance:
 
 
 def nearest_rows(ids: Any, nodes: Labels, scores: Vectors, min_score: float) -> tuple[Any, Any, Any, Any]:
-    """Return ids, ranks, node numbers and scores of the table's rows for documents, all of shape (rows,).
+    """Returns ids, ranks, node numbers and scores of the table's rows for documents, all of shape (rows,).
 
     Args:
         ids: Document ids as a pyarrow array, shape (documents,).
@@ -72,31 +73,53 @@ def nearest_rows(ids: Any, nodes: Labels, scores: Vectors, min_score: float) -> 
     return kept, ranks, numbers, scores[documents, places]
 
 
-class _Table:
+class _Table(ABC):
     """Writes a Parquet file by row groups.
 
     Args:
         file: The file to write.
-        schema: Schema of the file.
+        schema: Schema of the file. The first column is document_id.
+        min_score: Minimum score of a node.
         options: Options of pyarrow's writer.
     """
 
-    def __init__(self, file: Path, schema: pa.Schema, **options: Any) -> None:
-        self.schema = schema
+    def __init__(self, file: Path, schema: pa.Schema, min_score: float, **options: Any) -> None:
         self.writer = pq.ParquetWriter(file, schema, compression="zstd", **options)
-        self._waiting: list[Any] = []
+        self._schema = schema
+        self._min_score = min_score
+        self._waiting: list[tuple[Any, Any, Any, Any]] = []
         self._rows = 0
 
-    def append_columns(self, columns: list[Any]) -> None:
-        """Append rows, which are kept in memory until they fill a row group."""
-        self._waiting.append(pa.record_batch(columns, schema=self.schema))
-        self._rows += len(columns[0])
+    def write(self, ids: Any, nodes: Labels, scores: Vectors) -> None:
+        """Appends the rows of documents; see `nearest_rows` for the arguments."""
+        self.append(*nearest_rows(ids, nodes, scores, self._min_score))
+
+    def append(self, ids: Any, ranks: Any, nodes: Any, scores: Any) -> None:
+        """Appends rows, which are kept in memory until they fill a row group.
+
+        Args:
+            ids: Document ids as a pyarrow array, shape (rows,).
+            ranks: Ranks as a numpy array of the same shape.
+            nodes: Numbers of nodes, NO_NODE for none, of the same shape.
+            scores: Scores of the same shape.
+        """
+        kept = ids.cast(self._schema.field(0).type), ranks.astype(np.int32), nodes.astype(np.int32)
+        self._waiting.append((*kept, scores.astype(np.float32)))
+        self._rows += len(ranks)
         if self._rows >= GROUP_ROWS:
             self._flush()
 
+    @abstractmethod
+    def _columns(self, ranks: Labels, nodes: Labels, scores: Vectors) -> list[Any]:
+        """Returns the columns after document_id, as pyarrow arrays."""
+
     def _flush(self) -> None:
+        # Converting all rows of a row group at once takes less time than converting part by part.
         if self._waiting:
-            self.writer.write_table(pa.Table.from_batches(self._waiting), row_group_size=2 * GROUP_ROWS)
+            ids, *others = zip(*self._waiting, strict=True)
+            columns = self._columns(*(np.concatenate(parts) for parts in others))
+            table = pa.Table.from_arrays([pa.chunked_array(ids), *columns], schema=self._schema)
+            self.writer.write_table(table, row_group_size=2 * GROUP_ROWS)
             self._waiting, self._rows = [], 0
 
     def __enter__(self) -> Self:
@@ -127,7 +150,6 @@ class EnrichmentTable(_Table):
     def __init__(self, file: Path, taxonomy: Taxonomy, provenance: Provenance, *, integer_ids: bool) -> None:
         tree = taxonomy.tree
         self._texts = [pa.array(texts, pa.string()) for texts in (tree.ids, tree.labels, tree.paths)]
-        self._min_score = taxonomy.given.min_score
         coded = pa.dictionary(pa.int32(), pa.string())
         schema = pa.schema(
             [
@@ -142,33 +164,16 @@ class EnrichmentTable(_Table):
         super().__init__(
             file,
             schema,
+            taxonomy.given.min_score,
             use_dictionary=["rank", "node_id", "label", "path"],
             store_schema=False,  # Readers see plain strings, whatever the encoding is.
         )
         self.writer.add_key_value_metadata({_KEY: json.dumps(asdict(provenance))})
 
-    def write(self, ids: Any, nodes: Labels, scores: Vectors) -> None:
-        """Append the rows of documents; see `nearest_rows` for the arguments."""
-        self.append(*nearest_rows(ids, nodes, scores, self._min_score))
-
-    def append(self, ids: Any, ranks: Any, nodes: Any, scores: Any) -> None:
-        """Appends rows.
-
-        Args:
-            ids: Document ids as a pyarrow array, shape (rows,).
-            ranks: Ranks as a numpy array of the same shape.
-            nodes: Numbers of nodes, NO_NODE for none, of the same shape.
-            scores: Scores of the same shape.
-        """
-        codes = pa.array(nodes.astype(np.int32), mask=nodes == NO_NODE)
-        self.append_columns(
-            [
-                ids.cast(self.schema.field(0).type),
-                pa.array(ranks.astype(np.int32)),
-                *(pa.DictionaryArray.from_arrays(codes, texts) for texts in self._texts),
-                pa.array(scores.astype(np.float32)),
-            ]
-        )
+    def _columns(self, ranks: Labels, nodes: Labels, scores: Vectors) -> list[Any]:
+        codes = pa.array(nodes, mask=nodes == NO_NODE)
+        texts = [pa.DictionaryArray.from_arrays(codes, texts) for texts in self._texts]
+        return [pa.array(ranks), *texts, pa.array(scores)]
 
 
 class NumberTable(_Table):
@@ -183,12 +188,7 @@ class NumberTable(_Table):
     def __init__(self, file: Path, min_score: float, *, integer_ids: bool) -> None:
         kinds = {"rank": pa.int32(), "node": pa.int32(), "score": pa.float32()}
         ids = pa.int64() if integer_ids else pa.string()
-        super().__init__(file, pa.schema({"document_id": ids, **kinds}), use_dictionary=["rank", "node"])
-        self._min_score = min_score
+        super().__init__(file, pa.schema({"document_id": ids, **kinds}), min_score, use_dictionary=["rank", "node"])
 
-    def write(self, ids: Any, nodes: Labels, scores: Vectors) -> None:
-        """Append the rows of documents; see `nearest_rows` for the arguments."""
-        kept, *columns = nearest_rows(ids, nodes, scores, self._min_score)
-        kinds = self.schema.types
-        arrays = [pa.array(column).cast(kind) for column, kind in zip(columns, kinds[1:], strict=True)]
-        self.append_columns([kept.cast(kinds[0]), *arrays])
+    def _columns(self, ranks: Labels, nodes: Labels, scores: Vectors) -> list[Any]:
+        return [pa.array(ranks), pa.array(nodes), pa.array(scores)]
