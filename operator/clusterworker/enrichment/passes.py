@@ -18,7 +18,7 @@ from clusterworker.data.dataset import DatasetPart
 from clusterworker.data.sources.batch import Batch
 from clusterworker.enrichment.earlier import Earlier
 from clusterworker.enrichment.nodes import Taxonomy
-from clusterworker.enrichment.search import NodeSearch, Picked, Slice
+from clusterworker.enrichment.search import NodeSearch, Picked, Searched, Slice
 from clusterworker.enrichment.table import EnrichmentTable, NumberTable
 from clusterworker.enrichment.tally import Sample, Tally
 from clusterworker.process.progress import Progress
@@ -29,15 +29,19 @@ SAMPLED = 2_000
 """Documents among which the doubtful ones are looked for."""
 
 
+JOINED = 16_384
+"""Minimum number of documents whose results are written and counted together."""
+
+
 class Documents(Protocol):
     """All documents, or a part of them."""
 
     @property
     def rows(self) -> int:
-        """How many."""
+        """Number of documents."""
 
     def given(self) -> Iterator[Batch]:
-        """Yield them in order."""
+        """Yields them in order."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +49,12 @@ class Asked:
     """What is searched for.
 
     Attributes:
-        nodes: of the taxonomy.
-        top_k: nodes of a document.
-        min_score: that a node must have.
-        batch_size: documents of a search.
-        rows: all documents.
-        seed: of the sample.
+        nodes: Number of nodes of the taxonomy.
+        top_k: Maximum number of nodes of a document.
+        min_score: Minimum score of a node.
+        batch_size: Maximum number of documents that are searched together.
+        rows: Number of all documents.
+        seed: Seed of the sample.
     """
 
     nodes: int
@@ -62,21 +66,21 @@ class Asked:
 
     @classmethod
     def of(cls, spec: EnrichmentSpec, taxonomy: Taxonomy, rows: int) -> Asked:
-        """Return what the spec asks for."""
+        """Returns what the spec asks for."""
         given = taxonomy.given
         return cls(len(taxonomy.tree.ids), given.top_k, given.min_score, spec.batch_size, rows, spec.seed)
 
 
 class Found:
-    """What is found out about the documents while they stream by.
+    """What is found out about the documents while they are read.
 
     Args:
-        asked: what is searched for.
+        asked: What is searched for.
 
     Attributes:
-        asked: what is searched for.
-        tally: of their nodes.
-        sample: of all documents.
+        asked: What is searched for.
+        tally: Sums over the documents.
+        sample: Sample of all documents.
     """
 
     def __init__(self, asked: Asked) -> None:
@@ -85,11 +89,11 @@ class Found:
         self.sample = Sample(asked.rows, SAMPLED, asked.seed)
 
     def state(self) -> dict[str, Any]:
-        """Return it as arrays, for `merge` in another process."""
+        """Returns it as arrays, for `merge` in another process."""
         return {**self.tally.state(), **self.sample.state()}
 
     def merge(self, state: dict[str, Any]) -> None:
-        """Take in the documents that come next, which another process has searched; from `state`."""
+        """Adds the documents that follow, which another process has searched; see `state`."""
         self.tally.merge(state)
         self.sample.merge(state)
 
@@ -105,22 +109,22 @@ def search_documents(
     first: int = 0,
     earlier: Earlier | None = None,
 ) -> None:
-    """Search all nodes for each document.
+    """Searches the nearest nodes of each document.
 
     Args:
-        documents: to search.
-        search: of the nodes.
-        threads: that search at the same time.
-        found: takes in the documents.
-        write: called with ids, nodes and scores, in the order of the documents.
-        progress: receives the progress.
-        first: row number of the first document among all.
-        earlier: has documents that are not searched; they are sampled, too.
+        documents: The documents.
+        search: Searches the nodes.
+        threads: Number of threads that read and search.
+        found: Receives the documents and their nodes.
+        write: Called with ids, nodes and scores, in the order of the documents.
+        progress: Receives the progress.
+        first: Row number of the first document among all.
+        earlier: Has documents that are not searched. They are sampled, too.
     """
     slices = _slices(documents, found.asked.batch_size, found.sample, progress, first, earlier)
-    for one, nodes, scores in search.all(slices, threads):
-        write(one.ids, nodes, scores)
-        found.tally.add(one.ids, one.rows, nodes[:, 0], scores[:, 0])
+    for one in _joined(search.all(slices, threads)):
+        write(one.ids, one.nodes, one.scores)
+        found.tally.add(one.ids, one.rows, one.nodes[:, 0], one.scores[:, 0])
 
 
 def _slices(
@@ -134,21 +138,35 @@ def _slices(
         if earlier is not None:
             left = np.flatnonzero(~earlier.holds(ids, begin + row))
             place, ids, vectors, rows = Picked(place, left), ids.take(pa.array(left)), vectors[left], rows[left]
-        for first in range(0, len(rows), size):
-            part = slice(first, first + size)
+        pieces = -(-len(rows) // size)  # They have equal sizes, because a small one takes more time per document.
+        for number in range(pieces):
+            first = number * len(rows) // pieces
+            part = slice(first, (number + 1) * len(rows) // pieces)
             yield Slice(ids[part], vectors[part], rows[part], place, first)
         row += len(batch.vectors)
         progress.advance(row / documents.rows)
 
 
+def _joined(results: Iterator[Searched]) -> Iterator[Searched]:
+    """Joins the results of several slices, because each call that writes or counts some takes time of its own."""
+    waiting: list[Searched] = []
+    for one in results:
+        waiting.append(one)
+        if sum(len(some.rows) for some in waiting) >= JOINED:
+            yield Searched.joined(waiting)
+            waiting = []
+    if waiting:
+        yield Searched.joined(waiting)
+
+
 def search_by_parts(parts: Parts, taxonomy: Taxonomy, asked: Asked, table: EnrichmentTable) -> Found:
-    """Let executors search, and write what they found.
+    """Searches the documents by Spark's executors, part by part, and writes their results.
 
     Args:
-        parts: of the documents.
-        taxonomy: the nodes.
-        asked: what is searched for.
-        table: to write.
+        parts: Parts of the documents.
+        taxonomy: The taxonomy.
+        asked: What is searched for.
+        table: The table to write.
     """
     known = (taxonomy.sha256, json.dumps(list(taxonomy.tree.ids)))
     nodes = f"{parts.stage('nodes', *known)}.npz"
@@ -169,7 +187,7 @@ def search_by_parts(parts: Parts, taxonomy: Taxonomy, asked: Asked, table: Enric
 
 
 def _search(stages: Stages, stage: str, nodes: str, parts: Sequence[DatasetPart], asked: Asked, number: int) -> None:
-    """A task: the rows of a part, and what the results need of it. The sums are written last."""
+    """Executes the task of one part: writes its rows and then its sums, which show that the task is complete."""
     part, found = parts[number], Found(asked)
     search = NodeSearch(read_arrays(stages, nodes)["vectors"], asked.top_k)
     with task_scratch() as scratch:

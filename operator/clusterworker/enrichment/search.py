@@ -1,15 +1,15 @@
 """Finds the nearest nodes of each document with faiss (exactly), in several threads."""
 
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import faiss
 import numpy as np
+import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
+from clusterworker.data.ahead import in_threads
 from clusterworker.data.arrays import Labels, Rows, Vectors
 from clusterworker.data.sources.batch import Place
 from clusterworker.enrichment.nodes import unit_length
@@ -29,8 +29,6 @@ class Picked:
 
 _SAFE = (1e-20, 1e30)
 """Range of squared lengths in which products with unit vectors neither lose precision nor overflow in float32."""
-_AHEAD = 2
-"""Maximum number of batches per thread that wait or have been searched, which limits the memory."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +48,32 @@ class Slice:
     rows: Any
     place: Place
     first: int
+
+
+@dataclass(frozen=True)
+class Searched:
+    """Documents that were searched together, and their nearest nodes.
+
+    Attributes:
+        ids: pyarrow array, one id per row.
+        rows: Row of each in the collection, shape (rows,).
+        nodes: Numbers of the nearest nodes, nearest first, shape (rows, nodes).
+        scores: Their cosine similarities, of the same shape.
+    """
+
+    ids: Any
+    rows: Any
+    nodes: Labels
+    scores: Vectors
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Returns the documents of all parts, in order."""
+        ids = pa.concat_arrays([part.ids for part in parts])
+        rows, nodes, scores = (
+            np.concatenate([getattr(part, name) for part in parts]) for name in ("rows", "nodes", "scores")
+        )
+        return cls(ids, rows, nodes, scores)
 
 
 class NodeSearch:
@@ -84,8 +108,9 @@ class NodeSearch:
         Raises:
             MisconfiguredError: a vector is all zeros; names the row.
         """
-        squares = np.einsum("ij,ij->i", vectors, vectors)
-        lengths = np.sqrt(squares)
+        with np.errstate(over="ignore"):
+            squares = np.vecdot(vectors, vectors)
+        lengths: Vectors = np.sqrt(squares)
         if len(vectors) and not (squares.min() > _SAFE[0] and squares.max() < _SAFE[1]):
             vectors = unit_length(vectors, place, "document", first)
             lengths = np.ones(len(vectors), np.float32)
@@ -94,28 +119,18 @@ class NodeSearch:
         scores: Vectors = np.clip(products / lengths[:, None], -1, 1)
         return nodes.astype(np.int32), scores
 
-    def all(self, slices: Iterable[Slice], threads: int) -> Iterator[tuple[Slice, Labels, Vectors]]:
-        """Yields each slice with the result of `nearest`, in order.
+    def all(self, slices: Iterator[Slice], threads: int) -> Iterator[Searched]:
+        """Yields the nearest nodes of each slice, in order.
 
         Args:
-            slices: Slices, which are read a few ahead.
-            threads: Number of threads. Each searches a slice of its own, so they do not wait for each other, as faiss's
-                threads would.
+            slices: Slices.
+            threads: Number of threads. Each reads and searches slices of its own, so they do not wait for each other,
+                as faiss's threads would.
         """
-        waiting: deque[tuple[Slice, Future[tuple[Labels, Vectors]]]] = deque()
-        with (
-            threadpool_limits(1, user_api="blas"),
-            ThreadPoolExecutor(threads, "search", initializer=lambda: faiss.omp_set_num_threads(1)) as pool,
-        ):
-            try:
-                for one in slices:
-                    waiting.append((one, pool.submit(self.nearest, one.vectors, one.place, one.first)))
-                    if len(waiting) > threads * _AHEAD:
-                        done, found = waiting.popleft()
-                        yield (done, *found.result())
-                while waiting:
-                    done, found = waiting.popleft()
-                    yield (done, *found.result())
-            finally:
-                for _, found in waiting:
-                    found.cancel()
+        with threadpool_limits(1, user_api="blas"):
+            yield from in_threads(slices, self._search, threads)
+
+    def _search(self, one: Slice) -> Searched:
+        faiss.omp_set_num_threads(1)  # It is a setting of the calling thread.
+        nodes, scores = self.nearest(one.vectors, one.place, one.first)
+        return Searched(one.ids, one.rows, nodes, scores)
