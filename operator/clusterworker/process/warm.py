@@ -80,7 +80,7 @@ def cluster(vectors: Vectors) -> None:
     tree = build_kdtree(vectors)
     squared, neighbours = parallel_tree_query(tree, tree.data, k=NEIGHBOURS, output_rdist=True)
     joined, parts, nodes = ds_rank_create(rows), np.arange(rows), np.full(len(tree.idx_start), -1)
-    initialize_boruvka_from_knn(neighbours, squared, squared.T[-1], joined)
+    initialize_boruvka_from_knn(neighbours, squared, squared[:, -1].copy(), joined)
     update_component_vectors(tree, joined, nodes, parts)
     merge_components(joined, np.zeros(rows, np.int32), np.ones(rows, np.float32), parts)
 

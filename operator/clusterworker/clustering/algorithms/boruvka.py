@@ -53,13 +53,15 @@ def reachability_tree(vectors: Vectors, min_samples: int) -> tuple[Rows, Doubles
     order = tree.idx_array
     tree = tree._replace(data=np.ascontiguousarray(tree.data[order]), idx_array=np.arange(rows))
     squared, neighbours = parallel_tree_query(tree, tree.data, k=min_samples, output_rdist=True)
-    cores = squared.T[-1]
+    # numba and numpy round sums in different ways, and edges as long as a core distance must be equal to it.
+    cores = _between(tree.data, np.arange(rows), neighbours[:, -1])
+    np.minimum(squared, cores[:, None], out=squared)
     joined, parts, nodes = ds_rank_create(rows), np.arange(rows), np.full(len(tree.idx_start), -1)
     edges = [initialize_boruvka_from_knn(neighbours, squared, cores, joined)]
     update_component_vectors(tree, joined, nodes, parts)
     listed = np.ascontiguousarray(neighbours[:, 1 : 1 + LISTED])
     del squared, neighbours
-    space = _Space(tree, np.ascontiguousarray(cores))
+    space = _Space(tree, cores)
     while sum(map(len, edges)) < rows - 1:
         edges.append(merge_components(joined, *_Search(space, parts).shortest(listed), parts))
         update_component_vectors(tree, joined, nodes, parts)
@@ -157,9 +159,7 @@ class _Search:
     def _offer(self, here: Rows, there: Rows) -> None:
         """Keeps the edges that are shorter than those yet found for the component of `here`."""
         space = self.space
-        apart = space.vectors.take(here, axis=0)
-        apart -= space.vectors.take(there, axis=0)
-        lengths = np.vecdot(apart, apart)
+        lengths = _between(space.vectors, here, there)
         np.maximum(lengths, space.cores[here], out=lengths)
         np.maximum(lengths, space.cores[there], out=lengths)
         parts = self.parts[here]
@@ -243,6 +243,14 @@ def _ranges(firsts: Rows, ends: Rows) -> tuple[Rows, Rows]:
     sizes = ends - firsts
     of = np.repeat(np.arange(len(sizes)), sizes)
     return np.arange(len(of)) + np.repeat(firsts - np.cumsum(sizes) + sizes, sizes), of
+
+
+def _between(vectors: Vectors, here: Rows, there: npt.NDArray[np.integer]) -> Vectors:
+    """Returns the squared distances of pairs of vectors."""
+    apart = vectors.take(here, axis=0)
+    apart -= vectors.take(there, axis=0)
+    squared: Vectors = np.vecdot(apart, apart)
+    return squared
 
 
 def _children(nodes: Rows, which: list[int]) -> Rows:
