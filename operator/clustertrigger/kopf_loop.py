@@ -40,6 +40,7 @@ from kopf._core.reactor.inventory import ResourceMemories, ResourceMemory
 from kubernetes.aio.client import Configuration
 
 from clustertrigger import handlers
+from clustertrigger.net.unawaited import retrieve_error
 from clustertrigger.shell.admission.server import AdmissionServer
 from clustertrigger.shell.kube.api_server import AGENT
 from clustertrigger.shell.kube.credentials import Credentials, CredentialsError
@@ -147,8 +148,7 @@ class Watcher:
             for task in (*tasks, *ends):
                 # If two tasks fail at the same time, one error is reported, and the other one must not be reported as
                 # never retrieved.
-                if task.done() and not task.cancelled():
-                    task.exception()
+                retrieve_error(task)
 
     async def _until_all_watched(self) -> None:
         await asyncio.sleep(_STARTUP.total_seconds())

@@ -1,1 +1,4 @@
-"""Provides TLS and listening sockets for the operator, the HTTP API and the command, without other libraries."""
+"""Provides TLS, listening sockets and asyncio's loose ends for the operator, the HTTP API and the command.
+
+It needs no other libraries.
+"""

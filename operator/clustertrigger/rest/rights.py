@@ -8,6 +8,7 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from clustertrigger.net.unawaited import retrieve_error
 from clustertrigger.rest.api_server import ApiServer
 from clustertrigger.rest.errors import RefusedError
 
@@ -62,7 +63,7 @@ class Rights:
         asking = asyncio.create_task(self._find_out(case, token))
         self._asking[case] = asking
         asking.add_done_callback(lambda _: self._asking.pop(case, None))
-        asking.add_done_callback(_retrieve)
+        asking.add_done_callback(retrieve_error)  # Its callers may have left; the next one sends a request again.
         return asking
 
     async def _find_out(self, case: _Case, token: str) -> bool:
@@ -80,12 +81,3 @@ class Rights:
         if len(self._answers) > _MOST:
             self._answers.popitem(last=False)
         return may
-
-
-def _retrieve(asking: asyncio.Task[bool]) -> None:
-    """Retrieves an error of a background request, or of one whose callers have left.
-
-    The next caller sends a request again.
-    """
-    if not asking.cancelled():
-        asking.exception()

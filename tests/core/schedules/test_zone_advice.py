@@ -113,7 +113,7 @@ def test_offsets_get_a_city_and_the_zone_whose_sign_is_reversed(
         ("right/UTC", "did you mean UTC?"),
         ("UTC/GMT", "did you mean UTC?"),
         ("Rome", "did you mean Europe/Rome?"),
-        ("Eastern Standard Time", "write an IANA name, such as Europe/Berlin or UTC"),
+        ("Eastern Standard Tyme", "write an IANA name, such as Europe/Berlin or UTC"),
     ],
 )  # fmt: skip
 def test_neighbours_of_offsets_and_abbreviations(zone: str, way_out: str) -> None:

@@ -13,6 +13,8 @@ from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 from importlib import resources
 
+from clustertrigger.core.schedules.windows_zones import zones_of_windows
+
 _GENERIC = "write an IANA name, such as Europe/Berlin or UTC"
 _BERLIN = "Europe/Berlin"
 _OFFSETS_CHANGE = "it is an offset, which daylight saving changes"
@@ -132,6 +134,8 @@ _OFFSET = re.compile(
     r"(?P<prefix>(?:etc/)?(?:utc|gmt|ut|zulu|z)?)[ _]*(?P<sign>[-+±]?)[ _]*"
     r"(?P<hours>\d{1,2})(?:[:.]?(?P<minutes>[0-5]\d)|\.(?P<decimals>5|75))?(?:[ _]*h(?:ours?)?)?",
 )
+_DISPLAYED = re.compile(r"\((?:UTC|GMT)[^)]*\)\s*(?P<city>\w[^,(]*)", re.IGNORECASE)
+"""A zone as Windows displays it: `(UTC+01:00) Amsterdam, Berlin, Bern`."""
 _POSIX = re.compile(r"<?(?P<word>[a-z]{2,5})>?[-+]?\d.*")
 _ABBREVIATION = re.compile(r"[A-Z]{1,5}")
 _MINUSES = str.maketrans({"\N{MINUS SIGN}": "-", "\N{EN DASH}": "-", "\N{FULLWIDTH PLUS SIGN}": "+"})
@@ -140,6 +144,14 @@ _EASTERNMOST, _WESTERNMOST = 14, -12
 
 def way_out(name: str, zones: Collection[str]) -> str:
     """Returns what to write instead of an unknown time zone."""
+    if of_windows := zones_of_windows(name):
+        return f"write its IANA name: {_listed(of_windows)}{_explained(of_windows[0])}"
+    displayed = _DISPLAYED.match(name.strip())
+    return _spelt(displayed["city"] if displayed else name, zones)
+
+
+def _spelt(name: str, zones: Collection[str]) -> str:
+    """Returns what to write instead of a misspelt zone, a city, a country, an abbreviation or an offset."""
     written = re.sub(r"\s*\(.*\)$", "", name.strip()).translate(_MINUSES)
     folded = written.replace(" ", "_").casefold()
     if folded in _CITIES:

@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from aiohttp import web
 
@@ -22,6 +21,7 @@ from clustertrigger.core.events.seen_events import fingerprint
 from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.kube.paths import is_namespace
 from clustertrigger.core.resources.trigger import Key
+from clustertrigger.net.unawaited import retrieve_error
 from clustertrigger.shell.clock import Clock
 from clustertrigger.shell.events.freshness import Freshness
 from clustertrigger.shell.events.group_commit import MOST_WAITING, BacklogError, GroupCommit, NotStoredError
@@ -143,7 +143,7 @@ class EventsEndpoint:
         # A sender that does not wait for the response may send again. The events are counted nevertheless, and
         # recognized then.
         counting.add_done_callback(lambda _: self.commits.give_back(namespace, number))
-        counting.add_done_callback(_retrieve)
+        counting.add_done_callback(retrieve_error)
         verdicts = await asyncio.shield(counting)
         known: set[int] = set()
         fresh: set[int] = set()
@@ -178,12 +178,6 @@ async def serve_events(port: int, cert_dir: Path | None, endpoint: EventsEndpoin
     async with serve(app, port, limits, cert_dir=cert_dir, drain=_DRAIN, handler_cancellation=True):
         logger.info("Accepting events on port %d, over %s", port, "HTTPS" if cert_dir else "HTTP")
         yield
-
-
-def _retrieve(counting: asyncio.Future[Any]) -> None:
-    """The sender may have disconnected when a failure occurs."""
-    if not counting.cancelled():
-        counting.exception()
 
 
 def _wants_an_event_back(request: web.Request) -> bool:
