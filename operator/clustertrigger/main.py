@@ -196,7 +196,7 @@ class Operator:
         )
 
     async def _lead(self, api: ApiServer, statuses: StatusWriter, events: OwnEvents, cluster_id: str) -> None:
-        """Runs the leader's tasks. A new leader reconciles every trigger once."""
+        """Runs the leader's tasks. A new leader reconciles every trigger once, and first those that are due."""
         settings = self._settings
         recorder = Recorder(api, self._clock, self.metrics, settings.identity)
         sender = Sender(settings.notifications, settings.notify_credentials_dir, settings.notify_ca_file)
@@ -218,9 +218,7 @@ class Operator:
                 cluster_id=cluster_id, defaults=_run_defaults(settings), permissions=settings.notifications
             ),
         )
-        self._agenda.clear_times()
-        for key in self._triggers.all_keys():
-            self._agenda.now(key)
+        self._agenda.begin(self._triggers.slots())
         self._leads = True
         try:
             async with asyncio.TaskGroup() as tasks:

@@ -9,6 +9,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from clustertrigger.core.events.event_index import EventIndex
@@ -59,6 +60,10 @@ class Triggers:
     def all_keys(self, namespace: str | None = None) -> list[Key]:
         """Returns all keys, or those of a namespace."""
         return [key for key in self._by_key if namespace in (None, key.namespace)]
+
+    def slots(self) -> dict[Key, datetime | None]:
+        """Returns the next slot of each trigger according to its status; None if there is none."""
+        return {key: found.status.next_scheduled_at for key, found in self._by_key.items()}
 
     def notable(self) -> list[Trigger]:
         """Triggers that have metrics of their own, so that a scrape does not need to iterate over all triggers."""

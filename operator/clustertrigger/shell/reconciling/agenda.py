@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from clustertrigger.core.resources.trigger import Key
@@ -48,10 +49,20 @@ class Agenda:
             if due := self._heap.due(key):
                 return key, due
 
-    def clear_times(self) -> None:
-        """Drops all due times."""
+    def begin(self, known: Mapping[Key, datetime | None]) -> None:
+        """Starts over: reconciles all triggers, first those that are due.
+
+        Until the first decision about a trigger, the slot in its status is its due time. Otherwise, a trigger that
+        became due while there was no leader would wait for all others, and for everything that becomes due meanwhile.
+
+        Args:
+            known: The next slot of each trigger according to its status, which can be outdated.
+        """
         self._heap.clear()
         self._ahead.clear()
+        for key, slot in known.items():
+            self.now(key)
+            self._heap.put(key, slot)
 
     async def run(self) -> None:
         """Moves keys from the heaps to the queues when they are due, in an endless loop."""
