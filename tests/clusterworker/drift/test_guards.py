@@ -1,7 +1,8 @@
 """Tests of the protection against false alarms, by Monte Carlo simulation on real text embeddings.
 
-A short form on examples/data runs always. The long one, 1,000 draws of each case on ../shared/data where that exists,
-runs with MONTE_CARLO=1000, and takes about an hour: `MONTE_CARLO=1000 python -m pytest -s -m fuzz tests/clusterworker`.
+A short form on examples/data runs always. The long one draws 1,000 times for each case from more packages, and takes
+about an hour: `MONTE_CARLO=1000 PACKAGES=FILE python -m pytest -s -m fuzz tests/clusterworker`. FILE is a Parquet file
+like that of examples/data.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from tests.clusterworker.drift.drifting import baseline_of, profile_of
 DRAWS = int(os.environ.get("MONTE_CARLO", "0"))
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLES = ROOT / "examples" / "data" / "debian-packages.parquet"
-SHARED = ROOT.parent / "shared" / "data" / "debian-descriptions.parquet"
+PACKAGES = os.environ.get("PACKAGES", "")
 NO_TOPICS = {"libs", "libdevel", "oldlibs", "doc", "devel", "utils", "misc", "metapackages", "debug", "tasks"}
 """Sections that describe how something is packaged, or that contain what fits nowhere else."""
 CLUSTERS = 12
@@ -134,7 +135,7 @@ def test_the_guard_is_needed() -> None:
 long = [
     pytest.mark.fuzz,
     pytest.mark.timeout(0),
-    pytest.mark.skipif(not (DRAWS and SHARED.exists()), reason="set MONTE_CARLO=1000, and have ../shared/data"),
+    pytest.mark.skipif(not (DRAWS and PACKAGES), reason="set MONTE_CARLO=1000 and PACKAGES=FILE"),
 ]
 
 
@@ -147,7 +148,7 @@ long = [
     ],
 )
 def test_unchanged_data_does_not_fire_in_the_long_run(metrics: Sequence[DriftMetric], size: int) -> None:
-    found = compare_pairs(metrics, unchanged(load(SHARED), size, DRAWS))
+    found = compare_pairs(metrics, unchanged(load(Path(PACKAGES)), size, DRAWS))
     for metric in metrics:
         at = [sum(fires(drift, threshold) for drift in found[metric]) / DRAWS for threshold in (*THRESHOLDS, 0.0)]
         outcome = f"fires at 0.05: {at[0]:.2%}, at 0.3: {at[1]:.2%}, at 0: {at[2]:.2%}"
@@ -157,7 +158,7 @@ def test_unchanged_data_does_not_fire_in_the_long_run(metrics: Sequence[DriftMet
 
 @pytest.mark.parametrize("size", [pytest.param(size, marks=long) for size in (200, 500, 1000, 5000)])
 def test_half_replaced_is_found_in_the_long_run(size: int) -> None:
-    found = compare_pairs(CHEAP, half_replaced(load(SHARED), size, DRAWS, least=180))
+    found = compare_pairs(CHEAP, half_replaced(load(Path(PACKAGES)), size, DRAWS, least=180))
     rates = {metric: sum(fires(drift, 0.05) for drift in found[metric]) / DRAWS for metric in CHEAP}
     for metric, rate in rates.items():
         told(f"{metric} half replaced, n={size}", found[metric], f"found at 0.05: {rate:.2%}")
