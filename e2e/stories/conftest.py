@@ -24,6 +24,7 @@ from harness.kubectl import Kubectl
 NAMESPACE = "stories"
 VALUES = {"log": {"level": "DEBUG"}, "worker": {"allowedPriorityClasses": ["stories-batch"]}}
 CLAIMS = ["embeddings", "clustertrigger-results"]
+BEFORE = ("volumes.yaml", "twins.yaml")
 TOGETHER = ("slow.yaml", "schedules.yaml", "references.yaml", "errors.yaml")
 """Manifests that are applied before the first story, so that their runs overlap on the two cores."""
 FIRST_TO_LAST = (
@@ -141,7 +142,8 @@ def _set_up(cluster: LocalCluster, *, leftovers: bool) -> Stage:
     scene = Scene(Kubectl(cluster.kubeconfig, NAMESPACE), system)
     with stage("copying data into a claim and applying all triggers"):
         scene.kubectl.ensure_namespace()
-        scene.apply_file("volumes.yaml")
+        for name in BEFORE:
+            scene.apply_file(name)
         with claim_files(scene.kubectl, images.worker.name, CLAIMS) as claims:
             claims.upload_new("embeddings", data.files())
         for name in TOGETHER:
