@@ -26,7 +26,7 @@ Task = Callable[[int], None]
 
 WATCH_SECONDS = 0.2
 _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-_OURS = "clusterworker.process.errors."
+_ERRORS_MODULE = "clusterworker.process.errors."
 _TRACEBACK = "Traceback (most recent call last):"
 _SHOWN = 400
 
@@ -122,8 +122,8 @@ class Executors:
             text = str(error)
         except Exception:  # py4j's errors have no text after Java has ended
             return UnavailableError(f"Spark has ended by itself: {self._why_none()}")
-        _, ours, rest = text.rpartition(_OURS)
-        if ours:
+        _, marker, rest = text.rpartition(_ERRORS_MODULE)
+        if marker:
             name, _, message = rest.partition("\n")[0].partition(": ")
             return MisconfiguredError(message) if name == MisconfiguredError.__name__ else UnavailableError(message)
         if "ExecutorLostFailure" in text:
@@ -192,8 +192,8 @@ def _context(directory: Path) -> Any:
     try:
         context = SparkContext.getOrCreate()
     except Exception as error:  # py4j raises Java's errors
-        said = _refused(directory / LOG_FILE) or one_line(error)[:_SHOWN]
-        raise UnavailableError(f"Spark does not start: {said}") from error
+        reason = _refused(directory / LOG_FILE) or one_line(error)[:_SHOWN]
+        raise UnavailableError(f"Spark does not start: {reason}") from error
     context.setLogLevel("WARN")
     return context
 
@@ -257,8 +257,8 @@ def _refused(log: Path) -> str:
     except OSError:
         return ""
     marks = ("Message: ", "forbidden", "exceeded quota", "is invalid")
-    said = [line for line in lines if any(mark in line for mark in marks)]
-    if not said:
+    refusals = [line for line in lines if any(mark in line for mark in marks)]
+    if not refusals:
         return ""
-    text = said[-1].partition("Message: ")[2] or said[-1]
+    text = refusals[-1].partition("Message: ")[2] or refusals[-1]
     return one_line(text)[:_SHOWN]

@@ -132,8 +132,8 @@ def start_gateway(
     while not connection.is_file():
         if process.poll() is not None or time.monotonic() > deadline:
             process.kill()
-            said = (directory / "driver.out").read_text(errors="replace")[-500:]
-            raise UnavailableError(f"Spark's Java process does not start: {said}")
+            output = (directory / "driver.out").read_text(errors="replace")[-500:]
+            raise UnavailableError(f"Spark's Java process does not start: {output}")
         time.sleep(0.05)
     content = connection.read_bytes()
     port, length = struct.unpack(">ii", content[:8])

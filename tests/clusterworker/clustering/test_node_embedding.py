@@ -98,15 +98,16 @@ def test_any_number_of_dimensions_of_few_documents(rows: int, components: int) -
 
 
 def test_its_steps_are_told() -> None:
-    told: list[tuple[float, str]] = []
-    embed(planted(200, 4, dimensions=32).vectors, 5, "cosine", 0, told=lambda done, step: told.append((done, step)))
-    assert [step for _, step in told] == [
+    reports: list[tuple[float, str]] = []
+    vectors = planted(200, 4, dimensions=32).vectors
+    embed(vectors, 5, "cosine", 0, on_progress=lambda done, step: reports.append((done, step)))
+    assert [step for _, step in reports] == [
         "looking for 15 neighbours of 200 vectors",
         "looking for 15 neighbours of 200 vectors",
         "starting a layout of the graph",
         "laying out the graph",
     ]
-    assert sorted(told) == told
+    assert sorted(reports) == reports
 
 
 def test_too_little_memory_is_told_beforehand(pod: Pod) -> None:

@@ -98,7 +98,9 @@ def _laid_out(task: Task, points: Distinct, parameters: EVoC, notes: list[str]) 
         notes.append(f"n_neighbors is {rows - 1} instead of {how.neighbours}, because there are {rows} {points.noun}")
     components = parameters.node_embedding_dim or min(max(parameters.n_neighbors // 4, 4), 15)
     last = last_layout(task.start, NODES, points, components)
-    layout = embed(points.vectors, components, task.metric, task.seed, how=how, told=task.progress.advance, last=last)
+    layout = embed(
+        points.vectors, components, task.metric, task.seed, how=how, on_progress=task.progress.advance, last=last
+    )
     return layout, None if last is None else Begun("last")
 
 

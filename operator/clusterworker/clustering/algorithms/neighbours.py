@@ -40,7 +40,7 @@ PROBING = 0.25
 
 
 def nearest_neighbours(
-    vectors: Vectors, count: int, metric: str, seed: int, told: Callable[[float], None] = lambda _done: None
+    vectors: Vectors, count: int, metric: str, seed: int, on_progress: Callable[[float], None] = lambda _done: None
 ) -> tuple[npt.NDArray[np.int64], Vectors]:
     """Return the nearest neighbours of each vector, beginning with itself.
 
@@ -49,7 +49,7 @@ def nearest_neighbours(
         count: Number of neighbours per vector, including itself; at most rows.
         metric: cosine or euclidean.
         seed: Seed of the cells.
-        told: Called with the share that is done.
+        on_progress: Called with the share that is done.
 
     Returns:
         Indices and distances (cosine distance, or Euclidean), both of shape (rows, count), ascending by distance.
@@ -58,7 +58,7 @@ def nearest_neighbours(
     framed = frame.into(vectors)
     scale = frame.scale if frame.needed else 1.0
     search = _search_all if len(framed) <= EXACT_ROWS else _search_cells
-    indices, squared = search(framed, count, seed, told)
+    indices, squared = search(framed, count, seed, on_progress)
     _look_closer(Pairs(vectors, "euclidean", frame=frame), framed, indices, squared, scale)
     _self_first(indices, squared)
     # The squared distance of unit vectors is twice the cosine distance.
@@ -68,15 +68,15 @@ def nearest_neighbours(
 
 
 def _search_all(
-    vectors: Vectors, count: int, _seed: int, told: Callable[[float], None]
+    vectors: Vectors, count: int, _seed: int, on_progress: Callable[[float], None]
 ) -> tuple[npt.NDArray[np.int64], Vectors]:
     squared, indices = faiss.knn(vectors, vectors, count)
-    told(1.0)
+    on_progress(1.0)
     return indices, squared
 
 
 def _search_cells(
-    vectors: Vectors, count: int, seed: int, told: Callable[[float], None]
+    vectors: Vectors, count: int, seed: int, on_progress: Callable[[float], None]
 ) -> tuple[npt.NDArray[np.int64], Vectors]:
     """Compare the vectors of each cell with all queries that probe it, in matrix products.
 
@@ -90,7 +90,7 @@ def _search_cells(
     for first in range(0, rows, QUERIES):
         part = slice(first, first + QUERIES)
         probes[part] = cells.search(vectors[part], probes.shape[1])[1]
-        told(PROBING * min(first + QUERIES, rows) / rows)
+        on_progress(PROBING * min(first + QUERIES, rows) / rows)
     members = _grouped(probes[:, :1], cells.ntotal)
     squares = np.vecdot(vectors, vectors)
     indices, squared = np.empty((rows, count), np.int64), np.empty((rows, count), np.float32)
@@ -103,7 +103,7 @@ def _search_cells(
         for cell, (near, queries) in enumerate(zip(members, asking, strict=True)):
             best.improve(queries, vectors, squares, near)
             if not first:
-                told(PROBING + (1 - PROBING) * (cell + 1) / cells.ntotal)
+                on_progress(PROBING + (1 - PROBING) * (cell + 1) / cells.ntotal)
         squared[first:end], indices[first:end] = best.found()
 
     threads = faiss.omp_get_max_threads()

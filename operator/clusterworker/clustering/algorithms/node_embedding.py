@@ -46,7 +46,7 @@ were replaced, HDBSCAN then finds 90 % of the others in the same cluster; at EV�
 Clusters agree with Debian's sections as well as from a new layout, and a new section is separated as well.
 """
 
-Told = Callable[[float, str], None]
+ProgressCallback = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def embed(
     seed: int,
     *,
     how: Layout = DEFAULT,
-    told: Told = lambda _done, _step: None,
+    on_progress: ProgressCallback = lambda _done, _step: None,
     last: Vectors | None = None,
 ) -> Vectors:
     """Map vectors to a few dimensions in which dense regions lie together.
@@ -87,7 +87,7 @@ def embed(
         metric: cosine or euclidean.
         seed: of the layout.
         how: the graph is made and laid out.
-        told: Called with the share that is done and the step that begins.
+        on_progress: Called with the share that is done and the step that begins.
         last: positions to start from, shape (rows, components), NaN if there is none; default: EVōC's start.
 
     Returns:
@@ -105,10 +105,10 @@ def embed(
     count = min(how.neighbours, rows - 1)
     random = np.random.RandomState(seed % 2**32)
     looking = f"looking for {count} neighbours of {rows} vectors"
-    told(0.0, looking)
-    indices, lengths = _neighbours(vectors, count, metric, seed, lambda done: told(SEARCHED * done, looking))
+    on_progress(0.0, looking)
+    indices, lengths = _neighbours(vectors, count, metric, seed, lambda done: on_progress(SEARCHED * done, looking))
     graph = neighbor_graph_matrix(float(how.scale * count), indices, lengths, True)
-    told(SEARCHED, "starting a layout of the graph")
+    on_progress(SEARCHED, "starting a layout of the graph")
     if last is not None:
         start = placed(last, indices, seed)
     else:
@@ -123,7 +123,7 @@ def embed(
             data=_main_directions(vectors, max(DIRECTIONS, components)),
             base_init="pca" if components <= min(MOST_BASE_COMPONENTS, vectors.shape[1]) else "random",
         )
-    told(0.7, "laying out the graph")
+    on_progress(0.7, "laying out the graph")
     layout = node_embedding(
         graph,
         n_components=components,
@@ -156,14 +156,14 @@ def bytes_per_vector(dimensions: int, neighbours: int = DEFAULT.neighbours) -> i
 
 
 def _neighbours(
-    vectors: Vectors, count: int, metric: str, seed: int, told: Callable[[float], None]
+    vectors: Vectors, count: int, metric: str, seed: int, on_progress: Callable[[float], None]
 ) -> tuple[npt.NDArray[np.int32], Vectors]:
     """Neighbours and the lengths of the graph's edges: EVōC's -log2 cos, and Euclidean distances whatever their scale.
 
     They come from faiss at any size. EVōC's own descent nests parallel regions, and numba's threading layer that needs
     no library beside it, which is the only one in the image, ends the process at that.
     """
-    indices, distances = nearest_neighbours(vectors, count, metric, seed, told)
+    indices, distances = nearest_neighbours(vectors, count, metric, seed, on_progress)
     exact: Doubles = distances.astype(np.float64)
     if metric == "cosine":
         exact = -np.log2(np.clip(1 - exact, np.finfo(np.float32).eps, 1))

@@ -94,8 +94,9 @@ def reduced_space(task: Task, parameters: Reducing) -> Space:
     if by == UMAP:
         vectors = embedding.embed(points.vectors, components, task.metric, task.seed, last=last)
     else:
-        told = task.progress.advance
-        vectors = node_embedding.embed(points.vectors, components, task.metric, task.seed, told=told, last=last)
+        vectors = node_embedding.embed(
+            points.vectors, components, task.metric, task.seed, on_progress=task.progress.advance, last=last
+        )
     notes.append(f"clustered after {by} from {dataset.dimensions} to {components} dimensions")
     layout = Positions(by, points.spread(vectors))
     begun = Begun("last") if last is not None else None

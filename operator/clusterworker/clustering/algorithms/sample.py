@@ -102,18 +102,20 @@ def all_or_sample(
         MisconfiguredError: the memory does not suffice, and a sample would not do.
     """
     size = least.size if least else 0
-    lack = None if need is None else _lack(task, need)
-    if lack is None:
+    shortage = None if need is None else _shortage(task, need)
+    if shortage is None:
         return cluster(task, size)
-    rows, fitting = task.dataset.rows, lack.fitting
+    rows, fitting = task.dataset.rows, shortage.fitting
     if distance or fitting < FEWEST_DOCUMENTS:
         why = (
             f"a sample cannot be used, because {distance} is a distance between the reduced vectors of all documents"
             if distance
             else f"a sample of {FEWEST_DOCUMENTS} documents does not fit either"
         )
-        raise MisconfiguredError(f"{lack.told}, and {why}: raise run.resources.limits.memory, or use algorithm: kmeans")
-    note = f"{lack.told}: clustered a sample of {fitting} of {rows} documents"
+        raise MisconfiguredError(
+            f"{shortage.description}, and {why}: raise run.resources.limits.memory, or use algorithm: kmeans"
+        )
+    note = f"{shortage.description}: clustered a sample of {fitting} of {rows} documents"
     if least and (smaller := thinned(size, fitting / rows)) != size:
         note += f" with {least.name} {smaller} instead of {size}"
         size = smaller
@@ -122,7 +124,7 @@ def all_or_sample(
     chosen = draw(task.dataset.vectors, fitting, task.seed)
     found = cluster(_part(task, chosen), size)
     task.progress.info(f"assigning {rows - fitting} documents to the clusters of the sample")
-    nearest = nearest_sampled(task.dataset.vectors, chosen, task.seed, told=task.progress.advance)
+    nearest = nearest_sampled(task.dataset.vectors, chosen, task.seed, on_progress=task.progress.advance)
     places = nearest.joining(_finest(found)) if noise else nearest.places
     result = _spread(task, found, chosen, places)
     result.notes.insert(0, note)
@@ -207,7 +209,7 @@ class Nearest:
 
 
 def nearest_sampled(
-    vectors: Vectors, chosen: Rows, seed: int, told: Callable[[float], None] = lambda _done: None
+    vectors: Vectors, chosen: Rows, seed: int, on_progress: Callable[[float], None] = lambda _done: None
 ) -> Nearest:
     """Returns the nearest sampled document of each document.
 
@@ -218,7 +220,7 @@ def nearest_sampled(
         vectors: of all documents, shape (rows, dimensions); of unit length with metric cosine.
         chosen: Rows that are in the sample, ascending.
         seed: Seed of the inverted file.
-        told: Called with the completed share.
+        on_progress: Called with the completed share.
     """
     first, numbers, _ = occurrences(vectors)
     kinds, places = np.unique(numbers[chosen], return_index=True)
@@ -244,7 +246,7 @@ def nearest_sampled(
                 others = np.where(found == nearest[part][:, None], np.inf, lengths)
                 own[place] = others.min(axis=1)
             done += len(part)
-            told(done / len(first))
+            on_progress(done / len(first))
     scale = frame.scale if frame.needed else 1.0
     slack = math.sqrt(2 * LOST * float(np.median(np.vecdot(framed, framed)))) / scale
     own_distances, distances = (np.sqrt(np.maximum(each, 0)) / scale for each in (own, squares))
@@ -253,19 +255,19 @@ def nearest_sampled(
 
 
 @dataclass(frozen=True)
-class _Lack:
+class _Shortage:
     """The memory is too small.
 
     Attributes:
-        told: What needs how much memory, for messages.
+        description: What needs how much memory, for messages.
         fitting: Number of documents for which the memory is sufficient.
     """
 
-    told: str
+    description: str
     fitting: int
 
 
-def _lack(task: Task, need: Need) -> _Lack | None:
+def _shortage(task: Task, need: Need) -> _Shortage | None:
     """Returns what the memory is too small for; None if it is sufficient."""
     rows, dimensions = task.dataset.rows, task.dataset.dimensions
     free, own = task.memory - ALLOCATED, 4 * dimensions
@@ -276,11 +278,11 @@ def _lack(task: Task, need: Need) -> _Lack | None:
     needed = distinct * (need.bytes_per_vector + copied)
     if needed <= free:
         return None
-    told = (
+    description = (
         f"{need.step} of {distinct} {noun(rows, distinct)} of {dimensions} dimensions needs about "
         f"{(ALLOCATED + needed) >> 20} MiB, and the container may use {task.memory >> 20}"
     )
-    return _Lack(told, max(free // (need.bytes_per_vector + own + copied), 0))
+    return _Shortage(description, max(free // (need.bytes_per_vector + own + copied), 0))
 
 
 def at_places(labels: Labels, places: Rows) -> Labels:
