@@ -40,6 +40,8 @@ SCALARS: list[tuple[str, Any]] = [
     ("!!bool 'on'", True),
     ("!!float yes", ERROR), ("!!null x", ERROR), ("! 5", "5"), ("!own 5", "5"),
     ("!!timestamp 2001-01-01", "2001-01-01"),
+    ("1e3\t", 1000), ("1e3 \t# comment", 1000), ("0\t2 * * *", "0\t2 * * *"), ("[1\t, 2]", [1, 2]), ('"\\/"', ERROR),
+    ("| \t# comment\n      a", "a\n"), ("a\n\tb", ERROR), ("a\n    \tb", "a b"),
     ("!!binary aGVsbG8=", "hello"), ("!!binary x", ERROR), ("!!set {a, b}", {"a": None, "b": None}),
 ]  # fmt: skip
 
@@ -139,6 +141,48 @@ def test_streams_and_the_lines_at_which_documents_begin() -> None:
     assert list(documents('{"a": 1}\n\n{"a": 2} {"a": 3}\n')) == [(0, {"a": 1}), (2, {"a": 2}), (2, {"a": 3})]
     assert list(documents("a: 1\n---\n# nothing\n---\na: 2\n")) == [(0, {"a": 1}), (4, {"a": 2})]
     assert list(documents('{"a": 1}\n---\n{"a": 2}\n')) == [(0, {"a": 1}), (2, {"a": 2})]
+
+
+ONE, TWO = f"{HEAD}spec: {{v: 1}}\n", f"{HEAD}spec: {{v: 2}}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (f"{ONE}---\t\n{TWO}", [1, 2]),
+        (f"{ONE}--- # comment\n{TWO}---", [1, 2]),
+        (f"\ufeff{ONE}---\n\ufeff{TWO}", [1, 2]),
+        (f"\ufeff---\n{ONE}", [1]),
+        (f"{ONE}---\n{TWO}".replace("\n", "\r\n"), [1, 2]),
+        (f"{ONE}--- {{apiVersion: v1, kind: Any, metadata: {{name: any}}, spec: {{v: 2}}}}\n", ERROR),
+        (f"%YAML 1.1\n---\n{ONE}", ERROR),
+        (f"%TAG ! tag:example.org,2000:\n---\n{ONE}", ERROR),
+        (f"{HEAD}spec:\n  v: |\n    ---\n    x\n", ["---\nx\n"]),
+        (f"{HEAD}spec:\n\tv: 1\n", ERROR),
+        (f"{HEAD}spec:\n  v:\t1\n", [1]),
+        (f"{HEAD}spec: {{\n\tv: 1\n  }}\n", [1]),
+        (f"{HEAD}spec: {{\n\tv: 1\n\t}}\n", ERROR),
+    ],
+)
+def test_documents_and_tabs(text: str, found: object, tmp_path: Path) -> None:
+    try:
+        values: object = [document["spec"]["v"] for _, document in documents(text)]
+    except yaml.YAMLError:
+        values = ERROR
+    assert values == found
+    if KUBECTL is not None:
+        (tmp_path / "file.yaml").write_text(text, newline="")
+        command = [KUBECTL, "annotate", "--local", f"--filename={tmp_path}/file.yaml", "a=b", "--output=json"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        count = 0 if done.returncode else done.stdout.count('"kind": "Any"')
+        assert count == (0 if found is ERROR else len(found))  # type: ignore[arg-type]
+
+
+def test_errors_name_the_line_of_the_file() -> None:
+    with pytest.raises(yaml.MarkedYAMLError) as refused:
+        list(documents("a: 1\n---\nb: 1\nb: 2\n"))
+    assert refused.value.problem_mark is not None
+    assert refused.value.problem_mark.line == 3
 
 
 @pytest.mark.parametrize("text", ["a: 1\na: 2\n", "yes: 1\non: 2\n", "1: a\n'1': b\n", '{"a": {"b": 1, "b": 2}}'])

@@ -1,8 +1,9 @@
 """Reads YAML as kubectl does: go-yaml's version 2, then JSON (sigs.k8s.io/yaml).
 
 PyYAML has the same grammar but resolves scalars differently: 1:30 is 90 in PyYAML and text in kubectl; 1e3 is text and
-a thousand; 3600.0 is a fraction and a whole number. So PyYAML parses the text, and this module resolves the nodes. If a
-key occurs twice, kubectl silently uses the last one. Here it is an error, because one of the two has no effect.
+a thousand; 3600.0 is a fraction and a whole number. So PyYAML parses the text, and this module resolves the nodes. It
+also divides a text into documents as kubectl does, and allows the tabs that go-yaml allows. If a key occurs twice,
+kubectl silently uses the last one. Here it is an error, because one of the two has no effect.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from math import isfinite
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -43,6 +44,8 @@ _MOST_ALIASED = 400_000
 """Maximum number of nodes that aliases add, as in go-yaml. A few lines of aliases to aliases would otherwise fill the
 memory.
 """
+_SEPARATOR = "---"
+_BREAKS = "\r\n\x85\u2028\u2029"
 
 
 def documents(text: str) -> Iterator[tuple[int, Json]]:
@@ -58,12 +61,30 @@ def documents(text: str) -> Iterator[tuple[int, Json]]:
             yield from list(_json_documents(text))
             return
         except json.JSONDecodeError:
-            text = text.replace("\t", " ")  # This is YAML in braces, in which indentation has no meaning.
-    loader = _Parser(text)
-    while loader.check_node():
-        node = loader.get_node()
+            pass  # This is YAML in braces.
+    for line, chunk in _chunks(text):
+        node = _Parser(chunk, line).get_single_node()
         if node is not None and (value := _Values().of(node)) is not None:
             yield node.start_mark.line, value
+
+
+def _chunks(text: str) -> Iterator[tuple[int, str]]:
+    """Yields the first line, from 0, and the text of each document.
+
+    kubectl splits at lines that begin with three dashes, before it parses YAML: each document can begin with a byte
+    order mark, and only blanks or a comment can follow the dashes.
+    """
+    lines = text.split("\n")
+    start = 0
+    for number, line in enumerate(lines):
+        if not line.startswith(_SEPARATOR):
+            continue
+        if (rest := line.removeprefix(_SEPARATOR).strip()) and not rest.startswith("#"):
+            mark = yaml.Mark("", 0, number, 0, None, 0)
+            raise yaml.scanner.ScannerError(None, None, "content follows --- in the same line", mark)
+        yield start, "\n".join([*lines[start:number], ""])
+        start = number + 1
+    yield start, "\n".join(lines[start:])
 
 
 def _json_documents(text: str) -> Iterator[tuple[int, Json]]:
@@ -101,7 +122,63 @@ def _refuse_constant(text: str) -> Json:
 
 
 class _Parser(yaml.SafeLoader):
-    """Composes nodes without resolving scalars."""
+    """Composes nodes without resolving scalars.
+
+    PyYAML allows no tabs outside of quotes. go-yaml allows them wherever they do not indent.
+
+    Args:
+        text: One document.
+        line: The line at which it begins, from 0.
+    """
+
+    ESCAPE_REPLACEMENTS: ClassVar = {  # type: ignore[misc]
+        letter: character for letter, character in yaml.SafeLoader.ESCAPE_REPLACEMENTS.items() if letter != "/"
+    }
+
+    def __init__(self, text: str, line: int) -> None:
+        super().__init__(text)
+        self.line = line
+
+    def scan_to_next_token(self) -> None:
+        while True:
+            if self.column == 0 and self.peek() == "\ufeff":
+                self.forward()
+            super().scan_to_next_token()
+            if self.peek() != "\t" or not (self.flow_level or not self.allow_simple_key):
+                return
+            self.forward()
+
+    def scan_block_scalar_ignored_line(self, start_mark: yaml.Mark) -> None:
+        self._skip_blanks()
+        super().scan_block_scalar_ignored_line(start_mark)
+
+    def scan_plain_spaces(self, indent: int, start_mark: yaml.Mark) -> list[str] | None:
+        """Returns what separates two parts of a plain scalar; None at the end of the document."""
+        blanks = self._skip_blanks()
+        if self.peek() not in _BREAKS:
+            return [blanks] if blanks else []
+        breaks: list[str] = []
+        while (character := self.peek()) in f" \t{_BREAKS}":
+            if character in _BREAKS:
+                breaks.append(self.scan_line_break())  # type: ignore[no-untyped-call]
+                self.allow_simple_key = True
+                if self.check_document_end():  # type: ignore[no-untyped-call]
+                    return None
+            elif character == "\t" and self.column < indent:
+                problem = "found a tab character that violates indentation"
+                raise yaml.scanner.ScannerError("while scanning a plain scalar", start_mark, problem, self.get_mark())
+            else:
+                self.forward()
+        first, *rest = breaks
+        return rest or [" "] if first == "\n" else breaks
+
+    def _skip_blanks(self) -> str:
+        length = 0
+        while self.peek(length) in " \t":
+            length += 1
+        blanks: str = self.prefix(length)
+        self.forward(length)
+        return blanks
 
     def resolve(self, kind: type[yaml.Node], value: str, implicit: tuple[bool, bool] | bool) -> str:
         if kind is yaml.ScalarNode:
