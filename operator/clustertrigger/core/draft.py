@@ -16,6 +16,10 @@ from clustertrigger.core.jobs.workload import ObservedRun
 from clustertrigger.core.resources.trigger import Trigger
 from clustertrigger.core.schedules.timetable import Timetable, timetable
 
+_MOST_AHEAD = timedelta(hours=1)
+"""How far in the future a time can be. The clocks of replicas and of API servers differ by less, and the Job of a slot
+guards it for at least as long.
+"""
 _MOST_NAMED = 100
 """Missed slots are counted up to this number, so that the work does not grow with the length of an outage."""
 
@@ -58,6 +62,10 @@ class Draft:
         """Requests another decision at this time."""
         if instant is not None:
             self._wake.append(instant)
+
+    def is_ahead(self, instant: datetime) -> bool:
+        """Returns whether a wrong clock wrote this time. Whatever waits for it would wait for years."""
+        return instant > self.now + _MOST_AHEAD
 
     @property
     def edited(self) -> bool:

@@ -75,3 +75,16 @@ async def test_a_trigger_that_becomes_due_before_its_first_decision_does_not_wai
     agenda.at(Key("search", "one"), clock.now)  # wakes the heap, and is due after it
     await until_due(agenda, "due soon", "one")
     assert await taken(agenda, 3) == ["due soon", "one", "two"]
+
+
+async def test_a_clock_that_is_set_back_makes_all_triggers_due(agenda: Agenda, clock: Clock) -> None:
+    """A trigger that was decided about while the clock was a year ahead would otherwise wait for a year."""
+    right = clock.now
+    clock.now += timedelta(days=365)
+    agenda.at(Key("search", "decided ahead"), clock.now + timedelta(hours=1))
+    await asyncio.sleep(0.1)
+    assert agenda._heap.due(Key("search", "decided ahead")) is not None
+    clock.now = right - timedelta(seconds=1)
+    agenda.at(Key("search", "next hour"), right + timedelta(hours=1))  # wakes the heap
+    await until_due(agenda, "decided ahead")
+    assert "decided ahead" in await taken(agenda, 2)

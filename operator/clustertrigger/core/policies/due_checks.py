@@ -23,9 +23,10 @@ from clustertrigger.core.policies.lifecycle import is_live
 
 def record_new_checks(draft: Draft) -> None:
     """Records every Job of a check in the status, and its slot as handled."""
-    latest = max((entry.slot for entry in draft.status.checks), default=None)
+    known = {entry.job_id for entry in draft.status.checks}
+    latest = max((entry.slot for entry in draft.status.checks if not draft.is_ahead(entry.slot)), default=None)
     for due, check in sorted(_by_slot(draft), key=lambda item: item[0]):
-        if latest is None or due > latest:
+        if check.job not in known and (latest is None or due > latest):
             draft.status.checks = [Check(job_id=check.job, slot=due, status="pending"), *draft.status.checks]
             draft.account_for(due)
 

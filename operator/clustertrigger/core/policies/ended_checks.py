@@ -24,6 +24,7 @@ from clustertrigger.core.policies.baseline import (
     condition,
     finding,
     forget_due,
+    remember,
 )
 from clustertrigger.core.policies.job_creation import in_the_way, launch, why_missed
 from clustertrigger.core.policies.lifecycle import is_live
@@ -62,13 +63,17 @@ def fire_on_finding(draft: Draft) -> None:
     spec, state = draft.trigger.spec, check_state(draft)
     if state.due is None or state.due_since is None:
         return
+    since = state.due_since
+    if draft.is_ahead(since):
+        since = draft.now
+        remember(draft, replace(state, due_since=since))
     if spec is None or not is_live(draft) or state.due <= draft.schedule_state.anchor:
         # The trigger was paused or edited in the meantime, so it does not fire for the past.
         forget_due(draft)
         return
     slot = ScheduledSlot(state.due)
     name = job_name(draft.trigger.key.name, draft.trigger.uid, slot)
-    deadline = state.due_since + timedelta(seconds=spec.run.starting_deadline_seconds)
+    deadline = since + timedelta(seconds=spec.run.starting_deadline_seconds)
     if name in draft.observed.runs:
         forget_due(draft)
     elif draft.now >= deadline:

@@ -26,6 +26,8 @@ def follow_what_is_counted(draft: Draft) -> None:
         was_reset = draft.status.last_reset_requested != draft.before.last_reset_requested
         if state.loop is not None and (draft.edited or was_reset):
             state = replace(state, loop=None)
+        if state.due_since is not None and draft.is_ahead(state.due_since):
+            state = replace(state, due_since=draft.now)
         draft.status.event_state = state
         draft.status.event_counter = counter
     elif state is not None and draft.trigger.spec is not None:

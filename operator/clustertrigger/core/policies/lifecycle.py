@@ -48,10 +48,13 @@ def reset_on_request(draft: Draft) -> None:
 
 def follow_edits(draft: Draft) -> None:
     """Restarts a changed schedule at the time of the edit; a re-applied schedule continues."""
-    trigger, state = draft.trigger, draft.before.schedule_state
+    trigger, state = draft.trigger, _with_times_up_to_now(draft)
+    draft.status.schedule_state = state
     fingerprint = schedule_fingerprint(trigger)
     if state is None:
-        draft.status.schedule_state = _begin(draft, fingerprint, trigger.created_at)
+        draft.begins_now = draft.is_ahead(trigger.created_at)
+        begin = _now(draft) if draft.begins_now else trigger.created_at
+        draft.status.schedule_state = _begin(draft, fingerprint, begin)
     elif state.fingerprint != fingerprint:
         begun = _begin(draft, fingerprint, edited_at(draft))
         accounted = max(begun.accounted_until, state.accounted_until)
@@ -101,7 +104,7 @@ def edited_at(draft: Draft) -> datetime:
     """Returns when the spec was last written: never in the future, and now if it is unknown."""
     written = draft.trigger.edited_at
     if written is None or is_edit_undated(draft):
-        return draft.now.replace(microsecond=0)
+        return _now(draft)
     return min(written, draft.now)
 
 
@@ -121,6 +124,22 @@ def schedule_fingerprint(trigger: Trigger) -> str:
         return _NO_SCHEDULE
     said = [trigger.spec.trigger_type, trigger.spec.schedule.model_dump(mode="json")]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _with_times_up_to_now(draft: Draft) -> ScheduleState | None:
+    """Returns the stored state of the schedule. Times of a clock that was far ahead become now.
+
+    Otherwise, no slot would fire until then, and an edit would not change that.
+    """
+    state = draft.before.schedule_state
+    if state is None or not draft.is_ahead(max(state.anchor, state.accounted_until)):
+        return state
+    now = _now(draft)
+    return replace(state, anchor=min(state.anchor, now), accounted_until=min(state.accounted_until, now))
+
+
+def _now(draft: Draft) -> datetime:
+    return draft.now.replace(microsecond=0)
 
 
 def _begin(draft: Draft, fingerprint: str, at: datetime) -> ScheduleState:

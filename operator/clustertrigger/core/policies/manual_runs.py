@@ -39,7 +39,7 @@ def run_on_request(draft: Draft) -> None:
             "a different value",
         )
         return
-    if waiting is None or waiting.token != token:
+    if waiting is None or waiting.token != token or draft.is_ahead(waiting.since):
         waiting = RunRequest(token=token, since=draft.now)
     deadline = waiting.since + timedelta(seconds=spec.run.starting_deadline_seconds)
     if draft.now >= deadline:

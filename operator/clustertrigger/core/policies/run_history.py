@@ -34,7 +34,8 @@ def record_new_runs(draft: Draft) -> None:
     known = {entry.job_id for entry in draft.history}
     fresh = [run for run in draft.observed.runs.values() if run.job not in known and _is_new(draft, run)]
     for run in sorted(fresh, key=lambda run: (run.created_at, str(run.slot))):
-        triggered_at = max(run.created_at, draft.before.last_triggered_at or run.created_at)
+        latest = draft.before.last_triggered_at
+        triggered_at = run.created_at if latest is None or draft.is_ahead(latest) else max(run.created_at, latest)
         entry = Execution(
             job_id=run.job,
             slot=str(run.slot),
@@ -68,7 +69,12 @@ def _is_new(draft: Draft, run: ObservedRun) -> bool:
     """
     before = draft.before
     latest = before.last_triggered_at
-    if latest is None or run.created_at >= latest or run.phase in ("pending", "running"):
+    if run.phase in ("pending", "running"):
+        return True
+    if draft.is_ahead(run.created_at):
+        # A clock that was wrong created it. Most likely, it was recorded then, and dropped.
+        return False
+    if latest is None or run.created_at >= latest:
         return True
     match run.slot:
         case ScheduledSlot(instant):
@@ -130,7 +136,8 @@ def trim_history(draft: Draft) -> None:
     for entry in draft.history:
         ended += not is_active(entry)
         # A run of the newest second must be kept, because its Job would look new.
-        if is_active(entry) or ended <= limit or entry.triggered_at >= draft.history[0].triggered_at:
+        is_newest = entry.triggered_at >= draft.history[0].triggered_at and not draft.is_ahead(entry.triggered_at)
+        if is_active(entry) or ended <= limit or is_newest:
             kept.append(entry)
     if len(kept) < len(draft.history):
         draft.status.history = kept

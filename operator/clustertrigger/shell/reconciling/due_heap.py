@@ -6,7 +6,7 @@ import asyncio
 import heapq
 import itertools
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 from clustertrigger.shell.clock import Clock
@@ -16,6 +16,8 @@ Item = TypeVar("Item")
 _LONGEST_NAP = 5.0
 """Maximum sleep in seconds, and therefore how long a changed clock goes unnoticed."""
 _SHORTEST_NAP = 0.001
+_SET_BACK = timedelta(minutes=1)
+"""By how much the clock must go back for due times to be computed again. They can be years ahead if it was wrong."""
 
 
 class DueHeap(Generic[Item]):
@@ -28,6 +30,7 @@ class DueHeap(Generic[Item]):
         self._due: dict[Item, datetime] = {}
         self._order = itertools.count()
         self._changed = asyncio.Event()
+        self._last_look: datetime | None = None
 
     def __len__(self) -> int:
         return len(self._due)
@@ -54,7 +57,7 @@ class DueHeap(Generic[Item]):
         self._due.clear()
 
     async def run(self) -> None:
-        """Passes items on when they become due, in an endless loop."""
+        """Passes items on when they become due, and all of them when the clock is set back, in an endless loop."""
         while True:
             self._changed.clear()
             try:
@@ -71,7 +74,13 @@ class DueHeap(Generic[Item]):
         return min(max(wait, _SHORTEST_NAP), _LONGEST_NAP)
 
     def _hand_over_due(self) -> None:
-        now = self._clock()
+        last, now = self._last_look, self._clock()
+        self._last_look = now
+        if last is not None and now < last - _SET_BACK:
+            items = list(self._due)
+            self.clear()
+            for item in items:
+                self._hand_over(item)
         while self._heap and self._heap[0][0] <= now:
             due, _, item = heapq.heappop(self._heap)
             if self._due.get(item) == due:

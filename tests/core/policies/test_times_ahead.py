@@ -1,0 +1,154 @@
+"""Tests of triggers whose status contains times of a clock that was far ahead, as after a fault of the API server."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from clustertrigger.api.conditions import Reason
+from clustertrigger.api.status import RunRequest
+from clustertrigger.core.resources.catalog import Unresolved
+from tests.core.builders import EVENTS, HOURLY, MINUTELY, World, at, spec
+from tests.core.checked import found, world
+
+MISSING = Unresolved(Reason.COLLECTION_NOT_FOUND, "collection col_a is in no Collection")
+CLOCK_AHEAD = at(days=365)
+
+
+def complete(it: World, now: datetime, **fields: Any) -> None:
+    """Completes the active run or check."""
+    (active,) = [run.job for run in it.runs.values() if run.phase == "pending"]
+    it.runs[active] = replace(it.runs[active], phase="completed", **fields)
+    it.step(now)
+
+
+def a_run_ahead(it: World) -> None:
+    """Fires one slot a year ahead, and completes its run."""
+    it.step(at(1))
+    it.step(CLOCK_AHEAD)
+    complete(it, CLOCK_AHEAD)
+    assert len(it.created) == 1
+
+
+@pytest.mark.parametrize(
+    ("raw_spec", "minutes", "slots"),
+    [
+        (HOURLY, [5, 61, 121], ["2026-03-02T13:00:00Z", "2026-03-02T14:00:00Z"]),
+        (MINUTELY, [5, 6, 7], ["2026-03-02T12:06:00Z", "2026-03-02T12:07:00Z"]),
+    ],
+)
+def test_slots_fire_again_when_the_clock_is_right(
+    raw_spec: dict[str, Any], minutes: list[int], slots: list[str]
+) -> None:
+    it = World(raw_spec)
+    a_run_ahead(it)
+    for minute in minutes:
+        it.step(at(minutes=minute))
+        if any(run.phase == "pending" for run in it.runs.values()):
+            complete(it, at(minutes=minute, seconds=1))
+    assert it.created[1:] == slots
+    status = it.trigger.status
+    assert status.last_triggered_at is not None
+    assert status.last_triggered_at < at(minutes=127)
+    assert status.execution_count == len(it.created)
+    assert status.history[0].slot == slots[-1]
+
+
+def test_an_edit_while_the_clock_was_ahead_does_not_stop_an_interval() -> None:
+    it = World(HOURLY)
+    it.step(at(1))
+    it.edit(spec(schedule_config={"interval_seconds": 600}), CLOCK_AHEAD)
+    it.step(CLOCK_AHEAD)
+    it.step(at(minutes=5))
+    it.step(at(minutes=15))
+    assert it.created == ["2026-03-02T12:15:00Z"]
+
+
+def test_a_trigger_that_was_created_while_the_clock_was_ahead_starts_immediately() -> None:
+    it = World(spec(schedule_config={"interval_seconds": 600, "start_immediately": True}))
+    it.trigger = replace(it.trigger, created_at=CLOCK_AHEAD, edited_at=CLOCK_AHEAD)
+    it.step(at(1.5))
+    it.step(at(1.5))
+    assert it.created == ["2026-03-02T12:00:01Z"]
+
+
+def test_the_history_keeps_its_limit() -> None:
+    it = World(spec(run={"history_limit": 2}))
+    it.step(at(1))
+    for hour in range(3):
+        it.step(at(days=365, hours=hour))
+        complete(it, at(days=365, hours=hour, seconds=1))
+    it.step(at(minutes=1))
+    it.step(at(hours=2))
+    complete(it, at(hours=2, seconds=1))
+    assert it.trigger.status.execution_count == 4, "none is counted twice while its Job exists"
+    it.runs = {name: run for name, run in it.runs.items() if run.created_at < CLOCK_AHEAD}
+    it.step(at(hours=2, seconds=2))
+    it.step(at(hours=4))
+    complete(it, at(hours=4, seconds=1))
+    status = it.trigger.status
+    assert (len(status.history), status.execution_count) == (2, 5)
+
+
+def test_checks_go_on() -> None:
+    it = world()
+    it.step(at(1))
+    it.step(CLOCK_AHEAD)
+    complete(it, CLOCK_AHEAD, check=found(0.1))
+    it.step(at(minutes=5))
+    for hour in (2, 4):
+        it.step(at(hours=hour))
+        complete(it, at(hours=hour, seconds=1), check=found(0.1))
+    assert len(it.created) == 3
+    assert [entry.status for entry in it.trigger.status.checks] == ["completed"] * 3
+    assert [event.partition(":")[0] for event in it.events] == ["NoDrift"] * 3
+
+
+def test_a_manual_request_expires() -> None:
+    it = World(spec(run={"starting_deadline_seconds": 120}))
+    it.step(at(1))
+    it.work = MISSING
+    it.request(run="one")
+    it.step(CLOCK_AHEAD)
+    assert it.trigger.status.waiting_request == RunRequest(token="one", since=CLOCK_AHEAD)
+    it.step(at(2))
+    it.step(at(122))
+    assert it.events[-1].startswith("RequestIgnored: The run requested by 'one' was abandoned")
+
+
+def test_a_threshold_that_was_reached_expires() -> None:
+    it = World(spec(EVENTS, run={"starting_deadline_seconds": 120}))
+    it.step(at(1))
+    it.work = MISSING
+    it.send(CLOCK_AHEAD, "a", count=150)
+    it.step(at(2))
+    it.step(at(122))
+    assert it.events[-1].startswith("SlotsMissed: Missed event 100")
+
+
+def test_a_finding_expires() -> None:
+    it = world(run={"starting_deadline_seconds": 120})
+    it.step(at(hours=1))
+    it.end("completed", check=found(0.42))
+    it.work = MISSING
+    it.step(at(hours=1, minutes=1))
+    state = it.trigger.status.check_state
+    assert state is not None
+    assert state.due is not None
+    status = replace(it.trigger.status, check_state=replace(state, due_since=CLOCK_AHEAD))
+    it.trigger = replace(it.trigger, status=status)
+    it.step(at(hours=1, minutes=2))
+    it.step(at(hours=1, minutes=4))
+    assert it.events[-1].startswith("SlotsMissed: Missed the run for the drift")
+
+
+def test_a_clock_that_is_slightly_ahead_moves_no_grid() -> None:
+    """The clocks of API servers and replicas differ slightly. A Job guards its slot for longer than that."""
+    it = World(HOURLY)
+    it.trigger = replace(it.trigger, created_at=at(minutes=2))
+    it.step(at(1))
+    it.step(at(hours=1, minutes=3))
+    assert it.created == ["2026-03-02T13:02:00Z"]
