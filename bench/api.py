@@ -138,18 +138,18 @@ class _Bench:
     def creates(self) -> Iterator[dict[str, Any]]:
         """Creates triggers over HTTP, and with a client of the API server."""
         numbers = itertools.count(10**6)
-        ratios, ours, bare = [], [], []
+        ratios, loads, bare = [], [], []
         for _ in range(self._options.rounds):
             bare.append(asyncio.run(self._create_bare(numbers)))
-            ours.append(self._load("POST", ["/v1/clusters/triggers"], lambda: _body(next(numbers))))
-            ratios.append(_rate(ours[-1]) / _rate(bare[-1]))
+            loads.append(self._load("POST", ["/v1/clusters/triggers"], lambda: _body(next(numbers))))
+            ratios.append(_rate(loads[-1]) / _rate(bare[-1]))
         yield {
             "case": "create",
-            "requests/s": _median(ours, _rate),
+            "requests/s": _median(loads, _rate),
             "bare requests/s": _median(bare, _rate),
             "rate, ratio": statistics.median(ratios),
-            "p50 ms": _median(ours, lambda load: load.quantile(0.5) * 1000),
-            "p99 ms": _median(ours, lambda load: load.quantile(0.99) * 1000),
+            "p50 ms": _median(loads, lambda load: load.quantile(0.5) * 1000),
+            "p99 ms": _median(loads, lambda load: load.quantile(0.99) * 1000),
         }
 
     def kubectl(self) -> Iterator[dict[str, Any]]:
@@ -172,24 +172,24 @@ class _Bench:
     def _compared(self, case: str, method: str, places: list[str], body: Object | None = None) -> dict[str, Any]:
         """Measures the API, and a bare handler with the same responses."""
         answer = json.dumps(self._ask(method, places[0], body), separators=(",", ":")).encode()
-        ours, bare = [], []
+        loads, bare = [], []
         with _bare_handler(answer) as port:
             for _ in range(self._options.rounds):
                 bare.append(self._load(method, places, lambda: body, port))
-                ours.append(self._load(method, places, lambda: body))
-        rate, p99 = _median(ours, _rate), _median(ours, lambda load: load.quantile(0.99) * 1000)
+                loads.append(self._load(method, places, lambda: body))
+        rate, p99 = _median(loads, _rate), _median(loads, lambda load: load.quantile(0.99) * 1000)
         bare_p99 = _median(bare, lambda load: load.quantile(0.99) * 1000)
         return {
             "case": case,
             "bytes": len(answer),
             "requests/s": rate,
             "bare requests/s": _median(bare, _rate),
-            "rate, ratio": statistics.median(map(_ratio, ours, bare)),
-            "p50 ms": _median(ours, lambda load: load.quantile(0.5) * 1000),
+            "rate, ratio": statistics.median(map(_ratio, loads, bare)),
+            "p50 ms": _median(loads, lambda load: load.quantile(0.5) * 1000),
             "p99 ms": p99,
             "bare p99 ms": bare_p99,
             "p99, ratio": statistics.median(
-                one.quantile(0.99) / other.quantile(0.99) for one, other in zip(ours, bare, strict=True)
+                one.quantile(0.99) / other.quantile(0.99) for one, other in zip(loads, bare, strict=True)
             ),
         }
 
@@ -239,8 +239,8 @@ def _rate(load: Load) -> float:
     return load.statuses[200] / load.seconds
 
 
-def _ratio(ours: Load, bare: Load) -> float:
-    return _rate(ours) / _rate(bare)
+def _ratio(load: Load, bare: Load) -> float:
+    return _rate(load) / _rate(bare)
 
 
 def _median(loads: list[Load], figure: Callable[[Load], float]) -> float:

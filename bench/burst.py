@@ -59,8 +59,8 @@ async def measure(cluster: Cluster, directory: Path, number: int, rounds: int) -
         for turn in range(1, rounds + 1):
             say(f"round {turn}: {number} triggers")
             with fleet.operator(cluster, directory) as process:
-                ours, job = await fire_at_once(api, process, f"triggers-{turn}", number, turn * number)
-            rows.append(_row(turn, TRIGGERS, ours))
+                seconds, job = await fire_at_once(api, process, f"triggers-{turn}", number, turn * number)
+            rows.append(_row(turn, TRIGGERS, seconds))
             say(f"round {turn}: {number} CronJobs")
             rows.append(_row(turn, CRON_JOBS, await _cron_jobs(api, cluster.kubernetes, f"cronjobs-{turn}", number)))
             say(f"round {turn}: {number} Jobs of a bare client")

@@ -68,7 +68,7 @@ def inertia(vectors: Vectors, centroids: Vectors) -> float:
     return float(index.search(vectors, 1)[0].sum(dtype=np.float64))
 
 
-def ours_kmeans(count: int, clusters: int) -> Row:
+def worker_kmeans(count: int, clusters: int) -> Row:
     """Runs the worker's k-means."""
     from clusterworker.clustering.algorithms.kmeans import train
 
@@ -77,7 +77,7 @@ def ours_kmeans(count: int, clusters: int) -> Row:
     return timed(lambda: train(vectors, clusters, 300, "euclidean", SEED), lambda found: inertia(vectors, found))
 
 
-def theirs_kmeans(count: int, clusters: int) -> Row:
+def sklearn_kmeans(count: int, clusters: int) -> Row:
     """Runs scikit-learn's default: k-means++ on all vectors, one start, Lloyd."""
     from sklearn.cluster import KMeans
 
@@ -109,12 +109,14 @@ def apart(work: Callable[..., Row], *arguments: object) -> Row:
 def kmeans(clusters: int, least: float) -> tuple[list[Row], list[Goal]]:
     """Measures k-means of 100,000 vectors."""
     name = f"kmeans 100k x {DIMENSIONS}, k={clusters}"
-    ours, theirs = (apart(side, 100_000, clusters) for side in (ours_kmeans, theirs_kmeans))
+    worker, sklearn = (apart(side, 100_000, clusters) for side in (worker_kmeans, sklearn_kmeans))
     goals = [
-        Goal(f"{name}: times faster", theirs["seconds"] / ours["seconds"], least, at_least=True, unit="times"),
-        Goal(f"{name}: inertia", ours["quality"] / theirs["quality"], 1.01, at_least=False, unit="of scikit-learn's"),
+        Goal(f"{name}: times faster", sklearn["seconds"] / worker["seconds"], least, at_least=True, unit="times"),
+        Goal(
+            f"{name}: inertia", worker["quality"] / sklearn["quality"], 1.01, at_least=False, unit="of scikit-learn's"
+        ),
     ]
-    return compared(name, {"worker": ours, "scikit-learn": theirs}, "inertia"), goals
+    return compared(name, {"worker": worker, "scikit-learn": sklearn}, "inertia"), goals
 
 
 def by_evoc(vectors: Vectors, seed: int) -> Found:
@@ -253,22 +255,22 @@ def compared_densities(name: str, source: Path | int, count: int, seeds: int) ->
         if count <= how.most:
             found[side] = apart(measured, side, source, seeds)
             print(f"cluster: {name}: {side}: {found[side]['seconds']:.1f} s", flush=True)
-    ours = found[WORKER]
+    worker = found[WORKER]
     rows: list[Row] = [
-        {"case": name, "side": side, **row, f"times the time of {WORKER}": row["seconds"] / ours["seconds"]}
+        {"case": name, "side": side, **row, f"times the time of {WORKER}": row["seconds"] / worker["seconds"]}
         for side, row in found.items()
     ]
     goals: list[Goal] = []
     if isinstance(source, Path) or count >= GOALS_FROM:
         goals += [
-            Goal(f"{name}: times faster than {side}", found[side]["seconds"] / ours["seconds"], 20,
+            Goal(f"{name}: times faster than {side}", found[side]["seconds"] / worker["seconds"], 20,
                  at_least=True, unit="times")
             for side in (UNTIL_NOW, BERTOPIC)
             if side in found
         ]  # fmt: skip
     if goals and UNTIL_NOW in found:
         goals += [
-            Goal(f"{name}: {measure} less that by UMAP", ours[measure] - found[UNTIL_NOW][measure], -0.01,
+            Goal(f"{name}: {measure} less that by UMAP", worker[measure] - found[UNTIL_NOW][measure], -0.01,
                  at_least=True, unit="")
             for measure in ("AMI", "AMI without noise")
         ]  # fmt: skip
@@ -284,20 +286,20 @@ def density(sizes: Sequence[int]) -> tuple[list[Row], list[Goal]]:
     """Measures planted groups in collections of several sizes, and how the worker's time grows."""
     rows: list[Row] = []
     goals: list[Goal] = []
-    ours = {}
+    worker = {}
     for count in sorted(sizes):
         print(f"cluster: {count:,} documents", flush=True)
         found, held_to = compared_densities(f"{count:,} x {DIMENSIONS}", count, count, 1)
         rows += found
         goals += held_to
-        ours[count] = next(row for row in found if row["side"] == WORKER)
-    least, most = min(ours), max(ours)
+        worker[count] = next(row for row in found if row["side"] == WORKER)
+    least, most = min(worker), max(worker)
     if most >= MILLION:
         name = f"{most:,} x {DIMENSIONS}"
-        goals.append(Goal(f"{name}: time", ours[most]["seconds"], 240, at_least=False, unit="s"))
-        goals.append(Goal(f"{name}: memory", ours[most]["peak MiB"], 8_192, at_least=False, unit="MiB"))
+        goals.append(Goal(f"{name}: time", worker[most]["seconds"], 240, at_least=False, unit="s"))
+        goals.append(Goal(f"{name}: memory", worker[most]["peak MiB"], 8_192, at_least=False, unit="MiB"))
     if most > least:
-        grown = ours[most]["seconds"] / ours[least]["seconds"]
+        grown = worker[most]["seconds"] / worker[least]["seconds"]
         allowed = most * math.log(most) / (least * math.log(least))
         goals.append(
             Goal(f"growth from {least:,} to {most:,}", grown / allowed, 1, at_least=False, unit="of n log n's")

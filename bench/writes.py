@@ -50,15 +50,15 @@ def main() -> int:
     options = parser.parse_args()
     with fleet.stage() as (cluster, directory):
         say(f"{options.number} triggers")
-        ours = _triggers(cluster, directory, options)
+        triggers = _triggers(cluster, directory, options)
         say(f"{options.number} CronJobs")
-        theirs = _cron_jobs(cluster, options)
+        cron_jobs = _cron_jobs(cluster, options)
     return finish(
         "writes",
-        [ours, theirs],
+        [triggers, cron_jobs],
         [
-            Goal("writes per run", ours["writes per run"], 3, at_least=False, unit=""),
-            Goal("writes per run, over CronJob's", ours["writes per run"] / theirs["writes per run"], 1,
+            Goal("writes per run", triggers["writes per run"], 3, at_least=False, unit=""),
+            Goal("writes per run, over CronJob's", triggers["writes per run"] / cron_jobs["writes per run"], 1,
                  at_least=False, unit="times"),
         ],
     )  # fmt: skip

@@ -130,13 +130,13 @@ class _Converter:
 def _what_fields_do_not_say(schema: Schema, default: dict[str, Any]) -> dict[str, Any]:
     """Returns an object's default without its fields' own defaults."""
     fields = schema.get("properties", {})
-    said: dict[str, Any] = {}
+    defaults: dict[str, Any] = {}
     for name, value in default.items():
         field = fields.get(name, {})
         distinct = _what_fields_do_not_say(field, value) if isinstance(value, dict) else value
         if not _is_empty(distinct) and distinct != field.get("default"):
-            said[name] = distinct
-    return said
+            defaults[name] = distinct
+    return defaults
 
 
 def _is_empty(value: object) -> bool:

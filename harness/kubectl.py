@@ -89,9 +89,9 @@ class Kubectl:
         command = [*self._scope, "port-forward", target, f":{port}"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             try:
-                said = process.stdout.readline() if process.stdout else ""
-                if (found := _FORWARDING.search(said)) is None:
-                    raise ClusterError(f"{' '.join(command)} does not forward: {said.strip() or 'it printed nothing'}")
+                line = process.stdout.readline() if process.stdout else ""
+                if (found := _FORWARDING.search(line)) is None:
+                    raise ClusterError(f"{' '.join(command)} does not forward: {line.strip() or 'it printed nothing'}")
                 yield f"http://{found[1]}"
             finally:
                 process.terminate()
@@ -108,6 +108,6 @@ class Kubectl:
         except subprocess.TimeoutExpired as error:
             raise ClusterError(f"{' '.join(command)} took longer than {timeout:.0f} s") from error
         if done.returncode != 0:
-            said = done.stderr.decode(errors="replace").strip().splitlines() or ["it printed nothing"]
-            raise ClusterError(f"{' '.join(command)} failed with exit code {done.returncode}: {said[-1]}")
+            output = done.stderr.decode(errors="replace").strip().splitlines() or ["it printed nothing"]
+            raise ClusterError(f"{' '.join(command)} failed with exit code {done.returncode}: {output[-1]}")
         return done.stdout

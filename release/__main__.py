@@ -64,8 +64,8 @@ def _images(registry: str, version: str) -> None:
 def _has_buildx() -> bool:
     if shutil.which("docker") is None:
         return False
-    asked = subprocess.run(["docker", "buildx", "ls"], capture_output=True, check=False)
-    return asked.returncode == 0
+    done = subprocess.run(["docker", "buildx", "ls"], capture_output=True, check=False)
+    return done.returncode == 0
 
 
 def _say(what: str, files: Iterable[Path]) -> None:

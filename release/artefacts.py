@@ -115,5 +115,5 @@ def images(registry: str, version: str) -> list[str]:
 def _run(what: str, *words: str) -> None:
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip().splitlines() or ["it printed nothing"]
-        raise ReleaseError(f"{what} failed with exit code {done.returncode}: {said[-1]}")
+        output = (done.stderr or done.stdout).strip().splitlines() or ["it printed nothing"]
+        raise ReleaseError(f"{what} failed with exit code {done.returncode}: {output[-1]}")

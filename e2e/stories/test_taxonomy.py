@@ -84,12 +84,12 @@ def _nodes_and_packages(stage_set: Stage) -> Iterator[None]:
         *(taxonomy(name, name, taxonomy_id=f"tax_{name.replace('-', '_')}") for name in sections),
     )
     yield
-    triggers = [one["metadata"]["name"] for one in scene.kubectl.items("clustertriggers") if is_ours(one)]
+    triggers = [one["metadata"]["name"] for one in scene.kubectl.items("clustertriggers") if is_of_this_api(one)]
     scene.kubectl("delete", "clustertriggers", *triggers)
     scene.kubectl("delete", "taxonomies", "--all")
 
 
-def is_ours(trigger: Object) -> bool:
+def is_of_this_api(trigger: Object) -> bool:
     action = trigger["spec"].get("action_type")
     return bool(action == "taxonomy_enrichment" or trigger["metadata"]["name"] == "labels-again")
 

@@ -24,32 +24,32 @@ class Engine:
     forbidden: bool = False
 
 
-def choose(wish: str, engine: Engine) -> str:
+def choose(requested: str, engine: Engine) -> str:
     """Return kind or debian.
 
     Args:
-        wish: The variable CLUSTER; if empty, kind if a Docker engine responds.
+        requested: The variable CLUSTER; if empty, kind if a Docker engine responds.
         engine: Its response.
 
     Raises:
         ClusterError: the wish cannot be fulfilled, or an engine is there and refuses this user.
     """
-    if wish not in ("", KIND, DEBIAN):
-        raise ClusterError(f"CLUSTER is '{wish}', which is neither kind nor debian: set one of them, or nothing")
-    if engine.forbidden and wish != DEBIAN:
+    if requested not in ("", KIND, DEBIAN):
+        raise ClusterError(f"CLUSTER is '{requested}', which is neither kind nor debian: set one of them, or nothing")
+    if engine.forbidden and requested != DEBIAN:
         raise ClusterError(
             "a Docker engine runs and refuses this user: add the user to the group docker "
             f"(sudo usermod -aG docker $USER, then log in again), {_INSTEAD}"
         )
-    if wish == KIND and not engine.answers:
+    if requested == KIND and not engine.answers:
         raise ClusterError("CLUSTER=kind and no Docker engine answers `docker version`: start it, or unset CLUSTER")
-    return wish or (KIND if engine.answers else DEBIAN)
+    return requested or (KIND if engine.answers else DEBIAN)
 
 
 def chosen() -> str:
     """Return the kind of cluster for this machine and environment."""
-    wish = os.environ.get("CLUSTER", "").strip().lower()
-    return choose(wish, Engine(answers=False) if wish == DEBIAN else docker_engine())
+    requested = os.environ.get("CLUSTER", "").strip().lower()
+    return choose(requested, Engine(answers=False) if requested == DEBIAN else docker_engine())
 
 
 def docker_engine() -> Engine:

@@ -46,8 +46,8 @@ def run(
     except subprocess.TimeoutExpired as error:
         raise ClusterError(f"{shlex.join(words)} took longer than {timeout:.0f} s") from error
     if done.returncode != 0:
-        said = (done.stderr or done.stdout or "").strip() or (_tail(log) if log else "")
-        reason = said.splitlines()[-1] if said else "it printed nothing"
+        output = (done.stderr or done.stdout or "").strip() or (_tail(log) if log else "")
+        reason = output.splitlines()[-1] if output else "it printed nothing"
         where = f"; the whole output is in {log}" if log else ""
         raise ClusterError(f"{shlex.join(words)} failed with exit code {done.returncode}: {reason}{where}")
     return done.stdout or ""

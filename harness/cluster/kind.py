@@ -27,21 +27,21 @@ IMAGES = (
 )
 
 
-def node_image(wish: str) -> str:
+def node_image(requested: str) -> str:
     """Return the node's image.
 
     Args:
-        wish: The variable KUBERNETES; empty: the newest.
+        requested: The variable KUBERNETES; empty: the newest.
 
     Raises:
         ClusterError: no image of that version is known.
     """
-    meant = parse_version(wish, "KUBERNETES") if wish else None
+    meant = parse_version(requested, "KUBERNETES") if requested else None
     for image in IMAGES:
         if meant is None or meant.covers(parse_version(image.partition(":")[2].partition("@")[0], "IMAGES")):
             return image
     versions = ", ".join(image.partition(":v")[2].partition("@")[0] for image in IMAGES)
-    raise ClusterError(f"KUBERNETES is '{wish}', and the images known for kind are those of {versions}: name one")
+    raise ClusterError(f"KUBERNETES is '{requested}', and the images known for kind are those of {versions}: name one")
 
 
 def chosen_image() -> str:

@@ -53,7 +53,7 @@ class Machine:
     cache: Path
 
     @classmethod
-    def this(cls, wish: str) -> "Machine":
+    def this(cls, requested: str) -> "Machine":
         """Reads the properties of this machine; the engine is not asked if the wish excludes it."""
         cache = cache_directory()
         return cls(
@@ -61,7 +61,7 @@ class Machine:
             debian=is_debian(),
             root=os.geteuid() == 0,
             client=find_program("docker") is not None,
-            engine=Engine(answers=False) if wish == DEBIAN else docker_engine(),
+            engine=Engine(answers=False) if requested == DEBIAN else docker_engine(),
             kind=_kind_version(),
             kubectl=find_program("kubectl") is not None,
             free_bytes=shutil.disk_usage(cache).free,
@@ -75,10 +75,10 @@ def check() -> str:
     Raises:
         ClusterError: it cannot; a line for each thing that is missing, and what to do.
     """
-    wish = os.environ.get("CLUSTER", "").strip().lower()
-    machine = Machine.this(wish)
-    provider = choose(wish, machine.engine)
-    lines = list(missing_for_kind(machine) if provider == KIND else missing_for_processes(machine, wish))
+    requested = os.environ.get("CLUSTER", "").strip().lower()
+    machine = Machine.this(requested)
+    provider = choose(requested, machine.engine)
+    lines = list(missing_for_kind(machine) if provider == KIND else missing_for_processes(machine, requested))
     if lines:
         raise ClusterError("\ncluster: ".join(lines))
     if provider == KIND:
@@ -110,15 +110,15 @@ def missing_for_kind(machine: Machine) -> Iterator[str]:
     yield from _space(machine, IMAGES_BYTES)
 
 
-def missing_for_processes(machine: Machine, wish: str) -> Iterator[str]:
+def missing_for_processes(machine: Machine, requested: str) -> Iterator[str]:
     """Yields what a cluster of plain processes lacks.
 
     Args:
         machine: This one.
-        wish: The variable CLUSTER; where it is empty, plain processes are what is left without Docker.
+        requested: The variable CLUSTER; where it is empty, plain processes are what is left without Docker.
     """
     if not machine.debian:
-        if wish == DEBIAN:
+        if requested == DEBIAN:
             yield f"CLUSTER=debian needs Debian 12 and this is {machine.system}: start Docker and use CLUSTER=kind"
         elif machine.client:
             yield f"no Docker engine answers `docker version`, and {machine.system} needs one for a cluster: start it"

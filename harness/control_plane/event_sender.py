@@ -29,8 +29,8 @@ class Answer:
     @property
     def error(self) -> str:
         """The error in the response."""
-        said: str = self.body["error"]
-        return said
+        message: str = self.body["error"]
+        return message
 
 
 @dataclass(frozen=True)

@@ -123,9 +123,9 @@ class OperatorProcess:
         shown = ("trigger", "slot", "job")
         lines = []
         for line in self.log.read_text(errors="replace").splitlines():
-            said = json.loads(line) if line.startswith("{") and line.endswith("}") else {"message": line}
-            fields = " ".join(f"{field}={said[field]}" for field in shown if field in said)
-            lines.append(f"{said.get('time', '')} {said.get('level', '')} {said['message']} {fields}".strip())
+            entry = json.loads(line) if line.startswith("{") and line.endswith("}") else {"message": line}
+            fields = " ".join(f"{field}={entry[field]}" for field in shown if field in entry)
+            lines.append(f"{entry.get('time', '')} {entry.get('level', '')} {entry['message']} {fields}".strip())
         return lines
 
     def mistakes(self) -> list[str]:

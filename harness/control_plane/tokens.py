@@ -76,7 +76,7 @@ def _bind(kube: Kube, namespace: str | None, name: str, subject: Object, role: t
 def _until(kube: Kube, namespace: str, user: str, rule: Object, *, allowed: bool) -> None:
     """Waits until the API server allows the first permission of a rule, or denies it."""
     resource, _, subresource = rule["resources"][0].partition("/")
-    asked = {
+    attributes = {
         "namespace": namespace,
         "group": rule["apiGroups"][0],
         "resource": resource,
@@ -87,12 +87,12 @@ def _until(kube: Kube, namespace: str, user: str, rule: Object, *, allowed: bool
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SubjectAccessReview",
-        "spec": {"user": user, "resourceAttributes": asked},
+        "spec": {"user": user, "resourceAttributes": attributes},
     }
     eventually(
         lambda: kube.create(_REVIEWS, review)["status"]["allowed"],
         until=lambda found: found is allowed,
-        what=f"an API server that {'allows' if allowed else 'refuses'} {user} {asked}",
+        what=f"an API server that {'allows' if allowed else 'refuses'} {user} {attributes}",
     )
 
 

@@ -78,8 +78,8 @@ class Awaited:
     def obstacle(self, status: Status) -> str:
         """Returns the problem in the conditions, or an empty string."""
         against = (("Ready", "False"), ("Stalled", "True"))
-        said = [c["message"] for c in status.get("conditions", ()) if (c["type"], c["status"]) in against]
-        return said[0] if said else ""
+        messages = [c["message"] for c in status.get("conditions", ()) if (c["type"], c["status"]) in against]
+        return messages[0] if messages else ""
 
     def _is_meant(self, entry: Mapping[str, Any]) -> bool:
         if self.request is not None:

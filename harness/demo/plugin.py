@@ -36,6 +36,6 @@ class Plugin:
         program = [str(Path(sys.executable).with_name("kubectl-clustertrigger")), *words, *self._scope]
         done = subprocess.run(program, capture_output=True, text=True, timeout=SECONDS, check=False)
         if done.returncode != 0:
-            said = (done.stderr or done.stdout).strip().splitlines() or ["it printed nothing"]
-            raise ClusterError(f"`{self.typed(*words)}` failed with exit code {done.returncode}: {said[-1]}")
+            output = (done.stderr or done.stdout).strip().splitlines() or ["it printed nothing"]
+            raise ClusterError(f"`{self.typed(*words)}` failed with exit code {done.returncode}: {output[-1]}")
         return done.stdout

@@ -68,11 +68,11 @@ def _check(one: Awaited, run: Run) -> None:
 
 
 def _where_they_are(awaited: Sequence[Awaited], statuses: Mapping[str, Status]) -> str:
-    said = []
+    states = []
     for one in awaited:
         status = statuses.get(one.trigger, {})
-        said.append(f"{one.trigger} {one.obstacle(status) or one.state(status)}")
-    return " · ".join(said)
+        states.append(f"{one.trigger} {one.obstacle(status) or one.state(status)}")
+    return " · ".join(states)
 
 
 class _LiveLine:

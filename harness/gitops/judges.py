@@ -57,8 +57,8 @@ def judge(objects: Sequence[Object], *, health: str = "", actions: str = "", act
     Raises:
         ClusterError: a script is wrong, or the program could not be compiled.
     """
-    asked = {"objects": list(objects), "health": health, "actions": actions, "action": action}
-    answer = json.loads(run([_built()], stdin=json.dumps(asked)))
+    question = {"objects": list(objects), "health": health, "actions": actions, "action": action}
+    answer = json.loads(run([_built()], stdin=json.dumps(question)))
     return [
         Verdict(
             found["kstatus"],

@@ -24,7 +24,7 @@ class HelmLibrary:
 
     def lint(self, values: Values | None = None, *, chart: Path = CHART, kube_version: str | None = None) -> list[str]:
         """See Helm.lint."""
-        with _told_as(f"lint {chart}"):
+        with _converted_errors(f"lint {chart}"):
             report = helm_python.lint(
                 chart, dict(values or {}), strict=True, namespace=self._namespace, kube_version=kube_version
             )
@@ -62,20 +62,20 @@ class HelmLibrary:
             config.uninstall(name, timeout=timeout, wait=_wait(wait), ignore_not_found=True)
 
     def _render(self, name: str, values: Values | None, chart: Path) -> dict[str, str]:
-        with _told_as(f"template {name} {chart}"), helm_python.Chart.load(chart) as loaded:
+        with _converted_errors(f"template {name} {chart}"), helm_python.Chart.load(chart) as loaded:
             files: dict[str, str] = loaded.render(dict(values or {}), name=name, namespace=self._namespace)
         return dict(sorted(files.items()))
 
     @contextmanager
     def _connected(self, action: str) -> Iterator[Any]:
-        with _told_as(action):
+        with _converted_errors(action):
             config = helm_python.Config(kubeconfig_path=self._kubeconfig, namespace=self._namespace)
             with config:
                 yield config
 
 
 @contextmanager
-def _told_as(action: str) -> Iterator[None]:
+def _converted_errors(action: str) -> Iterator[None]:
     """Converts the library's errors."""
     try:
         yield

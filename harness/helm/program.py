@@ -33,7 +33,7 @@ class HelmProgram:
         lines = (done.stdout + done.stderr).splitlines()
         found = [line.partition("] ")[2] for line in lines if line.startswith(("[WARNING] ", "[ERROR] "))]
         if done.returncode != 0 and not found:
-            raise HelmError(f"helm lint {chart}: {_said(done)}")
+            raise HelmError(f"helm lint {chart}: {_error_of(done)}")
         return found
 
     def render(self, name: str, values: Values | None = None, *, chart: Path = CHART) -> str:
@@ -76,7 +76,7 @@ class HelmProgram:
     def _checked(self, seconds: int, *arguments: str) -> str:
         done = self._run(seconds, *arguments)
         if done.returncode != 0:
-            raise HelmError(f"{_tried(arguments)}: {_said(done)}")
+            raise HelmError(f"{_tried(arguments)}: {_error_of(done)}")
         return done.stdout
 
     def _run(self, seconds: int, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -97,7 +97,7 @@ def _tried(arguments: tuple[str, ...]) -> str:
     return shlex.join(["helm", *takewhile(lambda argument: not argument.startswith("--"), arguments)])
 
 
-def _said(done: subprocess.CompletedProcess[str]) -> str:
+def _error_of(done: subprocess.CompletedProcess[str]) -> str:
     return (done.stderr or done.stdout).strip().removeprefix("Error: ") or f"exit code {done.returncode}"
 
 

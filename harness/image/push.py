@@ -16,7 +16,7 @@ from harness.image.plan import SPARK
 
 # As in the chart's values.schema.json.
 _REGISTRY = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]*(:[0-9]{1,5})?(/[a-z0-9._-]+)*")
-_TOLD_FOR_LOGIN = ("unauthorized", "authentication required", "denied", "no basic auth")
+_LOGIN_NEEDED = ("unauthorized", "authentication required", "denied", "no basic auth")
 
 
 def require_registry(registry: str) -> None:
@@ -57,7 +57,7 @@ def push(image: Image, registry: str) -> list[str]:
             try:
                 send(image, name)
             except ClusterError as error:
-                raise ClusterError(f"{error}{_way_out(str(error), registry)}") from error
+                raise ClusterError(f"{error}{_remedy(str(error), registry)}") from error
     return names
 
 
@@ -93,11 +93,11 @@ def _by_skopeo(image: Image, name: str) -> None:
     run(["skopeo", "--insecure-policy", "copy", "--quiet", *insecure, archive, f"docker://{name}"])
 
 
-def _way_out(said: str, registry: str) -> str:
+def _remedy(error: str, registry: str) -> str:
     host = registry.partition("/")[0]
-    if any(word in said.lower() for word in _TOLD_FOR_LOGIN):
+    if any(word in error.lower() for word in _LOGIN_NEEDED):
         program = "docker" if chosen() == KIND else "skopeo"
         return f"; log in with `{program} login {host}`"
-    if "server gave HTTP response to HTTPS client" in said:
+    if "server gave HTTP response to HTTPS client" in error:
         return "; for a registry without TLS set INSECURE_REGISTRY=1, or with Docker list it in its insecure-registries"
     return f"; is {host} the registry's address?"

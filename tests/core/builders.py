@@ -132,7 +132,7 @@ class World:
         """Jobs that the operator ended, and the reasons."""
         self.warnings: dict[str, str] = {}
         """The warnings that events contain, once they are read."""
-        self.asked: dict[str, datetime] = {}
+        self.asked_at: dict[str, datetime] = {}
         self.looked_up: list[str] = []
         """Jobs that were looked up, or whose events were read, in order."""
         self.events: list[str] = []
@@ -194,10 +194,10 @@ class World:
                     case LookUpJob(name):
                         looked_up.add(name)
                         self.looked_up.append(name)
-                        self.asked.setdefault(name, now)
+                        self.asked_at.setdefault(name, now)
                     case AskWhy(name):
                         self.looked_up.append(name)
-                        self.asked[name] = now
+                        self.asked_at[name] = now
         raise AssertionError("still undecided")
 
     def end(self, phase: Any = "completed", **fields: Any) -> None:
@@ -207,8 +207,8 @@ class World:
 
     def _observe(self, looked_up: set[str]) -> Observed:
         seen = observed(self.runs.values(), work=self.work, refusals=self.refusals, looked_up=looked_up)
-        warnings = {job: said for job, said in self.warnings.items() if job in self.asked}
-        return replace(seen, warnings=warnings, asked=dict(self.asked))
+        warnings = {job: said for job, said in self.warnings.items() if job in self.asked_at}
+        return replace(seen, warnings=warnings, asked_at=dict(self.asked_at))
 
     def _require_lasting(self, decision: Decision, now: datetime, looked_up: set[str]) -> None:
         """Asserts that a decision that creates a Job stays the same until its wake_at, so it can be made early."""

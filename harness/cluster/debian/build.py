@@ -65,8 +65,8 @@ def programs_for(directory: Path) -> Binaries:
     known = programs_of(directory)
     if known is None:
         return binaries()
-    asked = any(os.environ.get(name, "").strip() for name in (WISH, FOLDER))
-    if asked and finished(chosen_offer()) != known.directory:
+    requested = any(os.environ.get(name, "").strip() for name in (WISH, FOLDER))
+    if requested and finished(chosen_offer()) != known.directory:
         raise ClusterError(
             f"the cluster in {directory} runs Kubernetes {known.kubernetes}, and another is requested by {WISH} or "
             f"{FOLDER}: stop it with `down`, or use --directory"
@@ -87,9 +87,9 @@ def chosen_offer() -> Offer:
     Raises:
         ClusterError: what they ask for is not available.
     """
-    wish, folder = (os.environ.get(name, "").strip() for name in (WISH, FOLDER))
+    version, folder = (os.environ.get(name, "").strip() for name in (WISH, FOLDER))
     offers: list[Offer] = [Released(Path(folder))] if folder else [GoModules(), DebianSource()]
-    return choose(wish, offers, lambda offer: None if finished(offer).is_dir() else offer.refusal())
+    return choose(version, offers, lambda offer: None if finished(offer).is_dir() else offer.refusal())
 
 
 def finished(offer: Offer) -> Path:

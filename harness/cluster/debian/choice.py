@@ -45,18 +45,18 @@ class Versioned(Protocol):
 Choice = TypeVar("Choice", bound=Versioned)
 
 
-def choose(wish: str, offers: Sequence[Choice], refusal: Callable[[Choice], str | None]) -> Choice:
-    """Returns the offer for WISH.
+def choose(requested: str, offers: Sequence[Choice], refusal: Callable[[Choice], str | None]) -> Choice:
+    """Returns the offer for REQUESTED.
 
     Args:
-        wish: The variable KUBERNETES: a version, or nothing for the first of OFFERS that is available.
+        requested: The variable KUBERNETES: a version, or nothing for the first of OFFERS that is available.
         offers: The newest first.
         refusal: Returns why a version is not available, None if it is; called as rarely as possible.
 
     Raises:
         ClusterError: none is available; says what would be.
     """
-    meant = parse_version(wish, "KUBERNETES") if wish else None
+    meant = parse_version(requested, "KUBERNETES") if requested else None
     reasons: list[str] = []
     for offer in offers:
         if meant is None or meant.covers(offer.version):
@@ -70,6 +70,6 @@ def choose(wish: str, offers: Sequence[Choice], refusal: Callable[[Choice], str 
         raise ClusterError("; ".join(reasons))
     versions = " and ".join(str(offer.version) for offer in offers)
     raise ClusterError(
-        f"KUBERNETES is '{wish}', but the versions available as plain processes are {versions}: choose one of them, or "
-        "put the released binaries of another version into a folder: KUBERNETES_BINARIES=DIR"
+        f"KUBERNETES is '{requested}', but the versions available as plain processes are {versions}: choose one "
+        "of them, or put the released binaries of another version into a folder: KUBERNETES_BINARIES=DIR"
     )

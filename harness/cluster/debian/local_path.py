@@ -72,11 +72,11 @@ def folder_of(claim: Object, root: Path) -> Path:
 
 def is_released(volume: Object, root: Path) -> bool:
     """Returns whether a volume belongs to this provisioner and its claim is deleted."""
-    ours = volume["metadata"].get("annotations", {}).get(ANNOTATION_PROVISIONED_BY) == PROVISIONER
+    provisioned_here = volume["metadata"].get("annotations", {}).get(ANNOTATION_PROVISIONED_BY) == PROVISIONER
     path = volume["spec"].get("hostPath", {}).get("path", "")
     released = volume["status"].get("phase") == "Released"
     deleted_with_claim = volume["spec"].get("persistentVolumeReclaimPolicy") == "Delete"
-    return ours and released and deleted_with_claim and Path(path).parent == root
+    return provisioned_here and released and deleted_with_claim and Path(path).parent == root
 
 
 def provide(api: Api, root: Path) -> None:

@@ -188,8 +188,8 @@ def strays(programs: Path, directory: Path) -> list[Process]:
             words = path.read_bytes().decode(errors="replace").split("\0")
         except OSError:
             continue
-        mine = any(word == str(directory) or f"{directory}/" in word for word in words[1:])
-        process = _identify(int(path.parent.name)) if words[0].startswith(f"{programs}/") and mine else None
+        of_cluster = any(word == str(directory) or f"{directory}/" in word for word in words[1:])
+        process = _identify(int(path.parent.name)) if words[0].startswith(f"{programs}/") and of_cluster else None
         if process:
             found.append(process)
     return found

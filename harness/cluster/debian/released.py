@@ -101,8 +101,8 @@ class Released:
         complete(result, pause, runtime.architecture(), {"kubernetes": str(self.version), **daemons})
 
     def _version_of(self, program: str) -> Version:
-        said = run([self._folder / program, "--version"], timeout=60).strip()  # Kubernetes v1.36.2
-        return parse_version(said.rpartition(" ")[2], f"what {self._folder}/{program} --version says")
+        output = run([self._folder / program, "--version"], timeout=60).strip()  # Kubernetes v1.36.2
+        return parse_version(output.rpartition(" ")[2], f"what {self._folder}/{program} --version says")
 
     def _has_runtime(self) -> bool:
         return all((self._folder / program).is_file() for program in RUNTIME)

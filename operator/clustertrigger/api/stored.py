@@ -30,8 +30,8 @@ def read_part(kind: type[Part], raw: object) -> Part:
 
 def as_json(part: Any) -> dict[str, Any]:
     """Returns a dataclass as JSON, without the fields that are None."""
-    said: dict[str, Any] = _adapter(type(part)).dump_python(part, mode="json", exclude_none=True)
-    return said
+    fields: dict[str, Any] = _adapter(type(part)).dump_python(part, mode="json", exclude_none=True)
+    return fields
 
 
 def require_types(part: Any, fields: Iterable[str]) -> None:

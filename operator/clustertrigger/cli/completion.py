@@ -26,7 +26,7 @@ def triggers(ctx: click.Context, parameter: click.Parameter, incomplete: str) ->
     async def ask(cluster: Cluster) -> list[str]:
         return _names(await cluster.api.list(paths.triggers(cluster.namespace)))
 
-    return _beginning(_asked(ctx, ask), incomplete)
+    return _beginning(_answers(ctx, ask), incomplete)
 
 
 def runs(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -40,7 +40,7 @@ def runs(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> lis
         found = await cluster.api.find(paths.trigger(cluster.namespace, str(name)))
         return [str(run["job_id"]) for run in ((found or {}).get("status") or {}).get("history") or ()]
 
-    return _beginning(_asked(ctx, ask), incomplete) if name else []
+    return _beginning(_answers(ctx, ask), incomplete) if name else []
 
 
 def namespaces(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -50,7 +50,7 @@ def namespaces(ctx: click.Context, parameter: click.Parameter, incomplete: str) 
     async def ask(cluster: Cluster) -> list[str]:
         return _names(await cluster.api.list(paths.namespaces()))
 
-    return _beginning(_asked(ctx, ask), incomplete)
+    return _beginning(_answers(ctx, ask), incomplete)
 
 
 def contexts(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -63,7 +63,7 @@ def contexts(ctx: click.Context, parameter: click.Parameter, incomplete: str) ->
         return []
 
 
-def _asked(ctx: click.Context, ask: Any) -> list[str]:
+def _answers(ctx: click.Context, ask: Any) -> list[str]:
     """Returns what the cluster answers in time.
 
     Errors are ignored, because their text would appear in the command line.

@@ -121,7 +121,7 @@ async def deliver(
             if status == _ACCEPTED and isinstance(answer, dict) and "accepted" in answer:
                 counts = {name: int(answer.get(name, 0)) for name in ("accepted", "duplicates", "unmatched")}
                 return Receipt(**counts, tried_again=attempts > 1)
-            obstacle = _said(status, answer)
+            obstacle = _error_of(status, answer)
             if status not in _LATER:
                 raise CommandError(f"{obstacle}{_way_out(answer, destination)}")
         if time.monotonic() + pause > give_up:
@@ -160,9 +160,9 @@ def _check_certificate(error: Exception) -> None:
         cause = cause.__cause__ or cause.__context__
 
 
-def _said(status: int, answer: Any) -> str:
-    said = answer.get("error") if isinstance(answer, dict) else answer
-    return f"{status}: {said}" if said else f"answered {status}"
+def _error_of(status: int, answer: Any) -> str:
+    message = answer.get("error") if isinstance(answer, dict) else answer
+    return f"{status}: {message}" if message else f"answered {status}"
 
 
 def _way_out(answer: Any, destination: Destination) -> str:

@@ -137,10 +137,10 @@ async def _local_port(process: asyncio.subprocess.Process, service: EventsServic
             line = await process.stdout.readline()
             if found := _FORWARDING.match(line):
                 return int(found[1])
-            said = (await process.stderr.read()).decode(errors="replace").strip()
+            errors = (await process.stderr.read()).decode(errors="replace").strip()
     except TimeoutError:
         raise UnreachableError(f"kubectl port-forward did not start within {_STARTUP:.0f} s") from None
-    reason = one_line(said).removeprefix("error: ") or "kubectl port-forward has ended"
+    reason = one_line(errors).removeprefix("error: ") or "kubectl port-forward has ended"
     if "forbidden" in reason.lower():
         raise CommandError(
             f"{reason}: ask for the right to create pods/portforward in namespace {service.namespace!r}, or set --url"

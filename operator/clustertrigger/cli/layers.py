@@ -77,10 +77,10 @@ def layer_of(layers: Layers, number: int) -> Layer:
 def layer_in_words(run: str, layers: Layers, layer: Layer) -> Iterator[str | Text]:
     """Yields a heading, and a row for each cluster."""
     noise = f", {layer.num_noise:,} in no cluster" if layer.num_noise else ""
-    said = "the run's clusters" if layer.layer == layers.chosen else f"the run's clusters are layer {layers.chosen}"
+    remark = "the run's clusters" if layer.layer == layers.chosen else f"the run's clusters are layer {layers.chosen}"
     yield (
         f"{run}, layer {layer.layer} of 0 to {len(layers.layers) - 1}: {counted(layer.num_clusters, 'cluster')} of "
-        f"{counted(layers.num_documents, 'document')}{noise} ({said})"
+        f"{counted(layers.num_documents, 'document')}{noise} ({remark})"
     )
     yield from table(_COLUMNS, [_row(layers, cluster) for cluster in layer.clusters])
 

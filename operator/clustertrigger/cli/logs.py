@@ -74,19 +74,19 @@ async def logs(cluster: Cluster, job: str, *, follow: bool, raw: bool) -> int:
 def readable(line: str) -> Text:
     """Formats a line of the worker's log. Other lines stay unchanged."""
     try:
-        told = json.loads(line)
+        entry = json.loads(line)
     except ValueError:
         return styled(line, "")
-    if not isinstance(told, dict) or "message" not in told:
+    if not isinstance(entry, dict) or "message" not in entry:
         return styled(line, "")
-    style = _LEVELS.get(str(told.get("level")), "")
-    phase = str(told.get("phase") or "")
-    place = f" {told['step']}/{told['steps']}" if "step" in told and "steps" in told else ""
-    message = str(told["message"])
-    if isinstance(done := told.get("done"), int | float) and (done or not message):
-        left = told.get("seconds_left")
+    style = _LEVELS.get(str(entry.get("level")), "")
+    phase = str(entry.get("phase") or "")
+    place = f" {entry['step']}/{entry['steps']}" if "step" in entry and "steps" in entry else ""
+    message = str(entry["message"])
+    if isinstance(done := entry.get("done"), int | float) and (done or not message):
+        left = entry.get("seconds_left")
         message += f"  {done:.0%}" + (f", {duration(left)} left" if isinstance(left, int) else "")
-    clock = str(told.get("time") or "")[11:19]
+    clock = str(entry.get("time") or "")[11:19]
     return Text.assemble(
         (f"{printable(clock):<8}  ", "dim"),
         (f"{printable(phase + place):<12}  ", "bold"),

@@ -20,7 +20,7 @@ from clustertrigger.cli.output import Output, output_option, show
 from clustertrigger.cli.parameters import INSTANT, SLOTS
 from clustertrigger.cli.scope import Scope
 from clustertrigger.cli.terminal import styled, warn
-from clustertrigger.cli.validate import is_ours, problems_in
+from clustertrigger.cli.validate import is_of_this_api, problems_in
 from clustertrigger.core.humanize import duration
 from clustertrigger.core.instants import format_instant, parse_instant
 from clustertrigger.core.resources.validation import parse_trigger, warnings_of
@@ -119,7 +119,7 @@ def print_next(manifests: list[Manifest], start: datetime, count: int, output: O
     Returns:
         1 where a trigger is invalid or there is none, else 0.
     """
-    triggers = [manifest for manifest in manifests if is_ours(manifest) and manifest.kind == "ClusterTrigger"]
+    triggers = [manifest for manifest in manifests if is_of_this_api(manifest) and manifest.kind == "ClusterTrigger"]
     forecasts, problems = [], [] if triggers else ["no ClusterTrigger found: check apiVersion and kind"]
     for manifest in triggers:
         wrong = [f"{manifest.place}: {manifest.title}: {problem}" for problem in problems_in(manifest)]

@@ -92,7 +92,7 @@ class Display:
         )
         self._progress: Progress | None = None
         self._note = ""
-        self._begun = self._heard = self._told = clock()
+        self._begun = self._last_line = self._printed = clock()
 
     def __enter__(self) -> Self:
         if self._live:
@@ -116,23 +116,23 @@ class Display:
 
     def line(self, text: str) -> None:
         """Handles a line of the worker's log."""
-        told = read_line(text)
-        if told is None:
+        entry = read_line(text)
+        if entry is None:
             return
-        before, self._note, self._heard = self._progress, "", self._clock()
-        self._progress = (before or Progress(str(told["phase"]))).heed(told)
+        before, self._note, self._last_line = self._progress, "", self._clock()
+        self._progress = (before or Progress(str(entry["phase"]))).heed(entry)
         if before is None or before.phase != self._progress.phase:
-            self._begun = self._heard
-        if told.get("level") == "error":
-            self.say(str(told.get("message") or ""))
+            self._begun = self._last_line
+        if entry.get("level") == "error":
+            self.say(str(entry.get("message") or ""))
         elif self._live:
             self.refresh()
         elif before is None or before.phase != self._progress.phase:
-            self._told = self._heard
+            self._printed = self._last_line
             self._say_plainly(self._progress, "")
-        elif self._heard - self._told >= _PLAIN_SECONDS and "done" in told:
-            self._told = self._heard
-            self._say_plainly(self._progress, f"{self._progress.share(0.0, self._heard - self._begun).strip()}  ")
+        elif self._last_line - self._printed >= _PLAIN_SECONDS and "done" in entry:
+            self._printed = self._last_line
+            self._say_plainly(self._progress, f"{self._progress.share(0.0, self._last_line - self._begun).strip()}  ")
 
     def refresh(self) -> None:
         """Redraws the bar, because time has passed."""
@@ -152,7 +152,7 @@ class Display:
             return Text(printable(self._note), no_wrap=True, overflow="ellipsis")
         now = self._clock()
         where = Text(printable(f"{known.phase}{known.place}"), style="bold")
-        share = Text(known.share(now - self._heard, now - self._begun))
+        share = Text(known.share(now - self._last_line, now - self._begun))
         message = Text(printable(known.message), style="dim")
         # On a narrow terminal, only the message is shortened.
         message.truncate(

@@ -46,8 +46,8 @@ async def recompute(cluster: Cluster, trigger: Mapping[str, Any]) -> int:
     """
     stored = last_measurement(trigger.get("status") or {})
     if "value" not in stored:
-        said = stored.get("summary") or "nothing has been measured yet"
-        raise CommandError(f"there is no measurement to compute again: {said}")
+        why = stored.get("summary") or "nothing has been measured yet"
+        raise CommandError(f"there is no measurement to compute again: {why}")
     template = await _check_job(cluster, trigger, stored["check"])
     again = recompute_job(template, trigger["metadata"]["name"])
     async with temporary(cluster, paths.jobs, paths.job, again) as name:
@@ -126,8 +126,8 @@ def _agree(one: float | None, other: float | None) -> bool:
 
 def _pod(spec: Mapping[str, Any]) -> dict[str, Any]:
     (container,) = spec["containers"]
-    said = {variable["name"]: variable["value"] for variable in container["env"]}
-    check = CheckSpec.model_validate_json(said[CHECK_SPEC_VARIABLE]).model_copy(update={"slot": RECOMPUTE_SLOT})
+    environment = {variable["name"]: variable["value"] for variable in container["env"]}
+    check = CheckSpec.model_validate_json(environment[CHECK_SPEC_VARIABLE]).model_copy(update={"slot": RECOMPUTE_SLOT})
     variable = json_variable(CHECK_SPEC_VARIABLE, check.model_dump_json(exclude_none=True))
     return {**spec, "containers": [{**container, "env": [variable]}]}
 
@@ -148,7 +148,7 @@ async def _result(cluster: Cluster, name: str) -> CheckResult:
     Raises:
         CommandError: it failed.
     """
-    path, told = paths.job(cluster.namespace, name), ""
+    path, warned = paths.job(cluster.namespace, name), ""
     while True:
         status = (await cluster.api.get(path)).get("status") or {}
         pods = await pods_of(cluster, name)
@@ -158,9 +158,9 @@ async def _result(cluster: Cluster, name: str) -> CheckResult:
         if over or (seen and seen.exit_code is not None):
             break
         waits = f"waiting: {seen.reason} {seen.message}".strip() if seen and seen.reason and not seen.running else ""
-        if waits and waits != told:
+        if waits and waits != warned:
             warn(waits)
-            told = waits
+            warned = waits
         await asyncio.sleep(_POLL_SECONDS)
     message = seen.message if seen else ""
     try:

@@ -76,16 +76,16 @@ def validate(manifests: list[Manifest], reported: Set[str] | None = None) -> int
         manifests: The objects.
         reported: Kinds to report; objects of other kinds are only referred to. None for all.
     """
-    ours = [manifest for manifest in manifests if is_ours(manifest)]
-    if not ours:
+    own = [manifest for manifest in manifests if is_of_this_api(manifest)]
+    if not own:
         *others, last = _PARSERS
         say(f"no {', '.join(others)} or {last} of {API_VERSION} found: check apiVersion and kind")
         return 1
-    catalog = _catalog(ours)
+    catalog = _catalog(own)
     in_cluster = reported is not None
-    held = {(manifest.namespace, manifest.kind) for manifest in ours}
-    times = Counter(manifest.title for manifest in ours)
-    checked = [manifest for manifest in ours if reported is None or manifest.kind in reported]
+    held = {(manifest.namespace, manifest.kind) for manifest in own}
+    times = Counter(manifest.title for manifest in own)
+    checked = [manifest for manifest in own if reported is None or manifest.kind in reported]
     invalid = 0
     for manifest in checked:
         problems = list(problems_in(manifest))
@@ -104,7 +104,7 @@ def validate(manifests: list[Manifest], reported: Set[str] | None = None) -> int
     return 1 if invalid else 0
 
 
-def is_ours(manifest: Manifest) -> bool:
+def is_of_this_api(manifest: Manifest) -> bool:
     """Returns whether an object belongs to this API group, or is meant to."""
     return manifest.api_version.split("/")[0] == GROUP or (not manifest.api_version and manifest.kind in _PARSERS)
 

@@ -169,20 +169,22 @@ async def _chosen(cluster: Cluster, name: str, job: str | None, display: Display
         token = str((trigger["metadata"].get("annotations") or {}).get(ANNOTATION_RUN_REQUESTED) or "")
         if not token or token == status.last_run_requested:
             if waited and not any(run.slot == str(ManualSlot(token)) for run in status.history):
-                raise CommandError(f"{_asked(token)} did not start: kubectl describe clustertrigger {name} says why")
+                raise CommandError(
+                    f"{_requested_run(token)} did not start: kubectl describe clustertrigger {name} says why"
+                )
             return _newest(status, name, token)
         if time.monotonic() > deadline:
             raise CommandError(_not_begun(status, token))
         waited = True
-        display.waiting(f"waiting for {_asked(token)}")
+        display.waiting(f"waiting for {_requested_run(token)}")
         await asyncio.sleep(POLL_SECONDS)
 
 
 def _newest(status: ClusterTriggerStatus, name: str, token: str) -> Execution:
     """Returns the run that was requested last if it is active, else the newest active one, else the newest one."""
     active = [run for run in status.history if run.status in ("pending", "running")]
-    asked = [run for run in active if token and run.slot == str(ManualSlot(token))]
-    for run in (*asked, *active, *status.history):
+    requested = [run for run in active if token and run.slot == str(ManualSlot(token))]
+    for run in (*requested, *active, *status.history):
         return run
     coming = format_instant(status.next_scheduled_at) if status.next_scheduled_at else None
     raise CommandError(
@@ -194,8 +196,8 @@ def _newest(status: ClusterTriggerStatus, name: str, token: str) -> Execution:
 def _not_begun(status: ClusterTriggerStatus, token: str) -> str:
     ready = find_condition(status.conditions, ConditionType.READY)
     why = (ready and ready.message) or "is the operator running?"
-    return f"{_asked(token)} did not start within {_REQUEST_SECONDS:.0f} s: {why}"
+    return f"{_requested_run(token)} did not start within {_REQUEST_SECONDS:.0f} s: {why}"
 
 
-def _asked(token: str) -> str:
+def _requested_run(token: str) -> str:
     return f"the requested run ({ANNOTATION_RUN_REQUESTED}: {token})"

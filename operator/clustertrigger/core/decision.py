@@ -51,7 +51,7 @@ class Observed:
     """Refusals, by Job name."""
     warnings: Mapping[str, str] = field(default_factory=dict)
     """By Job name: the warning in the events of a Job or of its Pod, when they were last read."""
-    asked: Mapping[str, datetime] = field(default_factory=dict)
+    asked_at: Mapping[str, datetime] = field(default_factory=dict)
     """By Job name: when its events were last requested or read."""
 
 

@@ -24,10 +24,10 @@ class Obstacle(NamedTuple):
 
 def effective_status(raw: Raw) -> str:
     """Returns the effective state: spec.status, or failed if the trigger has stopped after too many failed runs."""
-    wish = str(raw["spec"].get("status") or "active")
-    if wish != "active" or not is_current(raw) or is_reset(raw):
-        return wish
-    return str((raw.get("status") or {}).get("status") or wish)
+    desired = str(raw["spec"].get("status") or "active")
+    if desired != "active" or not is_current(raw) or is_reset(raw):
+        return desired
+    return str((raw.get("status") or {}).get("status") or desired)
 
 
 def has_stopped(raw: Raw) -> bool:

@@ -132,8 +132,8 @@ def work_in_words(spec: Mapping[str, Any]) -> str:
     """Returns what a trigger's runs do."""
     execution, action_config = spec.get("execution_config"), spec.get("action_config")
     if isinstance(action_config, dict):
-        said = ", ".join(f"{name} {_as_written(value)}" for name, value in action_config.items())
-        return f"{spec.get('action_type') or 'cluster'}  {said}".rstrip()
+        settings = ", ".join(f"{name} {_as_written(value)}" for name, value in action_config.items())
+        return f"{spec.get('action_type') or 'cluster'}  {settings}".rstrip()
     if not isinstance(execution, dict):
         return f"as defined by ClusterDefinition {spec.get('cluster_id')!r}"
     config = execution.get("config") or {}

@@ -163,10 +163,10 @@ class ApiServer:
                     raise _refusal(answer.status, object_in(text) or {}, text, answer.headers.get("Retry-After"))
                 yield "OPENED", {}
                 async for line in _lines(answer):
-                    said = object_in(line)
-                    if said is None or said.get("type") == "ERROR":
+                    event = object_in(line)
+                    if event is None or event.get("type") == "ERROR":
                         raise WatchEndedError
-                    yield said["type"], said["object"]
+                    yield event["type"], event["object"]
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise _unavailable("interrupted the watch" if isinstance(error, TimeoutError) else None) from error
 
@@ -177,11 +177,11 @@ class ApiServer:
             RefusedError: refused, no answer, or the version to watch from is too old.
         """
         headers = {"Authorization": f"Bearer {token}", "Accept": _CHANGED}
-        asked = {"watch": "true", "timeoutSeconds": _WATCH_SECONDS, **parameters}
+        query = {"watch": "true", "timeoutSeconds": _WATCH_SECONDS, **parameters}
         timeout = aiohttp.ClientTimeout(total=float(_WATCH_SECONDS) + _SILENCE, sock_connect=5)
         try:
             async with self._session.get(
-                path, params=asked, headers=headers, timeout=timeout, allow_redirects=False
+                path, params=query, headers=headers, timeout=timeout, allow_redirects=False
             ) as answer:
                 if answer.status != 200:
                     text = await answer.read()
@@ -242,14 +242,14 @@ class ApiServer:
         Raises:
             RefusedError: refused, no answer, or it took longer.
         """
-        asked = [("container", container), ("stdout", "true"), ("stderr", "true")]
-        asked += [("command", word) for word in program]
+        query = [("container", container), ("stdout", "true"), ("stderr", "true")]
+        query += [("command", word) for word in program]
         streams: dict[int, list[bytes]] = {_STDOUT: [], _STDERR: [], _OUTCOME: []}
         try:
             async with (
                 asyncio.timeout(seconds),
                 self._session.ws_connect(
-                    f"{path}/exec", params=asked, headers={"Authorization": f"Bearer {token}"}, protocols=_EXEC
+                    f"{path}/exec", params=query, headers={"Authorization": f"Bearer {token}"}, protocols=_EXEC
                 ) as socket,
             ):
                 async for message in socket:
@@ -334,11 +334,11 @@ def _exit_code(outcome: Object) -> int | None:
     return int(codes[0]) if codes and codes[0].isdecimal() else None
 
 
-def _refusal(status: int, said: Object, text: bytes, retry_after: str | None) -> RefusedError:
+def _refusal(status: int, status_object: Object, text: bytes, retry_after: str | None) -> RefusedError:
     """Returns the error of the server's Status object, or of a proxy's text."""
-    message = str(said.get("message") or beginning(text) or "no message")
-    reason = str(said.get("reason") or "") or None
-    if status == _INVALID and (causes := (said.get("details") or {}).get("causes")):
+    message = str(status_object.get("message") or beginning(text) or "no message")
+    reason = str(status_object.get("reason") or "") or None
+    if status == _INVALID and (causes := (status_object.get("details") or {}).get("causes")):
         return invalid(_errors(causes), code=reason)
     if status not in _PASSED_ON:
         return _unavailable(f"answered {status}: {message}", "")

@@ -118,18 +118,18 @@ class News:
 
     def __init__(self) -> None:
         self._names: set[str] = set()
-        self._told = asyncio.Event()
+        self._added = asyncio.Event()
 
     def tell(self, name: str) -> None:
         """Adds a trigger."""
         self._names.add(name)
-        self._told.set()
+        self._added.set()
 
     async def within(self, seconds: float) -> set[str]:
         """Waits until there are any, and returns them; none after this number of seconds."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._told.wait(), seconds)
-        self._told.clear()
+            await asyncio.wait_for(self._added.wait(), seconds)
+        self._added.clear()
         names, self._names = self._names, set()
         return names
 

@@ -88,8 +88,8 @@ def triggers_of(request: Request, action: str | None = None) -> Triggers:
         elif name == b"cache-control":
             uncached = b"no-cache" in value.lower()
     named = {"X-Namespace": chosen} if chosen else {}
-    if request.scope["query_string"] and (asked := request.query_params.get("namespace")) is not None:
-        named["namespace"] = asked
+    if request.scope["query_string"] and (namespace := request.query_params.get("namespace")) is not None:
+        named["namespace"] = namespace
     if not named:
         message = "is required: set the header X-Namespace, or the parameter namespace"
         raise invalid([FieldError(Problem("X-Namespace", None, message), "missing")])

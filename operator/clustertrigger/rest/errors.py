@@ -107,8 +107,8 @@ class FieldError:
 
     def as_json(self) -> dict[str, Any]:
         """Returns the item of `details.errors`."""
-        said: dict[str, Any] = {"field": self.problem.field, "type": self.type, "message": self.problem.message}
-        return {**said, "accepted": list(self.accepted)} if self.accepted else said
+        item: dict[str, Any] = {"field": self.problem.field, "type": self.type, "message": self.problem.message}
+        return {**item, "accepted": list(self.accepted)} if self.accepted else item
 
 
 def field_error(detail: ErrorDetails, root: str, model: type[BaseModel] | None) -> FieldError:

@@ -104,8 +104,8 @@ def document_of(app: FastAPI) -> Schema:
     document["security"] = [{"KubernetesToken": []}]
     for path, operations in document["paths"].items():
         for operation in operations.values():
-            asked = QUERIES.get(operation["operationId"])
-            own = [*operation.get("parameters", ()), *(_parameters(asked) if asked else ())]
+            query = QUERIES.get(operation["operationId"])
+            own = [*operation.get("parameters", ()), *(_parameters(query) if query else ())]
             operation["parameters"] = [*own, *PARAMETERS]
         if path in _CREATES:
             _describe_create(operations["post"], path, document)

@@ -19,7 +19,7 @@ from clustertrigger.core.resources.problem import Problem
 from clustertrigger.core.text import cut
 from clustertrigger.rest.errors import FieldError, RefusedError, invalid, unlike
 
-Asked = TypeVar("Asked", bound=BaseModel)
+Model = TypeVar("Model", bound=BaseModel)
 
 _EXACT = 2**53
 """Largest number of which a double stores every digit."""
@@ -27,7 +27,7 @@ _LONGEST_KEY = 80
 _NO_OBJECT = "must be a JSON object: send an object"
 
 
-async def read_body(request: Request, model: type[Asked], *, required: bool = True) -> Asked:
+async def read_body(request: Request, model: type[Model], *, required: bool = True) -> Model:
     """Parses a model from the body.
 
     Args:
@@ -42,7 +42,7 @@ async def read_body(request: Request, model: type[Asked], *, required: bool = Tr
     return _as(model, {} if not text and not required else _object(request, text))
 
 
-async def read_query(request: Request, model: type[Asked], body: type[BaseModel] | None = None) -> Asked:
+async def read_query(request: Request, model: type[Model], body: type[BaseModel] | None = None) -> Model:
     """Parses a model from the query.
 
     Args:
@@ -53,10 +53,10 @@ async def read_query(request: Request, model: type[Asked], body: type[BaseModel]
     Raises:
         RefusedError: it is not such a model.
     """
-    asked: dict[str, Any] = dict(request.query_params)
+    fields: dict[str, Any] = dict(request.query_params)
     if body is not None and _has_body(request) and (text := await request.body()):
-        asked = {**_as(body, _object(request, text)).model_dump(exclude_unset=True), **asked}
-    return _as(model, asked)
+        fields = {**_as(body, _object(request, text)).model_dump(exclude_unset=True), **fields}
+    return _as(model, fields)
 
 
 def body_of(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def _has_body(request: Request) -> bool:
     return any(name in (b"content-length", b"transfer-encoding") for name, _ in request.scope["headers"])
 
 
-def _as(model: type[Asked], value: object) -> Asked:
+def _as(model: type[Model], value: object) -> Model:
     try:
         return model.model_validate(value)
     except ValidationError as error:
@@ -80,11 +80,11 @@ def _object(request: Request, text: bytes) -> Mapping[str, Any]:
     """Returns the JSON object of a body. 5.0 is the number 5, as in JSON Schema and kubectl."""
     if not text:
         raise invalid([FieldError(Problem("body", None, _NO_OBJECT), "missing")])
-    told = request.headers.get("content-type", "")
-    kind = told.partition(";")[0].strip().lower()
+    content_type = request.headers.get("content-type", "")
+    kind = content_type.partition(";")[0].strip().lower()
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
         message = "must be application/json: set this header of the request"
-        raise invalid([FieldError(Problem("Content-Type", told or None, message), "content_type")])
+        raise invalid([FieldError(Problem("Content-Type", content_type or None, message), "content_type")])
     try:
         value = json.loads(text, parse_float=_number, parse_constant=_no_number, object_pairs_hook=_each_once)
     except json.JSONDecodeError as error:

@@ -229,7 +229,7 @@ class Triggers:
         first: Object | None = None
         for _ in range(_ATTEMPTS):
             raw = await self.find(id_or_name)
-            self._require_ours(raw)
+            self._require_changeable(raw)
             if first is not None and any(raw["spec"].get(name) != first["spec"].get(name) for name in wanted):
                 break
             first = first or raw
@@ -290,7 +290,7 @@ class Triggers:
             RefusedError: It does not exist, a GitOps tool applies it, or the caller lacks the permission to delete it.
         """
         raw = await self.find(id_or_name)
-        self._require_ours(raw)
+        self._require_changeable(raw)
         name, uid = raw["metadata"]["name"], raw["metadata"]["uid"]
         left = await self._server.delete(self._token, self._path(raw), uid)
         if left.get("kind") == "Status":
@@ -367,10 +367,10 @@ class Triggers:
         raise taken or RuntimeError("no name to try")
 
     async def _create_once(self, body: dict[str, Any], stem: str, key: str) -> Object:
-        asked = digest(json.dumps(body, sort_keys=True))
+        fingerprint = digest(json.dumps(body, sort_keys=True))
         label = digest(key)
         metadata = {**body["metadata"], "name": name_by_key(stem, key), "labels": {LABEL_IDEMPOTENCY: label}}
-        metadata["annotations"] = {**(metadata.get("annotations") or {}), ANNOTATION_REQUEST: asked}
+        metadata["annotations"] = {**(metadata.get("annotations") or {}), ANNOTATION_REQUEST: fingerprint}
         path = paths.triggers(self._namespace)
         earlier = await self._server.get(self._token, path, labelSelector=f"{LABEL_IDEMPOTENCY}={label}")
         if not (items := earlier.get("items") or []):
@@ -381,7 +381,7 @@ class Triggers:
                     raise
             items = [await self._read(metadata["name"])]
         found: Object = items[0]
-        if (found["metadata"].get("annotations") or {}).get(ANNOTATION_REQUEST) != asked:
+        if (found["metadata"].get("annotations") or {}).get(ANNOTATION_REQUEST) != fingerprint:
             raise RefusedError(
                 409,
                 "the Idempotency-Key was already used for a different request, which created "
@@ -390,7 +390,7 @@ class Triggers:
             )
         return found
 
-    def _require_ours(self, raw: Object) -> None:
+    def _require_changeable(self, raw: Object) -> None:
         metadata = raw["metadata"]
         tool = managed_by(metadata)
         if tool is None or self._backend.override_gitops:

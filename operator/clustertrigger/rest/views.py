@@ -164,8 +164,8 @@ def _common(raw: Object, cluster: str) -> View:
 
 def _updated_at(raw: Object) -> str:
     metadata = raw["metadata"]
-    told = (raw.get("status") or {}).get("updated_at")
-    if told and is_current(raw):
-        return str(told)
+    updated_at = (raw.get("status") or {}).get("updated_at")
+    if updated_at and is_current(raw):
+        return str(updated_at)
     written = spec_written_at(metadata.get("managedFields") or ())
     return format_instant(written) if written else str(metadata["creationTimestamp"])

@@ -58,8 +58,8 @@ class Place:
     def program(self) -> list[str]:
         """Returns the command that writes the file to standard output, compressed, in the Pod."""
         secret = f"{SECRETS_MOUNT}/{self.secret}" if self.secret else None
-        asked = {"uri": self.uri, "secret": secret, "endpoint": self.endpoint, "region": self.region}
-        return ["python", "-c", inspect.getsource(reader), json.dumps(asked)]
+        place = {"uri": self.uri, "secret": secret, "endpoint": self.endpoint, "region": self.region}
+        return ["python", "-c", inspect.getsource(reader), json.dumps(place)]
 
 
 def place_of(

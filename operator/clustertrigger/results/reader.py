@@ -22,29 +22,29 @@ _MISSING = 3
 
 def main() -> int:
     """Writes the file to standard output."""
-    asked: dict[str, str | None] = json.loads(sys.argv[1])
+    place: dict[str, str | None] = json.loads(sys.argv[1])
     try:
-        with open_file(asked) as source, gzip.GzipFile(fileobj=sys.stdout.buffer, mode="wb", mtime=0) as target:
+        with open_file(place) as source, gzip.GzipFile(fileobj=sys.stdout.buffer, mode="wb", mtime=0) as target:
             shutil.copyfileobj(source, target)
     except FileNotFoundError:
-        sys.stderr.write(f"{asked['uri']} does not exist\n")
+        sys.stderr.write(f"{place['uri']} does not exist\n")
         return _MISSING
     except OSError as error:
-        sys.stderr.write(f"{asked['uri']}: {' '.join(str(error).split())[:300]}\n")
+        sys.stderr.write(f"{place['uri']}: {' '.join(str(error).split())[:300]}\n")
         return 1
     return 0
 
 
-def open_file(asked: dict[str, str | None]) -> Any:
+def open_file(place: dict[str, str | None]) -> Any:
     """Opens the file for reading."""
-    uri = str(asked["uri"])
+    uri = str(place["uri"])
     if not uri.startswith("s3://"):
         return Path(uri).open("rb")
     from pyarrow import fs
 
     path = uri.removeprefix("s3://")
     options: dict[str, Any] = {"connect_timeout": 5, "request_timeout": 30}
-    if folder := asked.get("secret"):
+    if folder := place.get("secret"):
         for name, option in (
             ("AWS_ACCESS_KEY_ID", "access_key"),
             ("AWS_SECRET_ACCESS_KEY", "secret_key"),
@@ -55,11 +55,11 @@ def open_file(asked: dict[str, str | None]) -> Any:
                 options[option] = file.read_text().strip()
     else:
         options["anonymous"] = True
-    endpoint = asked.get("endpoint")
+    endpoint = place.get("endpoint")
     if endpoint:
         address = urlsplit(endpoint)
         options["endpoint_override"], options["scheme"] = address.netloc + address.path.rstrip("/"), address.scheme
-    region = asked.get("region")
+    region = place.get("region")
     options["region"] = region or ("us-east-1" if endpoint else fs.resolve_s3_region(path.partition("/")[0]))
     return fs.S3FileSystem(**options).open_input_stream(path)
 

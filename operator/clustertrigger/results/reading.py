@@ -84,9 +84,9 @@ def content_of(place: Place, exit_code: int | None, output: bytes, errors: str, 
     if exit_code == MISSING:
         raise MissingFileError(f"{place.uri} does not exist: the folders of older runs are deleted (run.history_limit)")
     if exit_code != 0:
-        said = next((line for line in errors.splitlines() if line.strip()), "")
-        unsaid = "the connection to the Pod broke off: try again" if exit_code is None else "no reason is known"
-        raise NotReadError(f"{place.uri} cannot be read: {one_line(said).removeprefix('error: ') or unsaid}")
+        reason = next((line for line in errors.splitlines() if line.strip()), "")
+        fallback = "the connection to the Pod broke off: try again" if exit_code is None else "no reason is known"
+        raise NotReadError(f"{place.uri} cannot be read: {one_line(reason).removeprefix('error: ') or fallback}")
     unpacking = zlib.decompressobj(_GZIP)
     try:
         content = unpacking.decompress(output, largest)

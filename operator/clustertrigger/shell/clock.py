@@ -69,10 +69,10 @@ class ClusterClock:
             date: The Date header (RFC 9110, 5.6.7), in whole seconds.
         """
         try:
-            said = _middle_of(date)
+            server_time = _middle_of(date)
         except ValueError:
             return
-        ahead = self._wall() - said
+        ahead = self._wall() - server_time
         # Near the limit, the source of the time must not alternate.
         if abs(ahead) <= (TOLERANCE / 2 if self._agrees is False else TOLERANCE):
             self._offset = self._wall() - self._steady()
@@ -81,8 +81,8 @@ class ClusterClock:
             return
         self._contradicted += 1
         if self._agrees is None or self._contradicted >= _IN_A_ROW:
-            if abs(self._steady() + self._offset - said) > TOLERANCE:
-                self._offset = said - self._steady()
+            if abs(self._steady() + self._offset - server_time) > TOLERANCE:
+                self._offset = server_time - self._steady()
             self._judge(agrees=False, ahead=ahead)
 
     def _judge(self, *, agrees: bool, ahead: float) -> None:

@@ -25,14 +25,14 @@ def log_context(**fields: str) -> Iterator[None]:
         _context.reset(token)
 
 
-_OURS = frozenset({*logging.makeLogRecord({}).__dict__, *FIELDS})
+_KEPT_FIELDS = frozenset({*logging.makeLogRecord({}).__dict__, *FIELDS})
 
 
 class _Context(logging.Filter):
     """Adds the fields of the context and drops those of libraries, because Kopf's fields are not valid JSON."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        for field in record.__dict__.keys() - _OURS:
+        for field in record.__dict__.keys() - _KEPT_FIELDS:
             delattr(record, field)
         for field, value in (_context.get() or {}).items():
             if not hasattr(record, field):
@@ -42,9 +42,9 @@ class _Context(logging.Filter):
 
 class _Readable(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        said = [f"{field}={getattr(record, field)}" for field in FIELDS if getattr(record, field, None)]
+        fields = [f"{field}={getattr(record, field)}" for field in FIELDS if getattr(record, field, None)]
         line = super().format(record)
-        return f"{line}  {' '.join(said)}" if said else line
+        return f"{line}  {' '.join(fields)}" if fields else line
 
 
 def set_up_logging(log_format: str, level: str) -> None:

@@ -137,8 +137,8 @@ def describe(
             last.still_there,
         )
         if layered:
-            told = found.reservoir, namer, read.rows, names, ids, last.in_layers
-            layers = describe_layers(layered, layer_numbers, *told)
+            shared = found.reservoir, namer, read.rows, names, ids, last.in_layers
+            layers = describe_layers(layered, layer_numbers, *shared)
     summaries = [
         ClusterSummary(
             int(numbers[cluster]),

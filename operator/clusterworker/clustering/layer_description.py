@@ -45,8 +45,8 @@ def describe_layers(
             known = ids(np.array(list(central.values()), np.int64))
             fallback = {cluster: str(known[row]) for cluster, row in central.items()}
             own = numbers[number].tolist()
-            had = {place: last[cluster] for place, cluster in enumerate(own) if cluster in last}
-            named = namer.names(labels[rows], own, fallback, had)
+            last_names = {place: last[cluster] for place, cluster in enumerate(own) if cluster in last}
+            named = namer.names(labels[rows], own, fallback, last_names)
         sizes = np.bincount(labels[labels != NOISE], minlength=count).tolist()
         layers.append(
             Layer(

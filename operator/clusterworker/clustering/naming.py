@@ -162,12 +162,12 @@ class Namer:
     def _chosen(self, ranked: _Ranked, most: int) -> list[str]:
         """Yields the most distinguishing terms, none of which repeats a word of another in any form."""
         kept: list[str] = []
-        said: list[str] = []
+        words_of_kept: list[str] = []
         for term in ranked.terms:
             place, words = _phrase(term, ranked)
-            if not any(_alike(word, other) for word in words for other in said):
+            if not any(_alike(word, other) for word in words for other in words_of_kept):
                 kept.append(shown(self._terms.vocabulary[place]))
-                said += words
+                words_of_kept += words
             if len(kept) == most:
                 break
         return kept

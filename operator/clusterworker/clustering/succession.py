@@ -213,10 +213,10 @@ class _Book:
         """Returns the step of a current cluster: kept, split from another one, or new."""
         number, size, partner = int(self._ids[cluster]), int(self._sizes[cluster]), int(self._partners[cluster])
         if partner >= 0:
-            had = int(self._before.sizes[partner])
+            size_before = int(self._before.sizes[partner])
             kept = None if self._rows is None else int(self._rows[partner, cluster])
-            joined, left = (None, None) if kept is None else (size - kept, had - kept)
-            return Step(number, "kept", None, self._apart(partner, cluster), size, had, kept, joined, left)
+            joined, left = (None, None) if kept is None else (size - kept, size_before - kept)
+            return Step(number, "kept", None, self._apart(partner, cluster), size, size_before, kept, joined, left)
         origin = None if self._columns is None else _holder_of_most(self._columns[:, [cluster]], size)
         counts = (None, None, None) if self._columns is None else (0, size, 0)
         if origin is None:
@@ -226,12 +226,14 @@ class _Book:
 
     def of_gone(self, cluster: int) -> Step:
         """Returns the step of a previous cluster: merged into another one, or gone."""
-        number, had = int(self._before.ids[cluster]), int(self._before.sizes[cluster])
-        target = None if self._rows is None else _holder_of_most(self._rows[[cluster]].T, had)
-        counts = (None, None, None) if self._rows is None else (0, 0, had)
+        number, size_before = int(self._before.ids[cluster]), int(self._before.sizes[cluster])
+        target = None if self._rows is None else _holder_of_most(self._rows[[cluster]].T, size_before)
+        counts = (None, None, None) if self._rows is None else (0, 0, size_before)
         if target is None:
-            return Step(number, "gone", None, None, 0, had, *counts)
-        return Step(number, "merged_into", int(self._ids[target]), self._apart(cluster, target), 0, had, *counts)
+            return Step(number, "gone", None, None, 0, size_before, *counts)
+        return Step(
+            number, "merged_into", int(self._ids[target]), self._apart(cluster, target), 0, size_before, *counts
+        )
 
     def _apart(self, before: int, now: int) -> float:
         return _distance(self._before.centroids[before], self._now[now], self._metric)
@@ -255,21 +257,21 @@ def in_words(steps: Sequence[Step], renamed: Sequence[int], documents: int | Non
         moved: Number of these whose cluster changed.
     """
     kept = sum(step.event == "kept" for step in steps)
-    fresh = [_told(step, "split from") for step in steps if step.event in ("new", "split_from")]
-    gone = [_told(step, "merged into") for step in steps if step.event in ("gone", "merged_into")]
+    fresh = [_described(step, "split from") for step in steps if step.event in ("new", "split_from")]
+    gone = [_described(step, "merged into") for step in steps if step.event in ("gone", "merged_into")]
     parts = [f"{counted(kept, 'cluster')} kept"]
-    told_of = (("renamed", [str(number) for number in renamed]), ("new", fresh), ("gone", gone))
-    parts += [f"{len(told):,} {word} ({_few(told)})" for word, told in told_of if told]
-    said = ", ".join(parts)
+    changes = (("renamed", [str(number) for number in renamed]), ("new", fresh), ("gone", gone))
+    parts += [f"{len(items):,} {word} ({_few(items)})" for word, items in changes if items]
+    summary = ", ".join(parts)
     if documents:
         both = counted(documents, "document")
-        said += f"; {1 - (moved or 0) / documents:.1%} of {both} of both runs stayed in their cluster"
-    return said
+        summary += f"; {1 - (moved or 0) / documents:.1%} of {both} of both runs stayed in their cluster"
+    return summary
 
 
-def _told(step: Step, verb: str) -> str:
+def _described(step: Step, verb: str) -> str:
     return f"{step.cluster_id}" if step.other is None else f"{step.cluster_id} {verb} {step.other}"
 
 
-def _few(told: Sequence[str]) -> str:
-    return ", ".join(told[:5]) + (f" and {len(told) - 5:,} more" if len(told) > 5 else "")
+def _few(items: Sequence[str]) -> str:
+    return ", ".join(items[:5]) + (f" and {len(items) - 5:,} more" if len(items) > 5 else "")

@@ -105,8 +105,8 @@ class Rounding:
 
     def _join(self, found: _Groups) -> None:
         none = np.empty(0)
-        mine = self._groups or _Groups(np.empty(0, np.uint64), np.empty(0, np.int64), none, none, none)
-        self._groups = mine.joined(found, MOST_GROUPS)
+        before = self._groups or _Groups(np.empty(0, np.uint64), np.empty(0, np.int64), none, none, none)
+        self._groups = before.joined(found, MOST_GROUPS)
 
     def _draw(self, keys: Hashes, vectors: Doubles) -> None:
         """Keeps the vectors with the lowest keys, which are a uniform sample of different vectors."""
@@ -145,20 +145,22 @@ class Rounding:
         groups = self._groups
         apart = groups.highest - groups.lowest
         became = apart > OWN_ERROR * groups.lengths
-        said, least = [], np.inf
+        effects, least = [], np.inf
         if became.any():
             equal, documents = int(groups.counts[became].sum()), int(groups.counts.sum())
             least = float(np.median(apart[became]))
-            said.append(f"{equal:,} of {documents:,} documents became equal to others that differ by up to {least:.1g}")
+            effects.append(
+                f"{equal:,} of {documents:,} documents became equal to others that differ by up to {least:.1g}"
+            )
         changed, nearest = _blur(self._sample, unit=self._unit)
         if changed > NOTICEABLE * nearest:
-            said.append(
+            effects.append(
                 f"distances between nearest documents changed by up to {changed:.1g}, and are only {nearest:.1g} "
                 f"(medians of {len(self._sample)} sampled documents)"
             )
-        if not said:
+        if not effects:
             return []
-        return [f"when numbers were rounded to float32, {', and '.join(said)}: {self._remedy(least)}"]
+        return [f"when numbers were rounded to float32, {', and '.join(effects)}: {self._remedy(least)}"]
 
     def _remedy(self, least: float) -> str:
         """Returns what helps, tried on the sample.

@@ -99,11 +99,13 @@ def _predictions(vectors: Vectors, labels: Doubles, fold: Rows) -> Iterator[tupl
     centred = vectors - vectors.mean(axis=0, dtype=np.float64)
     scatter, products, ones = centred.T @ centred, centred.T @ labels, labels.sum(axis=0)
     for number in range(int(fold.max()) + 1):
-        held, said = centred[fold == number], labels[fold == number]
+        held, held_labels = centred[fold == number], labels[fold == number]
         count = len(centred) - len(held)
         mean = -held.sum(axis=0) / count
         train = scatter - held.T @ held - count * np.outer(mean, mean)
         penalty = SHRINKAGE * np.trace(train) / len(train)
         train[np.diag_indices_from(train)] += penalty if penalty > 0 else 1.0
-        weights = np.linalg.solve(train, products - held.T @ said - np.outer(mean, ones - said.sum(axis=0)))
-        yield (held - mean) @ weights, said
+        weights = np.linalg.solve(
+            train, products - held.T @ held_labels - np.outer(mean, ones - held_labels.sum(axis=0))
+        )
+        yield (held - mean) @ weights, held_labels

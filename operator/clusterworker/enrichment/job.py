@@ -116,7 +116,7 @@ class _Run:
         from clusterworker.data.dataset import StreamedDataset
         from clusterworker.enrichment.earlier import earlier_of
         from clusterworker.enrichment.figures import Enrichment
-        from clusterworker.enrichment.passes import Asked, Found, search_by_parts, search_documents
+        from clusterworker.enrichment.passes import Found, SearchSettings, search_by_parts, search_documents
         from clusterworker.enrichment.search import NodeSearch
         from clusterworker.enrichment.table import EnrichmentTable, Provenance
         from clusterworker.run.parts import open_parts
@@ -137,7 +137,7 @@ class _Run:
             given.top_k,
             given.min_score,
         )
-        search, asked = NodeSearch(taxonomy.vectors, given.top_k), Asked.of(spec, taxonomy, collection.rows)
+        search, settings = NodeSearch(taxonomy.vectors, given.top_k), SearchSettings.of(spec, taxonomy, collection.rows)
         # Vectors are compared as given: they are not scaled, and large numbers are accepted.
         documents = StreamedDataset([collection], "euclidean", progress)
         with (
@@ -145,10 +145,10 @@ class _Run:
             EnrichmentTable(staged / ENRICHMENT_FILE, taxonomy, provenance, integer_ids=integers) as table,
         ):
             if parts:
-                found = search_by_parts(parts, taxonomy, asked, table)
+                found = search_by_parts(parts, taxonomy, settings, table)
                 notes += parts.notes
             else:
-                found, threads = Found(asked), min(spec.parallelism, ControlGroup().cpus())
+                found, threads = Found(settings), min(spec.parallelism, ControlGroup().cpus())
                 search_documents(documents, search, threads, found, table.write, progress, earlier=earlier)
             for taken in earlier.taken() if earlier else ():
                 table.append(taken.ids, taken.ranks, taken.nodes, taken.scores)

@@ -45,7 +45,7 @@ class Documents(Protocol):
 
 
 @dataclass(frozen=True)
-class Asked:
+class SearchSettings:
     """What is searched for.
 
     Attributes:
@@ -65,7 +65,7 @@ class Asked:
     seed: int
 
     @classmethod
-    def of(cls, spec: EnrichmentSpec, taxonomy: Taxonomy, rows: int) -> Asked:
+    def of(cls, spec: EnrichmentSpec, taxonomy: Taxonomy, rows: int) -> SearchSettings:
         """Returns what the spec asks for."""
         given = taxonomy.given
         return cls(len(taxonomy.tree.ids), given.top_k, given.min_score, spec.batch_size, rows, spec.seed)
@@ -83,10 +83,10 @@ class Found:
         sample: Sample of all documents.
     """
 
-    def __init__(self, asked: Asked) -> None:
-        self.asked = asked
-        self.tally = Tally(asked.nodes, asked.min_score)
-        self.sample = Sample(asked.rows, SAMPLED, asked.seed)
+    def __init__(self, settings: SearchSettings) -> None:
+        self.settings = settings
+        self.tally = Tally(settings.nodes, settings.min_score)
+        self.sample = Sample(settings.rows, SAMPLED, settings.seed)
 
     def state(self) -> dict[str, Any]:
         """Returns it as arrays, for `merge` in another process."""
@@ -121,7 +121,7 @@ def search_documents(
         first: Row number of the first document among all.
         earlier: Has documents that are not searched. They are sampled, too.
     """
-    slices = _slices(documents, found.asked.batch_size, found.sample, progress, first, earlier)
+    slices = _slices(documents, found.settings.batch_size, found.sample, progress, first, earlier)
     for one in _joined(search.all(slices, threads)):
         write(one.ids, one.nodes, one.scores)
         found.tally.add(one.ids, one.rows, one.nodes[:, 0], one.scores[:, 0])
@@ -159,22 +159,22 @@ def _joined(results: Iterator[Searched]) -> Iterator[Searched]:
         yield Searched.joined(waiting)
 
 
-def search_by_parts(parts: Parts, taxonomy: Taxonomy, asked: Asked, table: EnrichmentTable) -> Found:
+def search_by_parts(parts: Parts, taxonomy: Taxonomy, settings: SearchSettings, table: EnrichmentTable) -> Found:
     """Searches the documents by Spark's executors, part by part, and writes their results.
 
     Args:
         parts: Parts of the documents.
         taxonomy: The taxonomy.
-        asked: What is searched for.
+        settings: What is searched for.
         table: The table to write.
     """
     known = (taxonomy.sha256, json.dumps(list(taxonomy.tree.ids)))
     nodes = f"{parts.stage('nodes', *known)}.npz"
     if nodes not in parts.stages.names():
         write_arrays(parts.stages, nodes, {"vectors": taxonomy.vectors}, parts.scratch)
-    stage = parts.stage("enriched", *known, asked)
-    parts.carry_out(stage, partial(_search, parts.stages, stage, nodes, parts.each, asked))
-    found = Found(asked)
+    stage = parts.stage("enriched", *known, settings)
+    parts.carry_out(stage, partial(_search, parts.stages, stage, nodes, parts.each, settings))
+    found = Found(settings)
     for part, state in parts.found(stage):
         found.merge(state)
         name = part_name(stage, part.number, ".parquet")
@@ -186,14 +186,16 @@ def search_by_parts(parts: Parts, taxonomy: Taxonomy, asked: Asked, table: Enric
     return found
 
 
-def _search(stages: Stages, stage: str, nodes: str, parts: Sequence[DatasetPart], asked: Asked, number: int) -> None:
+def _search(
+    stages: Stages, stage: str, nodes: str, parts: Sequence[DatasetPart], settings: SearchSettings, number: int
+) -> None:
     """Executes the task of one part: writes its rows and then its sums, which show that the task is complete."""
-    part, found = parts[number], Found(asked)
-    search = NodeSearch(read_arrays(stages, nodes)["vectors"], asked.top_k)
+    part, found = parts[number], Found(settings)
+    search = NodeSearch(read_arrays(stages, nodes)["vectors"], settings.top_k)
     with task_scratch() as scratch:
         with (
             stages.create(part_name(stage, number, ".parquet"), scratch) as file,
-            NumberTable(file, asked.min_score, integer_ids=part.integer_ids) as table,
+            NumberTable(file, settings.min_score, integer_ids=part.integer_ids) as table,
         ):
             search_documents(part, search, 1, found, table.write, Silent(), first=part.first)
         write_arrays(stages, part_name(stage, number), found.state(), scratch)

@@ -97,9 +97,9 @@ def tree_of(where: str, ids: Sequence[str], labels: Sequence[str], parents: Sequ
             "add the parent, or correct the node's parent"
         )
     above = [numbers[parent] if parent else ROOT for parent in parents]
-    said = [label or node for label, node in zip(labels, ids, strict=True)]
-    paths = _paths(where, ids, said, above)
-    return Tree(ids, said, np.array(above, np.int64), paths)
+    shown = [label or node for label, node in zip(labels, ids, strict=True)]
+    paths = _paths(where, ids, shown, above)
+    return Tree(ids, shown, np.array(above, np.int64), paths)
 
 
 def _paths(where: str, ids: Sequence[str], labels: Sequence[str], parents: Sequence[int]) -> list[str]:

@@ -120,8 +120,8 @@ class PostgresOutput:
                 "unchanged"
             ) from error
         missing = table.rows - written
-        said = f"{counted(written, 'row')} of {self.shown}"
-        return f"{said}; it lacks {counted(missing, 'document')}" if missing > 0 and not self._own else said
+        summary = f"{counted(written, 'row')} of {self.shown}"
+        return f"{summary}; it lacks {counted(missing, 'document')}" if missing > 0 and not self._own else summary
 
     def _connect(self) -> Connection:
         return self._database.connect(_SESSION, autocommit=True)
@@ -166,20 +166,20 @@ class PostgresOutput:
             connection.execute(statement)
             connection.execute(f"SET lock_timeout = {LOCK_MILLISECONDS}")
         except (psycopg.errors.InsufficientPrivilege, psycopg.errors.WrongObjectType):
-            said = why.format(self._database.source.secret_name)
+            reason = why.format(self._database.source.secret_name)
             raise MisconfiguredError(
-                f"{self.shown}: {said}: ask its owner to run {statement.as_string(connection)}"
+                f"{self.shown}: {reason}: ask its owner to run {statement.as_string(connection)}"
             ) from None
 
     def _check_rights(self, connection: Connection, table: Table) -> None:
         """Reports missing permissions before hours of clustering, rather than after."""
         relation = quoted(self._table).as_string(connection)
         if self._own:
-            asked, needed = (
+            condition, needed = (
                 "has_table_privilege(%s, 'INSERT') AND has_table_privilege(%s, 'DELETE')",
                 "SELECT, INSERT, DELETE",
             )
-            [allowed] = connection.execute(f"SELECT {asked}", [relation, relation]).fetchone() or (False,)
+            [allowed] = connection.execute(f"SELECT {condition}", [relation, relation]).fetchone() or (False,)
         else:
             written, needed = [*self._kinds(table)], "SELECT, UPDATE"
             query = "SELECT bool_and(has_column_privilege(%s, name, 'UPDATE')) FROM unnest(%s::text[]) AS name"

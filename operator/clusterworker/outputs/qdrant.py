@@ -67,8 +67,8 @@ class QdrantOutput:
                 "are unchanged"
             ) from error
         missing = table.rows - written
-        said = f"{counted(written, 'point')} of {self.shown}"
-        return f"{said}; it lacks {counted(missing, 'document')}" if missing > 0 else said
+        summary = f"{counted(written, 'point')} of {self.shown}"
+        return f"{summary}; it lacks {counted(missing, 'document')}" if missing > 0 else summary
 
     def _send(self, client: QdrantClient, table: Table, rows: list[dict[str, Any]]) -> int:
         """Sets the payloads of some documents. Returns how many of them exist."""

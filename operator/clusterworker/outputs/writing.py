@@ -94,16 +94,16 @@ def write_all(planned: Planned, progress: Progress, sleep: Callable[[float], Non
     Raises:
         RunError: one failed; the line says how far it got, and which ones are complete.
     """
-    said: list[str] = []
+    summaries: list[str] = []
     for output, table in planned:
         try:
-            said.append(_written(output, table, progress, sleep))
+            summaries.append(_written(output, table, progress, sleep))
         except RunError as error:
-            done = f"; {len(said)} of {len(planned)} outputs are complete" if len(planned) > 1 else ""
+            done = f"; {len(summaries)} of {len(planned)} outputs are complete" if len(planned) > 1 else ""
             again = "another attempt repeats it" if isinstance(error, UnavailableError) else "the next run repeats it"
             raise type(error)(f"{error}{done}; {again}") from error
-        progress.info(f"wrote {said[-1]}")
-    return said
+        progress.info(f"wrote {summaries[-1]}")
+    return summaries
 
 
 def _written(output: Output, table: Table, progress: Progress, sleep: Callable[[float], None]) -> str:

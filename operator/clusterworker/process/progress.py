@@ -40,7 +40,7 @@ class Progress:
         self._phases: Sequence[str] = ()
         self._clock = clock
         self._phase = "start"
-        self._told = self._begun = clock()
+        self._reported = self._begun = clock()
         self._done = 0.0
 
     def plan(self, phases: Sequence[str]) -> None:
@@ -50,7 +50,7 @@ class Progress:
     def phase(self, name: str, message: str) -> None:
         """Begins a phase, such as reading or clustering."""
         self._phase = name
-        self._told = self._begun = self._clock()
+        self._reported = self._begun = self._clock()
         self._done = 0.0
         self._write("info", message, done=0.0)
 
@@ -60,8 +60,8 @@ class Progress:
         if done < self._done:  # The phase reads the documents another time.
             self._begun = now
         self._done = done
-        if now - self._told >= EVERY_SECONDS:
-            self._told = now
+        if now - self._reported >= EVERY_SECONDS:
+            self._reported = now
             left = (
                 {"seconds_left": round((now - self._begun) * (1 - done) / done)} if done and now > self._begun else {}
             )
@@ -82,8 +82,8 @@ class Progress:
             line = f"{self._phase:>10}{share}  {message}"
         else:
             stamp = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-            told = {"time": stamp, "level": level, **self._context, "phase": self._phase, **self._step()}
-            line = json.dumps({**told, "message": message, **fields})
+            entry = {"time": stamp, "level": level, **self._context, "phase": self._phase, **self._step()}
+            line = json.dumps({**entry, "message": message, **fields})
         self._stream.write(line + "\n")
         self._stream.flush()
 

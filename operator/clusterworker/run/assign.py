@@ -88,7 +88,7 @@ def assign_documents(
     for note in notes:
         progress.info(note)
     read_ids = partial(read_document_ids, staged / MEMBERS)
-    said = describe(collections, found, stored.ids, None, (), read_ids, LastNames(fixed=stored.names))
+    description = describe(collections, found, stored.ids, None, (), read_ids, LastNames(fixed=stored.names))
     return Findings(
         spec=spec,
         seed=seed,
@@ -96,9 +96,9 @@ def assign_documents(
         survey=found,
         metrics={},
         notes=notes,
-        names=said.names,
-        clusters=said.clusters,
-        texts=said.texts,
+        names=description.names,
+        clusters=description.clusters,
+        texts=description.texts,
         finished_at=datetime.now(UTC),
         succession=Succession(stored.ids, stored.next_id, ()),
         changes=None,

@@ -176,7 +176,7 @@ def cluster_centroids(
     held = {
         (int(places[label]), of_document(name)) for label, name in zip(labels, shown, strict=True) if label != NOISE
     }
-    said = describe(
+    description = describe(
         among,
         membership,
         succession.ids,
@@ -192,13 +192,13 @@ def cluster_centroids(
         survey=membership,
         metrics={},
         notes=notes,
-        names=said.names,
-        clusters=said.clusters,
-        texts=said.texts,
+        names=description.names,
+        clusters=description.clusters,
+        texts=description.texts,
         finished_at=datetime.now(UTC),
         succession=succession,
-        changes=changes_of(previous, succession, own, shared, said.names),
-        last_names=previous.had,
+        changes=changes_of(previous, succession, own, shared, description.names),
+        last_names=previous.names_by_id,
         shown=shown,
         crossing=crossing_of(previous, shared),
     )

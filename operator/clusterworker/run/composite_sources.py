@@ -127,8 +127,8 @@ def _open(source: PreviousRun, spec: RunSpec, secrets: Path) -> Source:
     stored = clusters_of(source, spec, secrets, _REMEDY)
     try:
         members = pq.ParquetFile(file_of(source, MEMBERS, spec, secrets))
-        told = "collection_id" in members.schema_arrow.names
-        collection_id = "" if told else _collection_of(source, spec, secrets)
+        has_collections = "collection_id" in members.schema_arrow.names
+        collection_id = "" if has_collections else _collection_of(source, spec, secrets)
     except (ValueError, KeyError, OSError, pa.ArrowException, ValidationError) as error:
         raise MisconfiguredError(
             f"the documents of run {source.run} cannot be read: {source.uri}: {one_line(error)}: {_REMEDY}"

@@ -293,12 +293,16 @@ def _members_file(
 
 def _arrays_of(clustering: Clustering) -> dict[str, Any]:
     begun = clustering.begun and [clustering.begun.start, clustering.begun.better]
-    said = json.dumps([clustering.has_inertia, clustering.notes, begun]).encode()
-    return {"centroids": clustering.centroids, "means": clustering.means, "said": np.frombuffer(said, np.uint8)}
+    other_fields = json.dumps([clustering.has_inertia, clustering.notes, begun]).encode()
+    return {
+        "centroids": clustering.centroids,
+        "means": clustering.means,
+        "other_fields": np.frombuffer(other_fields, np.uint8),
+    }
 
 
 def _clustering_of(arrays: Mapping[str, Any]) -> Clustering:
-    has_inertia, notes, begun = json.loads(arrays["said"].tobytes())
+    has_inertia, notes, begun = json.loads(arrays["other_fields"].tobytes())
     return Clustering(
         arrays["centroids"],
         arrays["means"],

@@ -187,14 +187,14 @@ class _Run:
         notes = [*previous.notes, *begun_in_words(clustering), *clustering.notes, *passes.notes, *quality.notes]
         for note in notes:
             progress.info(note)
-        said = describe(
+        description = describe(
             collections,
             found,
             succession.ids,
             clustering.layered,
             [layer.ids for layer in numbered_layers.layers] if numbered_layers else [],
             partial(read_document_ids, staged / MEMBERS),
-            last_names(previous, succession, staged / MEMBERS, layers.had if layers else {}),
+            last_names(previous, succession, staged / MEMBERS, layers.names_by_id if layers else {}),
         )
         metrics = quality.measures(with_inertia=clustering.has_inertia)
         return Findings(
@@ -204,15 +204,15 @@ class _Run:
             survey=found,
             metrics=metrics,
             notes=notes,
-            names=said.names,
-            clusters=said.clusters,
-            texts=said.texts,
+            names=description.names,
+            clusters=description.clusters,
+            texts=description.texts,
             finished_at=datetime.now(UTC),
             succession=succession,
-            changes=changes_of(previous, succession, clustering, shared, said.names),
-            layers=said.layers,
+            changes=changes_of(previous, succession, clustering, shared, description.names),
+            layers=description.layers,
             layer_succession=numbered_layers,
-            last_names=(layers.had if layers else {}) | previous.had,
+            last_names=(layers.names_by_id if layers else {}) | previous.names_by_id,
             crossing=crossing_of(previous, shared),
         )
 

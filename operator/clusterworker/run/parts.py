@@ -67,8 +67,8 @@ class Parts:
         self.rows = source.rows
         self.stages = stages
         self.scratch = scratch
-        wished = max(LEAST_ROWS, -(-source.rows // (executors.at_a_time * WAVES)))
-        self.each = source.parts(min(most, wished))
+        wanted = max(LEAST_ROWS, -(-source.rows // (executors.at_a_time * WAVES)))
+        self.each = source.parts(min(most, wanted))
         self.progress = progress
         self._executors = executors
         # A file of another attempt is used if that attempt read the same files with the same configuration.
@@ -95,10 +95,10 @@ class Parts:
             depends_on: Values that the stage depends on besides the documents and the configuration: bytes, or objects
                 that are converted to text.
         """
-        told = hashlib.sha256()
-        for one in depends_on:
-            told.update(one if isinstance(one, bytes) else f"{one} ".encode())
-        return f"{self._digest}-{name}-{told.hexdigest()[:16]}"
+        fingerprint = hashlib.sha256()
+        for value in depends_on:
+            fingerprint.update(value if isinstance(value, bytes) else f"{value} ".encode())
+        return f"{self._digest}-{name}-{fingerprint.hexdigest()[:16]}"
 
     def carry_out(self, stage: str, task: Callable[[int], None]) -> None:
         """Carry out a task for each part for which a stage has no file yet.

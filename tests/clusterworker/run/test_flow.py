@@ -46,8 +46,8 @@ def test_every_document_is_in_a_block_of_each_side() -> None:
 
 
 def test_bands_say_how_many_went_where() -> None:
-    said = {band.said for band in drawn().bands}
-    assert said == {
+    tooltips = {band.tooltip for band in drawn().bands}
+    assert tooltips == {
         "3  a → 3  a: 90 documents",
         "3  a → noise: 10 documents",
         "3  a → removed documents: 4 documents",

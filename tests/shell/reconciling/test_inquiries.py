@@ -101,7 +101,7 @@ async def test_an_inquiry_is_answered_later_and_kept_while_the_run_is_pending(st
     stage.warns("no Pod for you")
     stage.inquiries.ask(TRIGGER, ACTION.name)
     stage.inquiries.ask(TRIGGER, ACTION.name)
-    assert stage.inquiries.asked(TRIGGER.key) == {ACTION.name: stage.now}
+    assert stage.inquiries.asked_at(TRIGGER.key) == {ACTION.name: stage.now}
     assert stage.inquiries.warnings(TRIGGER.key) == {}
     assert await stage.inquiries.answer() == [TRIGGER.key]
     for _ in range(2):
@@ -110,7 +110,7 @@ async def test_an_inquiry_is_answered_later_and_kept_while_the_run_is_pending(st
     stage.inquiries.ask(TRIGGER, ACTION.name)
     assert await stage.inquiries.answer() == [], "nothing new"
     stage.inquiries.settle(TRIGGER.key, TRIGGER.status)
-    assert stage.inquiries.warnings(TRIGGER.key) == stage.inquiries.asked(TRIGGER.key) == {}
+    assert stage.inquiries.warnings(TRIGGER.key) == stage.inquiries.asked_at(TRIGGER.key) == {}
 
 
 async def test_events_are_not_read_again_at_the_deadline(stage: Stage) -> None:
@@ -126,7 +126,7 @@ async def test_events_are_not_read_for_a_deleted_job(stage: Stage) -> None:
     stage.warns("no Pod for you")
     stage.runs.jobs.gone("search", ACTION.name)
     await stage.inquiries.ask_now(TRIGGER, ACTION.name)
-    assert stage.inquiries.warnings(TRIGGER.key) == stage.inquiries.asked(TRIGGER.key) == {}
+    assert stage.inquiries.warnings(TRIGGER.key) == stage.inquiries.asked_at(TRIGGER.key) == {}
 
 
 async def test_inquiries_of_a_namespace_share_a_list_and_a_time_budget(

@@ -25,7 +25,7 @@ _BUCKETS = ("s3://", "gs://")
 
 
 @dataclass(frozen=True)
-class Asked:
+class InitOptions:
     """The options of the command."""
 
     source: str
@@ -102,38 +102,38 @@ def add_init(group: click.Group) -> None:
         To read Parquet files, buckets and tables, install 'clustertrigger[init]'. With --id-column and
         --vector-column, the command does not read the source.
         """
-        click.echo(draft_of(Asked(**options), scope.namespace), nl=False)
+        click.echo(draft_of(InitOptions(**options), scope.namespace), nl=False)
         return 0
 
 
-def draft_of(asked: Asked, namespace: str | None) -> str:
+def draft_of(options: InitOptions, namespace: str | None) -> str:
     """Returns the YAML for a source.
 
     Raises:
         CommandError: it cannot be looked at, or what would be written is invalid.
         click.UsageError: an option is missing.
     """
-    kind = asked.type
-    _check_options(asked, kind)
-    look, choice = _look(asked, kind)
-    on_volume = kind == "parquet" and not asked.source.startswith(_BUCKETS)
+    kind = options.type
+    _check_options(options, kind)
+    look, choice = _look(options, kind)
+    on_volume = kind == "parquet" and not options.source.startswith(_BUCKETS)
     draft = Draft(
-        name=asked.name or _name_of(asked, kind),
+        name=options.name or _name_of(options, kind),
         namespace=namespace,
         type=kind,
-        uri=_uri(asked, kind),
+        uri=_uri(options, kind),
         choice=choice,
         look=look,
-        volume=(asked.volume or "documents") if on_volume else None,
-        table=asked.table if kind == "postgresql" else None,
-        collection=asked.collection if kind == "qdrant" else None,
-        secret=asked.secret or (f"{asked.name or _name_of(asked, kind)}-db" if kind == "postgresql" else None),
-        endpoint=asked.endpoint,
-        region=asked.region,
-        cron=asked.cron,
-        timezone=asked.timezone,
+        volume=(options.volume or "documents") if on_volume else None,
+        table=options.table if kind == "postgresql" else None,
+        collection=options.collection if kind == "qdrant" else None,
+        secret=options.secret or (f"{options.name or _name_of(options, kind)}-db" if kind == "postgresql" else None),
+        endpoint=options.endpoint,
+        region=options.region,
+        cron=options.cron,
+        timezone=options.timezone,
     )
-    if on_volume and not asked.volume:
+    if on_volume and not options.volume:
         warn("--volume was not given: the file names the claim 'documents': correct it if yours has another name")
     text = write(draft)
     problems = [
@@ -146,56 +146,58 @@ def draft_of(asked: Asked, namespace: str | None) -> str:
     return text
 
 
-def _check_options(asked: Asked, kind: str) -> None:
-    if kind == "postgresql" and not asked.table:
+def _check_options(options: InitOptions, kind: str) -> None:
+    if kind == "postgresql" and not options.table:
         raise click.UsageError("--table is missing: name the table or view, such as public.articles")
-    if kind == "qdrant" and not asked.collection:
+    if kind == "qdrant" and not options.collection:
         raise click.UsageError("--collection is missing: name the collection of Qdrant")
 
 
-def _look(asked: Asked, kind: str) -> tuple[Look | None, Choice]:
+def _look(options: InitOptions, kind: str) -> tuple[Look | None, Choice]:
     if kind == "qdrant":
-        look = look_at_qdrant(asked.source, str(asked.collection))
+        look = look_at_qdrant(options.source, str(options.collection))
         named = [column.name for column in look.columns if column.kind == "vector"]
         texts = Look([column for column in look.columns if column.kind == "text"])
-        return look, Choice(asked.id_column, asked.vector_column or next(iter(named), None), _text_of(texts, asked))
-    if asked.id_column and asked.vector_column:
-        return None, Choice(asked.id_column, asked.vector_column, asked.text_column)
+        return look, Choice(
+            options.id_column, options.vector_column or next(iter(named), None), _text_of(texts, options)
+        )
+    if options.id_column and options.vector_column:
+        return None, Choice(options.id_column, options.vector_column, options.text_column)
     if kind == "postgresql":
-        look = look_at_table(asked.source, str(asked.table))
+        look = look_at_table(options.source, str(options.table))
     else:
-        look = look_at_parquet(asked.source, asked.endpoint, asked.region)
-    return look, choose(look, asked.id_column, asked.vector_column, asked.text_column)
+        look = look_at_parquet(options.source, options.endpoint, options.region)
+    return look, choose(look, options.id_column, options.vector_column, options.text_column)
 
 
-def _text_of(texts: Look, asked: Asked) -> str | None:
+def _text_of(texts: Look, options: InitOptions) -> str | None:
     """Returns the key of the payload that describes a point. Other columns belong to the point itself."""
     from clustertrigger.cli.init.columns import Column
 
-    if asked.text_column or not texts.columns:
-        return asked.text_column
+    if options.text_column or not texts.columns:
+        return options.text_column
     point = [Column("point", "id", "number"), Column("vector", "vector", "vector")]
     return choose(Look([*point, *texts.columns]), document_id="point", vector="vector").text
 
 
-def _uri(asked: Asked, kind: str) -> str:
+def _uri(options: InitOptions, kind: str) -> str:
     if kind == "postgresql":
-        parts = urlsplit(asked.uri or asked.source)
+        parts = urlsplit(options.uri or options.source)
         host = f"{parts.hostname or 'localhost'}:{parts.port or 5432}"
         return urlunsplit(("postgresql", host, parts.path, parts.query, ""))
-    if kind == "qdrant" or asked.source.startswith(_BUCKETS):
-        return asked.uri or asked.source.rstrip("/")
-    return asked.path or PurePosixPath(Path(asked.source).as_posix()).name
+    if kind == "qdrant" or options.source.startswith(_BUCKETS):
+        return options.uri or options.source.rstrip("/")
+    return options.path or PurePosixPath(Path(options.source).as_posix()).name
 
 
-def _name_of(asked: Asked, kind: str) -> str:
+def _name_of(options: InitOptions, kind: str) -> str:
     """Returns a name that Kubernetes accepts, derived from the table, the collection or the file."""
     if kind == "postgresql":
-        told = str(asked.table).rpartition(".")[2]
+        base = str(options.table).rpartition(".")[2]
     elif kind == "qdrant":
-        told = str(asked.collection)
+        base = str(options.collection)
     else:
-        parts = [part for part in asked.source.removesuffix("/").split("/") if "*" not in part]
-        told = (parts[-1] if parts else "vectors").removesuffix(".parquet")
-    name = re.sub(r"[^a-z0-9]+", "-", told.lower()).strip("-")[:_LONGEST_NAME].strip("-")
+        parts = [part for part in options.source.removesuffix("/").split("/") if "*" not in part]
+        base = (parts[-1] if parts else "vectors").removesuffix(".parquet")
+    name = re.sub(r"[^a-z0-9]+", "-", base.lower()).strip("-")[:_LONGEST_NAME].strip("-")
     return name or "vectors"

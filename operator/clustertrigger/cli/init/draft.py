@@ -69,7 +69,7 @@ def _collection(draft: Draft) -> Iterator[str]:
     yield "# Where the vectors are stored, and which columns to read."
     yield "# All fields: kubectl explain collection.spec.source"
     if look is not None:
-        yield f"# {_seen(look)}"
+        yield f"# {_columns_found(look)}"
     yield from (f"# Check {note}." for note in choice.notes)
     yield from _head("Collection", draft)
     yield "spec:"
@@ -146,7 +146,7 @@ def _head(kind: str, draft: Draft) -> Iterator[str]:
         yield f"  namespace: {_scalar(draft.namespace)}"
 
 
-def _seen(look: Look) -> str:
+def _columns_found(look: Look) -> str:
     documents = "" if look.documents is None else f"{counted(look.documents, 'document')}, "
     dimensions = "" if look.dimensions is None else f"vectors of {counted(look.dimensions, 'dimension')}, "
     names = ", ".join(printable(column.name) for column in look.columns[:20])

@@ -29,7 +29,7 @@ class Verdict:
 
 def judge(measurement: Measurement, schedule: ConditionalSchedule) -> Verdict:
     """Applies the rule to a measurement, with the trigger's current schedule."""
-    told = _told(measurement, schedule.threshold)
+    figures = _figures(measurement, schedule.threshold)
     obstacle = why_not(
         value=measurement.value,
         threshold=schedule.threshold,
@@ -40,22 +40,22 @@ def judge(measurement: Measurement, schedule: ConditionalSchedule) -> Verdict:
     )
     match obstacle:
         case None:
-            return Verdict(True, "fires", told)
+            return Verdict(True, "fires", figures)
         case "threshold":
-            return Verdict(False, obstacle, _with_advice(told, measurement))
+            return Verdict(False, obstacle, _with_advice(figures, measurement))
         case "documents":
             fewest = min(measurement.baseline_documents, measurement.current_documents)
             why = f"the smaller number of documents, {fewest}, is below min_documents ({schedule.min_documents})"
         case "noise":
             why = "the value does not exceed twice the noise floor"
-    return Verdict(False, obstacle, _with_advice(f"{told}: does not fire because {why}", measurement))
+    return Verdict(False, obstacle, _with_advice(f"{figures}: does not fire because {why}", measurement))
 
 
-def _with_advice(told: str, measurement: Measurement) -> str:
-    return f"{told}: {measurement.advice}" if measurement.advice else told
+def _with_advice(text: str, measurement: Measurement) -> str:
+    return f"{text}: {measurement.advice}" if measurement.advice else text
 
 
-def _told(measurement: Measurement, threshold: float) -> str:
+def _figures(measurement: Measurement, threshold: float) -> str:
     sign = ">" if measurement.value > threshold else "≤"
     beside = [f"{measurement.baseline_documents} → {measurement.current_documents} documents"]
     if measurement.metric != "document_count":

@@ -39,8 +39,8 @@ def from_log(log: str, field: str) -> list[Point]:
     """
     for line in reversed(log.splitlines()):
         try:
-            said = json.loads(line)
-            record = said[field]
+            entry = json.loads(line)
+            record = entry[field]
             columns = record["columns"]
             return [_point(dict(zip(columns, row, strict=True))) for row in record["rows"]]
         except (ValueError, KeyError, TypeError):
@@ -64,20 +64,20 @@ def from_status(status: Mapping[str, Any]) -> list[Point]:
     return [*points, _point(last)] if "value" in last else points
 
 
-def _point(said: Mapping[str, Any]) -> Point:
-    known = {name: said.get(name) for name in Point.__slots__ if name not in ("checked_at", "fires")}
-    fires = said.get("fires")
+def _point(measurement: Mapping[str, Any]) -> Point:
+    known = {name: measurement.get(name) for name in Point.__slots__ if name not in ("checked_at", "fires")}
+    fires = measurement.get("fires")
     return Point(
-        checked_at=parse_instant(said["checked_at"]),
-        fires=fires if fires is not None else _is_drift(said),
+        checked_at=parse_instant(measurement["checked_at"]),
+        fires=fires if fires is not None else _is_drift(measurement),
         **known,  # type: ignore[arg-type]
     )
 
 
-def _is_drift(said: Mapping[str, Any]) -> bool | None:
+def _is_drift(measurement: Mapping[str, Any]) -> bool | None:
     """Applies the rule to a measurement of another process; None if a part of it is unknown."""
     try:
-        return why_not(**{name: said[name] for name in _JUDGED}) is None
+        return why_not(**{name: measurement[name] for name in _JUDGED}) is None
     except (KeyError, TypeError):
         return None
 

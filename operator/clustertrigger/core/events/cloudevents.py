@@ -100,15 +100,15 @@ def read_events(headers: Mapping[str, str], body: bytes) -> list[Occurrence]:
 
 
 def _binary(attributes: Mapping[str, str], content_type: str, body: bytes) -> _CloudEvent:
-    said: dict[str, Any] = {name: _header_value(value) for name, value in attributes.items()}
-    said["data"] = None
+    event: dict[str, Any] = {name: _header_value(value) for name, value in attributes.items()}
+    event["data"] = None
     if body and (content_type == "application/json" or content_type.endswith("+json")):
         try:
-            said["data"] = _JSON.validate_json(body)
+            event["data"] = _JSON.validate_json(body)
         except ValidationError as error:
             raise EventError(400, f"data: {_reason(error)}: send JSON, as the content type says") from None
     try:
-        return _ONE.validate_python(said)
+        return _ONE.validate_python(event)
     except ValidationError as error:
         raise _refusal(error, prefix=_BINARY) from None
 

@@ -108,8 +108,8 @@ def build_job(
     )
     state = trigger.status.event_state
     chain = state.chain if state is not None and isinstance(slot, EventSlot) else ()
-    said = {ANNOTATION_ANNOUNCES: ",".join(work.announces), ANNOTATION_CHAIN: ",".join(chain)}
-    return _job(trigger, run, work, kind, name, slot, pod, {key: text for key, text in said.items() if text})
+    annotations = {ANNOTATION_ANNOUNCES: ",".join(work.announces), ANNOTATION_CHAIN: ",".join(chain)}
+    return _job(trigger, run, work, kind, name, slot, pod, {key: text for key, text in annotations.items() if text})
 
 
 def build_check_job(

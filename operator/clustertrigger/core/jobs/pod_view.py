@@ -120,8 +120,8 @@ def _why(status: Mapping[str, Any], worker: Mapping[str, Any]) -> tuple[str, str
         return ended.get("reason") or "", ended.get("message") or ""
     if status.get("reason") == "Evicted":
         return "Evicted", status.get("message") or ""
-    if said := _said_by_others(status):
-        return said
+    if failure := _failure_of_others(status):
+        return failure
     waiting = worker.get("waiting") or {}
     if waiting.get("reason"):
         return waiting["reason"], waiting.get("message") or ""
@@ -130,14 +130,15 @@ def _why(status: Mapping[str, Any], worker: Mapping[str, Any]) -> tuple[str, str
     return status.get("reason") or "", status.get("message") or ""
 
 
-def _said_by_others(status: Mapping[str, Any]) -> tuple[str, str] | None:
+def _failure_of_others(status: Mapping[str, Any]) -> tuple[str, str] | None:
     """Returns the message of an init container that keeps the worker from starting."""
     for container in status.get("initContainerStatuses") or ():
         state, name = _state(container), container.get("name")
         ended, waiting = state.get("terminated") or {}, state.get("waiting") or {}
         if ended.get("exitCode"):
-            said = error_line(ended.get("message") or "") or ended.get("reason") or ""
-            return "", f"init container {name} ended with exit code {ended['exitCode']}" + (f": {said}" if said else "")
+            failure = f"init container {name} ended with exit code {ended['exitCode']}"
+            reason = error_line(ended.get("message") or "") or ended.get("reason")
+            return "", f"{failure}: {reason}" if reason else failure
         if waiting.get("reason") not in (None, "PodInitializing", "ContainerCreating"):
             return waiting["reason"], waiting.get("message") or f"init container {name}"
     return None

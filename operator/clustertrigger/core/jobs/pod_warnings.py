@@ -16,7 +16,7 @@ _ONE_NODE = "a ReadWriteOnce claim serves one node at a time: use ReadWriteMany,
 
 def most_telling(events: Iterable[Mapping[str, Any]]) -> str | None:
     """The message of the last warning, in one line; a message about a timeout is used only if there is no other."""
-    last = max(events, key=lambda event: (not _says_little(event), _told_at(event)), default=None)
+    last = max(events, key=lambda event: (not _says_little(event), _occurred_at(event)), default=None)
     if last is None or not last.get("message"):
         return None
     message = error_line(last["message"])
@@ -29,7 +29,7 @@ def _says_little(event: Mapping[str, Any]) -> bool:
     return event.get("reason") == "FailedMount" and str(event.get("message")).endswith(_TIMED_OUT)
 
 
-def _told_at(event: Mapping[str, Any]) -> str:
+def _occurred_at(event: Mapping[str, Any]) -> str:
     """When it occurred, as RFC 3339 in UTC, which can be sorted."""
     times = (event.get(field) for field in ("lastTimestamp", "eventTime", "firstTimestamp"))
     return next((str(time) for time in times if time), "")

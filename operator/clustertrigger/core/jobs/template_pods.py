@@ -18,15 +18,15 @@ _NEVER_TAKEN = ("serviceAccount", "activeDeadlineSeconds", "priority", "preempti
 Json = dict[str, Any]
 
 
-def template_pod_spec(run: RunPolicy, told: FromTemplate, defaults: RunDefaults) -> Json:
+def template_pod_spec(run: RunPolicy, source: FromTemplate, defaults: RunDefaults) -> Json:
     """Returns the Pod's spec.
 
     Args:
         run: How the trigger's Jobs are run. Its settings for placement take precedence.
-        told: The template, and its container's input.
+        source: The template, and its container's input.
         defaults: Settings of the operator.
     """
-    spec = {field: value for field, value in told.template.spec.items() if field not in _NEVER_TAKEN}
+    spec = {field: value for field, value in source.template.spec.items() if field not in _NEVER_TAKEN}
     pulled_with = distinct(
         [
             *(secret.get("name") for secret in spec.get("imagePullSecrets") or ()),
@@ -52,16 +52,16 @@ def template_pod_spec(run: RunPolicy, told: FromTemplate, defaults: RunDefaults)
         "volumes": [*(spec.get("volumes") or ()), *token_volumes(run.cloud_identity)],
         "initContainers": [_secured(container) for container in spec.get("initContainers") or ()],
         "containers": [
-            _worker(container, run, told) if place == worker else _secured(container)
+            _worker(container, run, source) if place == worker else _secured(container)
             for place, container in enumerate(spec["containers"])
         ],
     }
 
 
-def _worker(container: Mapping[str, Any], run: RunPolicy, told: FromTemplate) -> Json:
+def _worker(container: Mapping[str, Any], run: RunPolicy, source: FromTemplate) -> Json:
     """Returns the container that does the work, under the name by which the operator identifies it."""
     set_by_us = [
-        *(json_variable(name, value) for name, value in told.environment.items()),
+        *(json_variable(name, value) for name, value in source.environment.items()),
         *token_variables(run.cloud_identity),
     ]
     names = {variable["name"] for variable in set_by_us}

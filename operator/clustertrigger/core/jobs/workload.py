@@ -224,10 +224,10 @@ def _error(job: JobView, pod: PodView | None, result: RunResult | CheckResult | 
     if result and result.error:
         return result.error
     if pod and pod.exit_code is not None:
-        said = error_line(pod.message) or pod.reason
-        return f"the worker ended with exit code {pod.exit_code}" + (f": {said}" if said else "")
-    said = (pod and (error_line(pod.message) or pod.reason)) or error_line(job.outcome_message) or job.outcome_reason
-    return said or "the Job failed without giving a reason"
+        reason = error_line(pod.message) or pod.reason
+        return f"the worker ended with exit code {pod.exit_code}" + (f": {reason}" if reason else "")
+    reason = (pod and (error_line(pod.message) or pod.reason)) or error_line(job.outcome_message) or job.outcome_reason
+    return reason or "the Job failed without giving a reason"
 
 
 def _results(job: JobView, pod: PodView | None) -> tuple[RunResult | None, CheckResult | None]:
@@ -257,8 +257,8 @@ def _obstacle(job: JobView, pod: PodView | None) -> tuple[str, bool]:
         # The message is JSON, of which users need only the error.
         result, check = _results(job, pod)
         return f"the last attempt failed: {_error(job, pod, result or check)}", False
-    said = ": ".join(part for part in (pod.reason, error_line(pod.message)) if part)
-    return said or "the Pod has not started", pod.reason in _VAGUE and not pod.message
+    reason = ": ".join(part for part in (pod.reason, error_line(pod.message)) if part)
+    return reason or "the Pod has not started", pod.reason in _VAGUE and not pod.message
 
 
 def _elapsed(job: JobView, until: datetime | None) -> int | None:

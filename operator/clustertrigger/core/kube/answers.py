@@ -55,7 +55,7 @@ class ApiError(Exception):
     @property
     def is_unknown_kind(self) -> bool:
         """Whether the server does not know the kind, rather than the object."""
-        return self.is_not_found and any(said in self.message for said in _UNKNOWN_KIND)
+        return self.is_not_found and any(phrase in self.message for phrase in _UNKNOWN_KIND)
 
     @property
     def is_conflict(self) -> bool:
@@ -81,10 +81,10 @@ def refusal(status: int, phrase: str | None, answer: bytes, retry_after: str = "
         answer: The body.
         retry_after: The header Retry-After.
     """
-    said = object_in(answer) or {}
-    message = str(said.get("message") or beginning(answer) or phrase or "no message")
+    status_object = object_in(answer) or {}
+    message = str(status_object.get("message") or beginning(answer) or phrase or "no message")
     after = float(retry_after) if retry_after.isdigit() else None
-    return ApiError(status, str(said.get("reason") or ""), message, after)
+    return ApiError(status, str(status_object.get("reason") or ""), message, after)
 
 
 def no_answer(cause: Exception) -> ApiError:

@@ -68,18 +68,18 @@ def of_check(key: Key, check: Check, measurement: dict[str, Any] | None) -> dict
     return {**_about(key), **as_json(check), **({"measurement": measured} if measured else {})}
 
 
-def body_of(told: Notification, key: Key) -> bytes:
+def body_of(notification: Notification, key: Key) -> bytes:
     """Returns the body of the request, which has the same bytes each time."""
     return write_json(
         {
             "specversion": "1.0",
-            "id": told.id,
+            "id": notification.id,
             "source": paths.trigger(key),
-            "type": told.type,
-            "subject": told.subject,
-            "time": format_instant(told.time),
+            "type": notification.type,
+            "subject": notification.subject,
+            "time": format_instant(notification.time),
             "datacontenttype": "application/json",
-            "data": told.data,
+            "data": notification.data,
         }
     )
 

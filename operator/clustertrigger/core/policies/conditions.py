@@ -111,8 +111,8 @@ def _condition(draft: Draft, kind: ConditionType, holds: bool, reason: Reason, m
     status: Literal["True", "False"] = "True" if holds else "False"
     before = find_condition(draft.before.conditions, kind)
     message = cut(message, LONGEST_CONDITION)
-    said = (status, draft.trigger.generation, reason.value, message)
-    if before and (before.status, before.observedGeneration, before.reason, before.message) == said:
+    content = (status, draft.trigger.generation, reason.value, message)
+    if before and (before.status, before.observedGeneration, before.reason, before.message) == content:
         return before  # Usually nothing changes. Building a new condition would take a tenth of a decision's time.
     same = before is not None and before.status == status
     return Condition(

@@ -49,10 +49,10 @@ def settle_checks(draft: Draft) -> None:
         if entry.status != "pending":
             continue
         check = draft.observed.checks.get(entry.job_id)
-        asked = entry.job_id in draft.observed.looked_up
-        if check is None and asked:
+        looked_up = entry.job_id in draft.observed.looked_up
+        if check is None and looked_up:
             change_check(draft, replace(entry, status="failed", error=_gone(draft, entry)))
-        elif check is None or (check.phase in ("completed", "failed") and not (check.explained or asked)):
+        elif check is None or (check.phase in ("completed", "failed") and not (check.explained or looked_up)):
             draft.do(LookUpJob(entry.job_id))
         elif check.phase in ("completed", "failed"):
             _settle(draft, entry, check)
@@ -100,8 +100,8 @@ def _settle(draft: Draft, entry: Check, check: ObservedRun) -> None:
         draft.status.last_check_error = None
         _obstructed(draft, entry, result)
     else:
-        said = result.error if result else None
-        _failed(draft, entry, why_failed(draft, check) or said or "the check wrote no result: see its Pod's log")
+        error = result.error if result else None
+        _failed(draft, entry, why_failed(draft, check) or error or "the check wrote no result: see its Pod's log")
 
 
 def _measured(draft: Draft, entry: Check, measurement: Measurement) -> None:

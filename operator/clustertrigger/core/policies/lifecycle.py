@@ -76,8 +76,8 @@ def follow_liveness(draft: Draft) -> None:
 def set_effective_status(draft: Draft) -> None:
     """Sets the effective state: spec.status, or failed if too many runs failed in a row."""
     spec = draft.trigger.spec
-    wish = spec.status if spec else "active"
-    stopped = draft.failed and wish == "active"
+    desired = spec.status if spec else "active"
+    stopped = draft.failed and desired == "active"
     if stopped and draft.before.status != "failed" and spec is not None:
         draft.warn(
             EventReason.TOO_MANY_FAILURES,
@@ -85,7 +85,7 @@ def set_effective_status(draft: Draft) -> None:
             f"{spec.run.max_consecutive_failures}): the trigger does not fire until the spec changes or a reset is "
             "requested with the annotation clustertrigger.dev/reset-requested",
         )
-    draft.status.status = "failed" if stopped else wish
+    draft.status.status = "failed" if stopped else desired
 
 
 def show_schedule(draft: Draft) -> None:
@@ -122,8 +122,8 @@ def schedule_fingerprint(trigger: Trigger) -> str:
     """Returns a hash of the schedule, which is the same for a re-applied one."""
     if trigger.spec is None:
         return _NO_SCHEDULE
-    said = [trigger.spec.trigger_type, trigger.spec.schedule.model_dump(mode="json")]
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+    content = [trigger.spec.trigger_type, trigger.spec.schedule.model_dump(mode="json")]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _with_times_up_to_now(draft: Draft) -> ScheduleState | None:

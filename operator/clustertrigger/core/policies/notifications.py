@@ -36,8 +36,8 @@ def tell_what_ended(draft: Draft) -> None:
     for occasion, job, data in _occasions(draft):
         receivers = [receiver for receiver in spec.run.notify if occasion in receiver.events]
         if receivers:
-            told = notification(occasion, job, draft.now, data, receivers)
-            draft.status.notifications = [*draft.status.notifications, told]
+            notice = notification(occasion, job, draft.now, data, receivers)
+            draft.status.notifications = [*draft.status.notifications, notice]
 
 
 def settle_notifications(draft: Draft) -> None:
@@ -51,15 +51,15 @@ def settle_notifications(draft: Draft) -> None:
         return
     receivers = {receiver_id(receiver.uri): receiver for receiver in spec.run.notify}
     kept = []
-    for told in waiting:
-        left = [one for one in told.to if _still_waits(draft, told, one, receivers.get(one))]
+    for notice in waiting:
+        left = [one for one in notice.to if _still_waits(draft, notice, one, receivers.get(one))]
         if left:
-            kept.append(told if left == told.to else replace(told, to=left))
-    for told in kept[:-MOST_WAITING]:
-        hosts = ", ".join(dict.fromkeys(host_of(receivers[one].uri) for one in told.to))
+            kept.append(notice if left == notice.to else replace(notice, to=left))
+    for notice in kept[:-MOST_WAITING]:
+        hosts = ", ".join(dict.fromkeys(host_of(receivers[one].uri) for one in notice.to))
         draft.warn(
             EventReason.NOTIFICATION_FAILED,
-            f"Gave up notifying {hosts} of {told.id}: more than {MOST_WAITING} notifications of this trigger were "
+            f"Gave up notifying {hosts} of {notice.id}: more than {MOST_WAITING} notifications of this trigger were "
             "waiting",
         )
     kept = kept[-MOST_WAITING:]
@@ -67,17 +67,17 @@ def settle_notifications(draft: Draft) -> None:
         draft.status.notifications = kept
 
 
-def _still_waits(draft: Draft, told: Notification, one: str, receiver: Receiver | None) -> bool:
-    if receiver is None or (told.id, one) in draft.observed.delivered:
+def _still_waits(draft: Draft, notice: Notification, one: str, receiver: Receiver | None) -> bool:
+    if receiver is None or (notice.id, one) in draft.observed.delivered:
         return False
     # If the clock was ahead when it was written, it must not be kept longer because of that.
-    until = min(told.time, draft.now) + timedelta(seconds=receiver.retry_seconds)
+    until = min(notice.time, draft.now) + timedelta(seconds=receiver.retry_seconds)
     if draft.now < until:
         draft.wake(until)
         return True
     draft.warn(
         EventReason.NOTIFICATION_FAILED,
-        f"Gave up notifying {host_of(receiver.uri)} of {told.id}: the receiver did not confirm it within "
+        f"Gave up notifying {host_of(receiver.uri)} of {notice.id}: the receiver did not confirm it within "
         f"{duration(receiver.retry_seconds)} (retry_seconds)",
     )
     return False

@@ -43,12 +43,12 @@ def end_runs_that_cannot_start(draft: Draft) -> None:
         begin = run.pending_since + run.retry_pause
         deadline = begin + patience
         if draft.now < deadline:
-            told_at = begin + WAITING
+            report_at = begin + WAITING
             draft.wake(deadline)
             if run.is_vague:
-                _ask_why(draft, run, told_at)
-            elif draft.now < told_at:
-                draft.wake(told_at)
+                _ask_why(draft, run, report_at)
+            elif draft.now < report_at:
+                draft.wake(report_at)
         elif run.is_vague and run.job not in draft.observed.looked_up:
             draft.do(LookUpJob(run.job))
         else:
@@ -78,8 +78,8 @@ def end_runs_that_outlive_their_deadline(draft: Draft) -> None:
 
 def end_jobs_that_outlive_their_worker(draft: Draft) -> None:
     """Ends containers that run longer than the worker. The result of a completed worker is stored first."""
-    told = {entry.job_id for entry in draft.before.history if not is_active(entry)}
-    told |= {check.job_id for check in draft.before.checks if check.status != "pending"}
+    recorded = {entry.job_id for entry in draft.before.history if not is_active(entry)}
+    recorded |= {check.job_id for check in draft.before.checks if check.status != "pending"}
     for run in (*draft.observed.runs.values(), *draft.observed.checks.values()):
         if run.remains is None or run.ended_by_operator or run.deleting:
             continue
@@ -88,7 +88,7 @@ def end_jobs_that_outlive_their_worker(draft: Draft) -> None:
             draft.wake(until)
         elif run.phase != "completed":
             draft.do(EndJob(run.job, f"{run.error} ({_named(run)} was still running, so Kubernetes would not retry)"))
-        elif run.job in told:
+        elif run.job in recorded:
             draft.do(EndJob(run.job, f"{_named(run)} was still running after the worker had completed", completed=True))
         else:
             draft.wake(draft.now)
@@ -100,8 +100,8 @@ def what_went_on(run: ObservedRun) -> str | None:
         return None
     if not run.remains.containers:
         return "another container of the Pod failed after the worker had completed, so the operator ended the Job"
-    told = f"{_named(run)} was still running after the worker had completed, so the operator ended the Job"
-    return f"{told}: make it a native sidecar, or exclude it from the Pod"
+    summary = f"{_named(run)} was still running after the worker had completed, so the operator ended the Job"
+    return f"{summary}: make it a native sidecar, or exclude it from the Pod"
 
 
 def why_failed(draft: Draft, run: ObservedRun) -> str | None:
@@ -126,9 +126,9 @@ def waits_for(draft: Draft, job: str) -> str | None:
         return f"does not start: {_in_whose_words(draft, run) or run.obstacle}" if late else None
     if run.leaving is None:
         return None
-    told_at = run.leaving.to_be_gone_at + LEAVING
-    if draft.now < told_at:
-        draft.wake(told_at)
+    report_at = run.leaving.to_be_gone_at + LEAVING
+    if draft.now < report_at:
+        draft.wake(report_at)
         cause = _DISRUPTIONS.get(run.leaving.disruption)
         if cause is None or run.ended_by_operator:
             return None
@@ -143,13 +143,13 @@ def _gone_by(pod: LeavingPod) -> str:
     return format_instant(pod.to_be_gone_at)
 
 
-def _ask_why(draft: Draft, run: ObservedRun, told_at: datetime) -> None:
+def _ask_why(draft: Draft, run: ObservedRun, report_at: datetime) -> None:
     """Requests the events of a Pod that does not start.
 
     The reasons can change, so events are read repeatedly, with growing intervals.
     """
-    asked = draft.observed.asked.get(run.job)
-    due = told_at if asked is None else asked + max(ASK_AGAIN, asked - told_at)
+    asked_at = draft.observed.asked_at.get(run.job)
+    due = report_at if asked_at is None else asked_at + max(ASK_AGAIN, asked_at - report_at)
     if draft.now < due:
         draft.wake(due)
     else:

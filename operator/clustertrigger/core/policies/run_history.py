@@ -98,14 +98,14 @@ def settle_runs(draft: Draft) -> None:
         if not is_active(entry):
             continue
         run = draft.observed.runs.get(entry.job_id)
-        asked = entry.job_id in draft.observed.looked_up
+        looked_up = entry.job_id in draft.observed.looked_up
         if run is None:
-            if asked:
+            if looked_up:
                 _settle(draft, _gone(draft, entry))
             else:
                 draft.do(LookUpJob(entry.job_id))
         elif run.phase in ("completed", "failed"):
-            if not run.explained and not asked:
+            if not run.explained and not looked_up:
                 draft.do(LookUpJob(entry.job_id))
             elif events := tuple(_to_count(draft, run)):
                 # The events are counted before the status records the end of the run. An operator that is killed in
@@ -219,7 +219,7 @@ def _settle(draft: Draft, ended: Execution, run: ObservedRun | None = None) -> N
         found = ""
         if run and run.result:
             action_of(run.action).remember(status, run.job, run.collections, run.result)
-            found = f": {said}" if (said := in_words(run.result)) else ""
+            found = f": {summary}" if (summary := in_words(run.result)) else ""
         changes = run.result.changes if run and run.result else None
         since = f"; since {changes.since}: {changes.summary}" if changes else ""
         draft.note(EventReason.RUN_COMPLETED, f"Run {ended.job_id} completed{_took(ended)}{found}{since}")

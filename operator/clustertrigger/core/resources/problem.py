@@ -77,15 +77,15 @@ def problems_of(error: ValidationError, root: str, model: type[BaseModel]) -> li
 
 def all_of(problems: Sequence[Problem]) -> str:
     """Returns problems in one line. If there are too many, the line ends with the number of the remaining ones."""
-    told: list[str] = []
+    listed: list[str] = []
     length = 0
     for problem in problems:
         text = str(problem)
         length += len(text)
-        if told and length > _LONGEST_LIST:
-            return f"{'; '.join(told)}; and {len(problems) - len(told)} more"
-        told.append(text)
-    return "; ".join(told)
+        if listed and length > _LONGEST_LIST:
+            return f"{'; '.join(listed)}; and {len(problems) - len(listed)} more"
+        listed.append(text)
+    return "; ".join(listed)
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

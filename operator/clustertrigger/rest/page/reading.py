@@ -151,8 +151,8 @@ class Reader:
         """Returns the namespace of the token's service account; empty if the token belongs to another user."""
         try:
             claims = self._token.split(".")[1]
-            said = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
-            namespace = said["kubernetes.io"]["namespace"]
+            payload = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
+            namespace = payload["kubernetes.io"]["namespace"]
         except (IndexError, KeyError, TypeError, ValueError, binascii.Error):
             return ""
         return namespace if isinstance(namespace, str) and paths.is_namespace(namespace) else ""

@@ -312,13 +312,13 @@ async def _form(request: Request) -> dict[str, str]:
 
 
 def _wanted(request: Request) -> Wanted:
-    asked = request.query_params
-    start = asked.get("start", "")
+    query = request.query_params
+    start = query.get("start", "")
     return Wanted(
-        namespace=asked.get("namespace", "").strip(),
-        type=asked.get("type", ""),
-        state=asked.get("state", ""),
-        action=asked.get("action", ""),
+        namespace=query.get("namespace", "").strip(),
+        type=query.get("type", ""),
+        state=query.get("state", ""),
+        action=query.get("action", ""),
         start=int(start) if start.isdecimal() and len(start) < 9 else 0,
     )
 

@@ -57,12 +57,12 @@ async def create(request: Request, idempotency_key: IdempotencyKey = None) -> Re
 async def list_triggers(request: Request) -> Response:
     """List triggers of the namespace."""
     triggers, body = triggers_of(request, CLUSTER), await read_body(request, ListClusterTriggers, required=False)
-    asked = query_of(body, _SORT_KEYS)._replace(action=CLUSTER, cluster_id=body.cluster_id)
+    query = query_of(body, _SORT_KEYS)._replace(action=CLUSTER, cluster_id=body.cluster_id)
     index, cluster = await triggers.index(), await triggers.cluster_id()
     definitions = await triggers.definitions() if index.inherits else _NONE
     return answer(
         index.answer(
-            asked,
+            query,
             body.offset,
             body.limit,
             ("cluster", cluster, definitions.version),

@@ -147,11 +147,11 @@ async def history(request: Request, trigger_id: TriggerId) -> Response:
 
 
 async def _listed(page: ListUnifiedTriggers, triggers: Triggers) -> Response:
-    asked = query_of(page, _SORT_KEYS)._replace(action=page.action_type, resource_id=page.resource_id)
+    query = query_of(page, _SORT_KEYS)._replace(action=page.action_type, resource_id=page.resource_id)
     index, cluster = await triggers.index(), await triggers.cluster_id()
     return answer(
         index.answer(
-            asked,
+            query,
             page.offset,
             page.limit,
             ("unified", cluster),

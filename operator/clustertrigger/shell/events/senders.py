@@ -156,13 +156,13 @@ class Senders:
         status: dict[str, Any] = (await self._api.create(path, body)).get("status") or {}
         return status
 
-    def _remember(self, question: _Question, asked: asyncio.Task[Denial | None]) -> None:
+    def _remember(self, question: _Question, task: asyncio.Task[Denial | None]) -> None:
         review = self._reviews.get(question)
-        if review is not None and review.task is asked:
+        if review is not None and review.task is task:
             del self._reviews[question]
-        if asked.cancelled() or asked.exception() is not None:
+        if task.cancelled() or task.exception() is not None:
             return
-        denial = asked.result()
+        denial = task.result()
         (self._denied if denial else self._granted).put(question, denial)
 
 

@@ -164,8 +164,8 @@ class ApiServer:
         payload = await self._send(method, path, body, parameters=parameters, content_type=content_type)
         found = object_in(payload)
         if found is None:
-            said = beginning(payload) or "nothing"
-            raise ApiError(0, "NotUnderstood", f"the response to {method} {path} is not an object: {said}")
+            shown = beginning(payload) or "nothing"
+            raise ApiError(0, "NotUnderstood", f"the response to {method} {path} is not an object: {shown}")
         kind = kind_at(path)
         if kind and method != "DELETE" and found.get("kind") not in (kind, f"{kind}List"):
             raise ApiError(0, "WrongKind", f"{path}: the response is a {found.get('kind')}, not a {kind}")

@@ -118,7 +118,7 @@ class Courier:
         if self._tasks is None:
             return
         lanes = self._lanes.get(trigger.key, {})
-        for one in {one for told in trigger.status.notifications for one in told.to}:
+        for one in {one for notification in trigger.status.notifications for one in notification.to}:
             waiting = self._waiting(trigger.key, one)
             if (lane := lanes.get(one)) is not None:
                 if _has_news(lane, waiting):
@@ -142,7 +142,7 @@ class Courier:
         known = self._delivered.get(trigger.key)
         if known is None:
             return
-        known &= {(told.id, one) for told in trigger.status.notifications for one in told.to}
+        known &= {(notification.id, one) for notification in trigger.status.notifications for one in notification.to}
         if not known:
             del self._delivered[trigger.key]
 
@@ -154,8 +154,8 @@ class Courier:
                 lane.news.clear()
                 lane.refused, lane.generation = None, waiting[0][2].generation
                 failed: Attempt | None = None
-                for told, receiver, trigger in waiting:
-                    attempt = await self._attempt(trigger, told, receiver)
+                for notification, receiver, trigger in waiting:
+                    attempt = await self._attempt(trigger, notification, receiver)
                     if attempt.error is None:
                         failures = self._succeeded(failures)
                         continue
@@ -165,7 +165,7 @@ class Courier:
                 if failed is not None:
                     failures = self._failed(key, one, failures, failed)
                     if failed.concerns_message:
-                        lane.refused = frozenset(told.id for told, _, _ in waiting)
+                        lane.refused = frozenset(notification.id for notification, _, _ in waiting)
                     if _has_news(lane, self._waiting(key, one)):  # The notification was added during this round.
                         continue
                     with contextlib.suppress(TimeoutError):
@@ -191,24 +191,24 @@ class Courier:
             return []
         delivered = self._delivered.get(key, set())
         return [
-            (told, receiver, trigger)
-            for told in trigger.status.notifications
-            if one in told.to and (told.id, one) not in delivered
+            (notification, receiver, trigger)
+            for notification in trigger.status.notifications
+            if one in notification.to and (notification.id, one) not in delivered
         ]
 
-    async def _attempt(self, trigger: Trigger, told: Notification, receiver: Receiver) -> Attempt:
+    async def _attempt(self, trigger: Trigger, notification: Notification, receiver: Receiver) -> Attempt:
         key = trigger.key
         async with self._turns.turn((key.namespace, host_of(receiver.uri))):
-            attempt = await self._sender.send(receiver, key.namespace, told.id, body_of(told, key))
+            attempt = await self._sender.send(receiver, key.namespace, notification.id, body_of(notification, key))
         if attempt.error is None:
             self._metrics.notifications.labels("delivered").inc()
             if key not in self._delivered:
                 self._delivered[key] = set()
-            self._delivered[key].add((told.id, receiver_id(receiver.uri)))
+            self._delivered[key].add((notification.id, receiver_id(receiver.uri)))
             asyncio.get_running_loop().call_later(_GATHER, self._changed, key)
         else:
             self._metrics.notifications.labels("failed").inc()
-            logger.info("Notifying %s of %s failed: %s", host_of(receiver.uri), told.id, attempt.error)
+            logger.info("Notifying %s of %s failed: %s", host_of(receiver.uri), notification.id, attempt.error)
         return attempt
 
     def _succeeded(self, failures: int) -> int:
@@ -232,17 +232,17 @@ class Courier:
 def _has_news(lane: _Lane, waiting: list[_Waiting]) -> bool:
     """Returns whether a pause ends because of what waits."""
     return any(
-        trigger.generation != lane.generation or (lane.refused is not None and told.id not in lane.refused)
-        for told, _, trigger in waiting
+        trigger.generation != lane.generation or (lane.refused is not None and notification.id not in lane.refused)
+        for notification, _, trigger in waiting
     )
 
 
-def _pause(failures: int, asked: float) -> float:
+def _pause(failures: int, requested: float) -> float:
     """Returns the seconds until the next round.
 
     Args:
         failures: Number of consecutive rounds that failed.
-        asked: Seconds that the receiver has requested.
+        requested: Seconds that the receiver has requested.
     """
     pause = min(_FIRST_PAUSE * 2.0 ** min(failures - 1, 30), _LONGEST_PAUSE)
-    return max(asked, pause * (1 + _SHARE * (random.random() - 0.5)))  # noqa: S311 - not a secret
+    return max(requested, pause * (1 + _SHARE * (random.random() - 0.5)))  # noqa: S311 - not a secret

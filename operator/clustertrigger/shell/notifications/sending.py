@@ -115,10 +115,10 @@ class Sender:
             session.post(receiver.uri, data=body, headers=headers, allow_redirects=False) as response,
         ):
             status = response.status
-            asked = response.headers.get("Retry-After", "")
+            retry_after = response.headers.get("Retry-After", "")
         if 200 <= status < 300:
             return Attempt()
-        wait = min(float(asked), _LONGEST_WAIT) if asked.isdecimal() and len(asked) < 9 else 0.0
+        wait = min(float(retry_after), _LONGEST_WAIT) if retry_after.isdecimal() and len(retry_after) < 9 else 0.0
         moved = ", and redirects are not followed" if 300 <= status < 400 else ""
         refused = 400 <= status < 500 and status not in _COME_BACK
         return Attempt(f"the receiver answered {status}{moved}", concerns_message=refused, wait=wait)

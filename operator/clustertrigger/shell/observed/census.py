@@ -61,27 +61,27 @@ class Census:
         self._kinds = kinds
         self._watch_anew = watch_anew
         self._complete = complete
-        self._asked = asyncio.Event()
+        self._requested = asyncio.Event()
 
     def ask(self) -> None:
         """Requests a list of names soon."""
-        self._asked.set()
+        self._requested.set()
 
     async def run(self) -> None:
         """Lists names periodically, in an endless loop."""
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_EVERY):
-                    await self._asked.wait()
+                    await self._requested.wait()
             await asyncio.sleep(_SETTLE)
-            self._asked.clear()
+            self._requested.clear()
             try:
                 await self.take()
             except ApiError as error:
                 # A failed list does not mean that there are no objects.
                 logger.warning("Listing objects failed; retrying in %.0f s: %s", _PAUSE, error)
                 await asyncio.sleep(_PAUSE)
-                self._asked.set()
+                self._requested.set()
 
     async def take(self) -> None:
         """Lists all names, removes deleted objects, and returns when the rest has been observed.

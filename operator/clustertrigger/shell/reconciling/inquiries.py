@@ -34,11 +34,11 @@ class _Memory:
 
     Attributes:
         warnings: Warnings in events.
-        asked: When events were last requested or read.
+        asked_at: When events were last requested or read.
     """
 
     warnings: dict[str, str] = field(default_factory=dict)
-    asked: dict[str, datetime] = field(default_factory=dict)
+    asked_at: dict[str, datetime] = field(default_factory=dict)
 
 
 _NOTHING = _Memory()
@@ -63,9 +63,9 @@ class Inquiries:
         """Returns the warnings in events, by the names of requested Jobs whose worker has not started."""
         return dict(self._recalled(key).warnings)
 
-    def asked(self, key: Key) -> Mapping[str, datetime]:
+    def asked_at(self, key: Key) -> Mapping[str, datetime]:
         """Returns when events were last requested or read, by Job name."""
-        return dict(self._recalled(key).asked)
+        return dict(self._recalled(key).asked_at)
 
     def settle(self, key: Key, status: ClusterTriggerStatus) -> None:
         """Drops warnings about runs and checks that the status no longer shows as pending."""
@@ -75,8 +75,8 @@ class Inquiries:
         pending = {entry.job_id for entry in status.history if entry.status == "pending"}
         pending |= {check.job_id for check in status.checks if check.status == "pending"}
         kept = _Memory(
-            warnings={name: said for name, said in memory.warnings.items() if name in pending},
-            asked={name: at for name, at in memory.asked.items() if name in pending},
+            warnings={name: warning for name, warning in memory.warnings.items() if name in pending},
+            asked_at={name: at for name, at in memory.asked_at.items() if name in pending},
         )
         if kept != _NOTHING:
             self._memory[key] = kept
@@ -88,7 +88,7 @@ class Inquiries:
     def ask(self, trigger: Trigger, name: str) -> None:
         """Requests that `answer` finds out why a run does not start."""
         namespace = trigger.key.namespace
-        self._memory[trigger.key].asked[name] = self._clock()
+        self._memory[trigger.key].asked_at[name] = self._clock()
         if namespace not in self._questions:
             self._questions[namespace] = {}
             self._asking.put_nowait(namespace)
@@ -110,7 +110,7 @@ class Inquiries:
         began = time.perf_counter()
         about: defaultdict[tuple[str, str], list[tuple[Key, str]]] = defaultdict(list)
         for (key, name), trigger in self._questions.pop(namespace).items():
-            if name in self._recalled(key).asked and (subject := self._what_may_tell(trigger, name)):
+            if name in self._recalled(key).asked_at and (subject := self._what_may_tell(trigger, name)):
                 about[subject].append((key, name))
         if not about:
             return []
@@ -121,11 +121,11 @@ class Inquiries:
 
     async def ask_now(self, trigger: Trigger, name: str) -> None:
         """Reads the warnings about a run that is about to be ended, unless they were read before."""
-        if name in self._recalled(trigger.key).asked or not self._runs.has_job(trigger.owner, name):
+        if name in self._recalled(trigger.key).asked_at or not self._runs.has_job(trigger.owner, name):
             return
         if about := self._what_may_tell(trigger, name):
             kind, subject = about
-            self._memory[trigger.key].asked[name] = self._clock()
+            self._memory[trigger.key].asked_at[name] = self._clock()
             selector = f"involvedObject.kind={kind},involvedObject.name={subject},type=Warning"
             self._keep({about: [(trigger.key, name)]}, await self._warnings(trigger.key.namespace, selector))
 
@@ -147,7 +147,7 @@ class Inquiries:
             warning = most_telling(by_subject[subject])
             for key, name in asking:
                 memory = self._recalled(key)
-                if warning and name in memory.asked and memory.warnings.get(name) != warning:
+                if warning and name in memory.asked_at and memory.warnings.get(name) != warning:
                     memory.warnings[name] = warning
                     changed.append(key)
         return changed

@@ -102,7 +102,7 @@ class JobWriter:
         try:
             raw = await self._api.create(paths.jobs(namespace), action.manifest)
         except ApiError as error:
-            if _is_taken(error) and await self._is_ours(trigger, action):
+            if _is_taken(error) and await self._is_own_job(trigger, action):
                 fires("existed").inc()
                 logger.info("The Job exists already", extra=extra)
                 return
@@ -163,7 +163,7 @@ class JobWriter:
         """Returns the records of a trigger, without creating one."""
         return self._memory.get(key, _NOTHING)
 
-    async def _is_ours(self, trigger: Trigger, action: CreateJob) -> bool:
+    async def _is_own_job(self, trigger: Trigger, action: CreateJob) -> bool:
         job = read_job(await self._api.get(paths.job(trigger.key.namespace, action.name)))
         if job is None or job.trigger_uid != trigger.uid:
             return False

@@ -214,7 +214,7 @@ class Reconciler:
             counted=counted,
             refusals=self._jobs.refusals(trigger.key),
             warnings=self._inquiries.warnings(trigger.key),
-            asked=self._inquiries.asked(trigger.key),
+            asked_at=self._inquiries.asked_at(trigger.key),
         )
 
     async def _carry_out(self, trigger: Trigger, action: Action) -> None:

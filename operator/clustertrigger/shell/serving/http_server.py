@@ -328,13 +328,13 @@ class _Entrance:
 
     def _make_room(self, source: str, is_proxy: bool) -> bool:
         """Returns whether there is room for another connection of a source, which may close another one."""
-        mine = self._by_source.get(source, {})
-        if not is_proxy and len(mine) >= self._limits.of_a_source:
-            return self._end_one(mine, only_waiting=True)
+        of_source = self._by_source.get(source, {})
+        if not is_proxy and len(of_source) >= self._limits.of_a_source:
+            return self._end_one(of_source, only_waiting=True)
         if self._count < self._limits.altogether:
             return True
         greediest = max(self._by_source.values(), key=len, default={})
-        return self._end_one(greediest, only_waiting=len(greediest) <= len(mine) + 1)
+        return self._end_one(greediest, only_waiting=len(greediest) <= len(of_source) + 1)
 
     def _end_one(self, connections: dict[_Connection, None], *, only_waiting: bool) -> bool:
         """Closes the connection that has waited longest, or else the oldest. Returns False if there is none."""

@@ -152,11 +152,11 @@ def _alike(found: Layers, before: int) -> int | None:
 
 def _advice(tree: SpanningTree, parameters: EVoC, size: int) -> str:
     """Returns advice that has been tried."""
-    said = "no cluster found, all documents are noise: nothing splits them into two groups of "
-    said += f"base_min_cluster_size: {size}"
+    message = "no cluster found, all documents are noise: nothing splits them into two groups of "
+    message += f"base_min_cluster_size: {size}"
     while size > 2:
         size //= 2
         found = layers_of(tree, size, most=1, alike=parameters.min_similarity_threshold).layers
         if found:
-            return f"{said}; set base_min_cluster_size: {size}, which finds {found[0].clusters}"
-    return said
+            return f"{message}; set base_min_cluster_size: {size}, which finds {found[0].clusters}"
+    return message

@@ -175,8 +175,8 @@ def _train_on(
     least = inertia(vectors, fresh)
     if inertia(vectors, kept) > (1 + MARGIN) * least and clusters <= CAREFUL_CLUSTERS:
         kept, _ = lloyd(vectors, breathe(part, kept, metric, BREATHS, generator), iterations, metric)
-    ours = inertia(vectors, kept)
-    return (fresh, 1 - least / ours) if ours > (1 + MARGIN) * least else (kept, 0.0)
+    warm_inertia = inertia(vectors, kept)
+    return (fresh, 1 - least / warm_inertia) if warm_inertia > (1 + MARGIN) * least else (kept, 0.0)
 
 
 def _subsample(vectors: Vectors, clusters: int, generator: np.random.Generator) -> Vectors:

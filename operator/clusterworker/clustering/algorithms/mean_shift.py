@@ -219,8 +219,8 @@ class Rested:
             kept = np.concatenate([kept, nearer[best : best + 1]])
             nearest = np.minimum(nearest, squares[:, best])
             nearer, squares = np.delete(nearer, best, axis=0), np.delete(squares, best, axis=1)
-        ours = float(weights @ nearest)
-        return kept, 1 - float(least) / ours if ours > (1 + MARGIN) * least else 0.0
+        inertia = float(weights @ nearest)
+        return kept, 1 - float(least) / inertia if inertia > (1 + MARGIN) * least else 0.0
 
     def _outside(self, known: Doubles, beyond: float) -> Doubles:
         """Returns the modes of the points' own windows further from all known ones than `beyond` bandwidths."""

@@ -81,8 +81,8 @@ class Start:
         """
         if better <= 0:
             return Begun("last")
-        said = f"a fresh start was better by {better:.1%} of {measure} than a start from the clusters of {self.run}"
-        return Begun("fresh", said)
+        reason = f"a fresh start was better by {better:.1%} of {measure} than a start from the clusters of {self.run}"
+        return Begun("fresh", reason)
 
 
 def placed(last: Vectors, neighbours: npt.NDArray[Any], seed: int) -> Vectors:

@@ -110,7 +110,7 @@ def _levels(findings: Findings, points: Vectors, groups: Sequence[Group], rows: 
             ids = np.array([cluster.cluster_id for cluster in layer.clusters], np.int64)
             own = groups_of(labels[rows], [cluster.name for cluster in layer.clusters], sizes, layer.num_noise, ids)
         noise = counted(layer.num_noise, "document")
-        said = f"layer {layer.layer}: {counted(layer.num_clusters, 'cluster')}, {noise} in no cluster"
-        said += " (the run's clustering)" if layer.layer == layers.chosen else ""
-        levels.append(Level(said, plot(points, own), own))
+        label = f"layer {layer.layer}: {counted(layer.num_clusters, 'cluster')}, {noise} in no cluster"
+        label += " (the run's clustering)" if layer.layer == layers.chosen else ""
+        levels.append(Level(label, plot(points, own), own))
     return levels

@@ -23,13 +23,13 @@ class Dot:
         x: Position in units of the view box.
         y: Position in units of the view box.
         fires: Whether it exceeds the threshold and twice the noise floor, with enough documents on both sides.
-        said: Text that is shown when the pointer is over it.
+        tooltip: Text that is shown when the pointer is over it.
     """
 
     x: float
     y: float
     fires: bool
-    said: str
+    tooltip: str
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def curve(recorded: Sequence[RecordedMeasurement]) -> Curve | None:
     shown = [one for one in recorded if one.metric == recorded[-1].metric]
     across, up = _time_scale(shown), _value_scale(shown)
     xs = [across(one) for one in shown]
-    dots = [Dot(x, up(one.value), _fires(one), _said(one)) for x, one in zip(xs, shown, strict=True)]
+    dots = [Dot(x, up(one.value), _fires(one), _tooltip(one)) for x, one in zip(xs, shown, strict=True)]
     edges = [_LEFT, *((a + b) / 2 for a, b in pairwise(xs)), WIDTH - _RIGHT]
     spans = list(pairwise(edges))
     ground = up(0)
@@ -157,7 +157,7 @@ def _fires(one: RecordedMeasurement) -> bool:
     return obstacle is None
 
 
-def _said(one: RecordedMeasurement) -> str:
+def _tooltip(one: RecordedMeasurement) -> str:
     sign = ">" if one.value > one.threshold else "≤"
     beside = [f"{one.baseline_documents:,} → {one.current_documents:,} documents"]
     if one.metric not in METRICS["volume"]:

@@ -60,12 +60,12 @@ class Band:
     Attributes:
         path: The band, as an SVG path.
         colour: Colour of the block that they are in now, or were in.
-        said: Text that is shown when the pointer is over it.
+        tooltip: Text that is shown when the pointer is over it.
     """
 
     path: str
     colour: str
-    said: str
+    tooltip: str
 
 
 @dataclass(frozen=True)
@@ -204,8 +204,8 @@ def _bands(
             if count and width >= _THINNEST:
                 source, target = kinds[0][b], kinds[1][n]
                 colour = target.colour if n < len(kinds[1]) - 1 else source.colour
-                said = f"{source.label} → {target.label}: {counted(count, 'document')}"
-                found.append((count, Band(_path(outgoing[b, n], end[n], width), colour, said)))
+                tooltip = f"{source.label} → {target.label}: {counted(count, 'document')}"
+                found.append((count, Band(_path(outgoing[b, n], end[n], width), colour, tooltip)))
             elif count:
                 thin += count
             end[n] += width

@@ -29,12 +29,12 @@ class Level:
     """The map at one granularity.
 
     Attributes:
-        said: Description, if there are several maps.
+        label: Description, if there are several maps.
         plot: The map.
         groups: Its legend.
     """
 
-    said: str
+    label: str
     plot: Plot
     groups: Sequence[Group]
 

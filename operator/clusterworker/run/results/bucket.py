@@ -141,12 +141,12 @@ class BucketTarget:
         """Returns the files of each folder of a run of this trigger, with one request for each thousand of them."""
         from pyarrow import fs
 
-        ours = lineage(self.bucket.path.rpartition("/")[2])
+        own_lineage = lineage(self.bucket.path.rpartition("/")[2])
         selector = fs.FileSelector(self.siblings, allow_not_found=True, recursive=True)
         folders: dict[str, set[str]] = defaultdict(set)
         for found in filesystem.get_file_info(selector):
             run, _, name = found.path.removeprefix(f"{self.siblings}/").partition("/")
-            if found.type == fs.FileType.File and name and lineage(run) == ours:
+            if found.type == fs.FileType.File and name and lineage(run) == own_lineage:
                 folders[run].add(name)
         return folders
 

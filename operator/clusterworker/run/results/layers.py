@@ -158,9 +158,9 @@ def nodes_of(layered: LayeredClusters, described: Layers, run: str, model: str) 
             "embedding": vector_column(np.concatenate(layered.centroids)[rows]),
         }
     )
-    said = {"run": run} | ({"embedding_model": model} if model else {})
+    metadata = {"run": run} | ({"embedding_model": model} if model else {})
     sink = pa.BufferOutputStream()
-    pq.write_table(table.replace_schema_metadata(said), sink, compression="zstd")
+    pq.write_table(table.replace_schema_metadata(metadata), sink, compression="zstd")
     return bytes(sink.getvalue().to_pybytes())
 
 

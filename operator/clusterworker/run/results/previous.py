@@ -62,7 +62,7 @@ class Previous:
     notes: tuple[str, ...] = ()
 
     @property
-    def had(self) -> dict[int, str]:
+    def names_by_id(self) -> dict[int, str]:
         """Names of its clusters by cluster_id."""
         return {} if self.ancestors is None else dict(zip(self.ancestors.ids.tolist(), self.names, strict=True))
 
@@ -92,11 +92,11 @@ def previous_of(spec: RunSpec, dimensions: int, secrets: Path, memory: int) -> P
     next_id = max(last.next_cluster_id, kept.next_id)
     if not is_lasting(spec.config):
         return Previous(next_id)
-    ours = {"algorithm": _canonical(spec.config.algorithm), "metric": spec.config.metric, "dimensions": dimensions}
-    theirs = {"algorithm": _canonical(kept.algorithm), "metric": kept.metric, "dimensions": kept.centroids.shape[1]}
-    for name, value in ours.items():
-        if value != theirs[name]:
-            return Previous(next_id, notes=_anew(spec, f"{name} was {theirs[name]} in {last.run}, and is {value} now"))
+    current = {"algorithm": _canonical(spec.config.algorithm), "metric": spec.config.metric, "dimensions": dimensions}
+    before = {"algorithm": _canonical(kept.algorithm), "metric": kept.metric, "dimensions": kept.centroids.shape[1]}
+    for name, value in current.items():
+        if value != before[name]:
+            return Previous(next_id, notes=_anew(spec, f"{name} was {before[name]} in {last.run}, and is {value} now"))
     ancestors, names = Ancestors(last.run, kept.ids, kept.centroids, kept.sizes), tuple(kept.names)
     modes, notes = _modes_of(last, kept.ids, spec, secrets)
     layered = spec.config.algorithm == "evoc"
@@ -167,17 +167,17 @@ def last_names(previous: Previous, succession: Succession, members: Path, in_lay
         in_layers: Names by cluster_id, of clusters of all granularities.
     """
 
-    def still_there(asked: Mapping[int, str]) -> Collection[int]:
-        own = read_clusters_named_after(members, {int(succession.ids[place]): name for place, name in asked.items()})
-        return {place for place in asked if int(succession.ids[place]) in own}
+    def still_there(names: Mapping[int, str]) -> Collection[int]:
+        own = read_clusters_named_after(members, {int(succession.ids[place]): name for place, name in names.items()})
+        return {place for place in names if int(succession.ids[place]) in own}
 
     return LastNames(names_of(previous, succession), still_there, in_layers)
 
 
 def names_of(previous: Previous, succession: Succession) -> dict[int, str]:
     """Returns the names of clusters in the previous run, by their place in this run."""
-    had = previous.had
-    return {place: had[number] for place, number in enumerate(succession.ids.tolist()) if number in had}
+    names = previous.names_by_id
+    return {place: names[number] for place, number in enumerate(succession.ids.tolist()) if number in names}
 
 
 def changes_of(
@@ -192,13 +192,13 @@ def changes_of(
         shared: Counts from the pass over the documents; None if documents are not compared.
         names: Names of this run's clusters.
     """
-    before, had = previous.ancestors, previous.had
+    before, last_names = previous.ancestors, previous.names_by_id
     if before is None:
         return None
     documents, moved = _moves(before, succession, shared.counts if shared else None)
     steps, begun = succession.steps, clustering.begun
     own = zip(succession.ids.tolist(), names, strict=True)
-    renamed = [number for number, name in own if number in had and had[number] != name]
+    renamed = [number for number, name in own if number in last_names and last_names[number] != name]
     return Changes(
         since=before.run,
         summary="; ".join([in_words(steps, renamed, documents, moved), *begun_in_words(clustering)]),

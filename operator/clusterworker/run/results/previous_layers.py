@@ -58,7 +58,7 @@ class PreviousLayers:
     before: Sequence[int | None]
 
     @property
-    def had(self) -> dict[int, str]:
+    def names_by_id(self) -> dict[int, str]:
         """Returns the names of all clusters by cluster_id; ids are unique across layers."""
         every = (zip(layer.clusters.ids.tolist(), layer.names, strict=True) for layer in self.layers)
         return {number: name for layer in every for number, name in layer}

@@ -143,9 +143,9 @@ class StoredCentroids:
 
     def write(self, file: Path) -> None:
         """Writes cluster_id, name, documents, centroid (FixedSizeList<float32>), the largest cluster first."""
-        said = {_ALGORITHM: self.algorithm, _METRIC: self.metric, _NEXT: str(self.next_id)}
+        metadata = {_ALGORITHM: self.algorithm, _METRIC: self.metric, _NEXT: str(self.next_id)}
         if self.embedding_model:
-            said[_MODEL] = self.embedding_model
+            metadata[_MODEL] = self.embedding_model
         table = pa.table(
             {
                 "cluster_id": pa.array(self.ids, pa.int32()),
@@ -154,7 +154,7 @@ class StoredCentroids:
                 "centroid": vector_column(self.centroids),
             }
         )
-        pq.write_table(table.replace_schema_metadata(said), file, compression="zstd")
+        pq.write_table(table.replace_schema_metadata(metadata), file, compression="zstd")
 
 
 def read_centroids(source: Any) -> StoredCentroids:
@@ -170,12 +170,12 @@ def read_centroids(source: Any) -> StoredCentroids:
     """
     with pq.ParquetFile(source) as file:
         table = file.read()
-    said = table.schema.metadata or {}
+    metadata = table.schema.metadata or {}
     ids, centroids = centroids_in(table, CENTROIDS)
     sizes = table["documents"].to_numpy().astype(np.int64)
-    next_id = max(int(said[_NEXT]), int(ids.max(initial=-1)) + 1)
+    next_id = max(int(metadata[_NEXT]), int(ids.max(initial=-1)) + 1)
     names = table["name"].to_pylist()
-    algorithm, metric, model = (said[_ALGORITHM], said[_METRIC], said.get(_MODEL, b""))
+    algorithm, metric, model = (metadata[_ALGORITHM], metadata[_METRIC], metadata.get(_MODEL, b""))
     return StoredCentroids(ids, centroids, sizes, algorithm.decode(), metric.decode(), next_id, names, model.decode())
 
 

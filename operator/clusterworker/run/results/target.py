@@ -104,7 +104,7 @@ class Destination(Protocol):
         """Location of the trigger's results."""
 
 
-class Told(Destination, Protocol):
+class RunInput(Destination, Protocol):
     """The input of a run: a RunSpec, or that of another action."""
 
     @property
@@ -145,7 +145,7 @@ def open_target(spec: Destination, secrets_root: Path) -> Target:
 
 
 @contextmanager
-def staging(spec: Told, mounts: Mounts) -> Iterator[tuple[Target, Path, Path]]:
+def staging(spec: RunInput, mounts: Mounts) -> Iterator[tuple[Target, Path, Path]]:
     """Prepares a run's folder, which then contains only the file SPEC.
 
     Args:
@@ -163,9 +163,9 @@ def staging(spec: Told, mounts: Mounts) -> Iterator[tuple[Target, Path, Path]]:
         target = open_target(spec, mounts.secrets)
         staged = target.prepare(scratch)
         stack.callback(target.abandon)
-        told = spec.model_dump_json(exclude_none=True, indent=2).encode() + b"\n"
-        target.keep_spec(told)
+        content = spec.model_dump_json(exclude_none=True, indent=2).encode() + b"\n"
+        target.keep_spec(content)
         with suppress(RunError):  # A run does not fail because of leftovers of older ones.
             target.forget_specs(spec.history_limit + _MOST_ACTIVE)
-        (staged / SPEC).write_bytes(told)
+        (staged / SPEC).write_bytes(content)
         yield target, staged, scratch

@@ -69,9 +69,9 @@ class VolumeTarget:
 
     def finished(self) -> list[RunRecord]:
         """See Target."""
-        ours = lineage(self.folder.name)
+        own_lineage = lineage(self.folder.name)
         with self._errors():
-            folders = [entry for entry in self.siblings.iterdir() if lineage(entry.name) == ours]
+            folders = [entry for entry in self.siblings.iterdir() if lineage(entry.name) == own_lineage]
             found = [_record(folder) for folder in folders if (folder / MARKER).is_file()]
         return [record for record in found if record]
 
@@ -94,10 +94,10 @@ class VolumeTarget:
 
     def forget_specs(self, most: int) -> None:
         """See Target."""
-        ours = lineage(self.folder.name)
+        own_lineage = lineage(self.folder.name)
         with self._errors():
             files = self.siblings.glob(f".*.{SPEC}")
-            found = [(_modified(file), file) for file in files if lineage(file.name.split(".")[1]) == ours]
+            found = [(_modified(file), file) for file in files if lineage(file.name.split(".")[1]) == own_lineage]
             for _, file in sorted(found, reverse=True)[most:]:
                 file.unlink(missing_ok=True)
 
@@ -120,10 +120,10 @@ class VolumeTarget:
 
     def clear_remnants(self, before: datetime) -> None:
         """See Target. A renamed folder belongs to no run, whenever its run finished."""
-        ours = lineage(self.folder.name)
+        own_lineage = lineage(self.folder.name)
         with self._errors():
             for entry in self.siblings.glob(f".*{_REMOVED}"):
-                if lineage(entry.name.removeprefix(".").partition(".")[0]) == ours:
+                if lineage(entry.name.removeprefix(".").partition(".")[0]) == own_lineage:
                     shutil.rmtree(entry, ignore_errors=True)
 
     @contextmanager

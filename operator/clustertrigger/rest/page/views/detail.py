@@ -377,8 +377,8 @@ def _found(state: TriggerState) -> Found | None:
     clusters = []
     for cluster in newest.clusters:
         central = cluster.central_documents[0] if cluster.central_documents else None
-        said = f"{central.document_id} {central.text or ''}".rstrip() if central else ""
-        clusters.append((str(cluster.cluster_id), cluster.name, cluster.num_documents, said))
+        example = f"{central.document_id} {central.text or ''}".rstrip() if central else ""
+        clusters.append((str(cluster.cluster_id), cluster.name, cluster.num_documents, example))
     return Found(
         title="Clusters",
         heading=f"{counted(run.num_clusters or 0, 'cluster')} of {counted(documents, 'document')}{noise}",
@@ -454,12 +454,12 @@ def _step(line: str) -> Step:
 
 
 def _buttons(state: TriggerState) -> Iterator[Button]:
-    wish, stopped = state.raw["spec"].get("status", "active"), has_stopped(state.raw)
+    desired, stopped = state.raw["spec"].get("status", "active"), has_stopped(state.raw)
     if stopped:
         yield _RESET
-    elif wish == "active":
+    elif desired == "active":
         yield Button("run", "Run now", "The schedule does not change")
-    if wish == "active":
+    if desired == "active":
         yield Button("pause", "Pause", "The trigger does not fire, but counts events. An active run continues")
     else:
         yield Button("resume", "Resume", "Slots that passed in the meantime do not fire")

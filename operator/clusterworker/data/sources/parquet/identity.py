@@ -26,7 +26,7 @@ class Identity:
         if (self.size, self.version) != (other.size, other.version):
             return False
         return self.serials == other.serials or any(
-            mine == theirs for mine, theirs in zip(self.serials, other.serials, strict=True)
+            own == others for own, others in zip(self.serials, other.serials, strict=True)
         )
 
 

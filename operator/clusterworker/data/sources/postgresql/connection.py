@@ -115,8 +115,8 @@ class Database:
         reason = self.secret.without(str(error))
         for begin, remedy in {**_REMEDIES, **remedies}.items():
             if state.startswith(begin) or (not state and begin == "28" and "authentication failed" in reason):
-                said = remedy.format(secret=self.source.secret_name, table=self.source.table, reason=reason[:300])
-                return MisconfiguredError(f"{self.source.uri}: {said}")
+                message = remedy.format(secret=self.source.secret_name, table=self.source.table, reason=reason[:300])
+                return MisconfiguredError(f"{self.source.uri}: {message}")
         if not state and 'database "' in reason and "does not exist" in reason:
             return MisconfiguredError(f"{self.source.uri}: {_REMEDIES['3D']}")
         if not state and ("certificate" in reason or "does not support SSL" in reason):

@@ -75,12 +75,12 @@ class Server:
                 return MisconfiguredError(f"{self.shown}: Qdrant denied access: {remedy}")
             if status == 404:
                 return self.no_such_collection()
-            said = self.secret.without(error.content.decode(errors="replace"))[:300]
+            message = self.secret.without(error.content.decode(errors="replace"))[:300]
             kind = MisconfiguredError if 400 <= status < 500 and status != 429 else UnavailableError
-            return kind(f"{self.shown}: Qdrant answered {status}: {said}")
+            return kind(f"{self.shown}: Qdrant answered {status}: {message}")
         cause = error.source if isinstance(error, ResponseHandlingException) else error
-        said = self.secret.without(f"{type(cause).__name__}: {cause}")[:300]
-        return UnavailableError(f"{self.shown}: Qdrant does not answer: {said}")
+        message = self.secret.without(f"{type(cause).__name__}: {cause}")[:300]
+        return UnavailableError(f"{self.shown}: Qdrant does not answer: {message}")
 
     def no_such_collection(self) -> MisconfiguredError:
         """Returns the error for a missing collection."""

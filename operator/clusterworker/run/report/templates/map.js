@@ -2,7 +2,7 @@
   "use strict";
   const map = document.getElementById("map");
   const tip = document.getElementById("tip");
-  const said = JSON.parse(document.getElementById("documents").textContent);
+  const documents = JSON.parse(document.getElementById("documents").textContent);
   const orders = JSON.parse(document.getElementById("orders")?.textContent ?? "null");
   const reach = 14;
   const legends = [...document.querySelectorAll(".legend")];
@@ -10,7 +10,7 @@
     level, legend: legends[number], layers: [...level.querySelectorAll("g[data-title]")],
     dots: [...level.querySelectorAll("circle")].map((dot, index) => ({
       dot, x: dot.cx.baseVal.value, y: dot.cy.baseVal.value, layer: dot.parentNode,
-      said: said[orders ? orders[number][index] : index],
+      document: documents[orders ? orders[number][index] : index],
     })),
   }));
   let shown = levels.find(({ level }) => !level.hasAttribute("hidden"));
@@ -32,7 +32,7 @@
       tip.hidden = !found;
       if (!found) return;
       found.dot.classList.add("current");
-      const [id, text] = found.said;
+      const [id, text] = found.document;
       tip.querySelector("b").textContent = found.layer.dataset.title;
       tip.querySelector("code").textContent = id;
       tip.querySelector("span").textContent = text;
@@ -67,6 +67,6 @@
       level.toggleAttribute("hidden", level !== shown.level);
       legend.toggleAttribute("hidden", legend !== shown.legend);
     }
-    granularity.querySelector("output").textContent = shown.level.dataset.said;
+    granularity.querySelector("output").textContent = shown.level.dataset.label;
   });
 })();
