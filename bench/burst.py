@@ -1,8 +1,8 @@
 """Measures many triggers that are due in one second: ``python -m bench.burst [--triggers N]``.
 
 It measures the time until the last Job exists. The references in the same run, on the same control plane, are as many
-CronJobs of the cluster's own controller, and the same POSTs from one bare aiohttp client. A watch records when each Job
-is created.
+CronJobs of the cluster's own controller, with a raised limit of requests and once as it is shipped, and the same POSTs
+from one bare aiohttp client. A watch records when each Job is created.
 """
 
 from __future__ import annotations
@@ -27,11 +27,14 @@ from harness.control_plane.fleet import Object
 from harness.control_plane.operator_process import OperatorProcess
 from harness.outcome import Goal, finish
 
-TRIGGERS, CRON_JOBS, BARE = "triggers", "CronJobs", "bare client"
+TRIGGERS, CRON_JOBS, SHIPPED, BARE = "triggers", "CronJobs", "CronJobs as shipped", "bare client"
 Row = dict[str, Any]
 _AHEAD = 20
 """Minimum number of seconds for the operator to settle before the measured minute."""
-_LAST_ARRIVAL = 300.0
+_LAST_ARRIVAL = 600.0
+"""Maximum number of seconds until all Jobs or their Pods exist; 20 requests a second take most of it."""
+OVER_BARE = 1.10
+"""The goal: the bare client does only what every program that creates Jobs has to do."""
 
 
 def main() -> int:
@@ -42,14 +45,9 @@ def main() -> int:
     options = parser.parse_args()
     with fleet.stage() as (cluster, directory):
         rows = uvloop.run(measure(cluster, directory, options.triggers, options.rounds))
-    return finish(
-        "burst",
-        rows,
-        [
-            Goal("last Job, as a share of CronJob's", _ratio(rows, CRON_JOBS), 1 / 5, at_least=False, unit="times"),
-            Goal("last Job, over the bare client's", _ratio(rows, BARE), 1.5, at_least=False, unit="times"),
-        ],
-    )
+    ratio = statistics.median(row["over the bare client"] for row in rows if row["case"] == TRIGGERS)
+    over = Goal("last Job, over the bare client's", ratio, OVER_BARE, at_least=False, unit="times")
+    return finish("burst", rows, [over])
 
 
 async def measure(cluster: Cluster, directory: Path, number: int, rounds: int) -> list[Row]:
@@ -65,7 +63,11 @@ async def measure(cluster: Cluster, directory: Path, number: int, rounds: int) -
             rows.append(_row(turn, CRON_JOBS, await _cron_jobs(api, cluster.kubernetes, f"cronjobs-{turn}", number)))
             say(f"round {turn}: {number} Jobs of a bare client")
             rows.append(_row(turn, BARE, await _bare_client(api, f"bare-{turn}", job, number)))
-    return rows
+        say(f"{number} CronJobs of the controller as it is shipped, which sends 20 requests a second")
+        cluster.plane.stop_controller_manager()
+        cluster.plane.start_controller_manager(as_shipped=True)
+        rows.append(_row(rounds + 1, SHIPPED, await _cron_jobs(api, cluster.kubernetes, "cronjobs-shipped", number)))
+    return [{**row, **_over_bare(row, rows)} for row in rows]
 
 
 async def fire_at_once(
@@ -158,11 +160,10 @@ def _row(turn: int, case: str, seconds: list[float]) -> Row:
     }
 
 
-def _ratio(rows: list[Row], peer: str) -> float:
-    """Returns the ratio of the operator's last Job to the reference's in the same round: the median over the rounds."""
-    last = {(row["round"], row["case"]): float(row["last s"]) for row in rows}
-    rounds = {row["round"] for row in rows}
-    return statistics.median(last[turn, TRIGGERS] / last[turn, peer] for turn in rounds)
+def _over_bare(row: Row, rows: list[Row]) -> Row:
+    """Returns the ratio of a last Job to the bare client's in the same round, if both were measured in it."""
+    bare = [other["last s"] for other in rows if other["case"] == BARE and other["round"] == row["round"]]
+    return {"over the bare client": row["last s"] / bare[0]} if bare else {}
 
 
 if __name__ == "__main__":

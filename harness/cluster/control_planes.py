@@ -53,8 +53,12 @@ class ControlPlane(Protocol):
     def stop_controller_manager(self) -> None:
         """Stop the controllers: Jobs make no Pods, owners' dependents stay, nothing is collected."""
 
-    def start_controller_manager(self) -> None:
-        """Start the controllers again."""
+    def start_controller_manager(self, *, as_shipped: bool = False) -> None:
+        """Start the controllers again.
+
+        Args:
+            as_shipped: With their default limit of 20 requests a second, where the control plane raises it.
+        """
 
 
 def control_plane(directory: Path | None = None) -> ControlPlane:

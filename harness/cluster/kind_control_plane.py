@@ -86,6 +86,6 @@ class KindControlPlane:
         """Stop the controllers: Jobs make no Pods, owners' dependents stay, nothing is collected."""
         self._cluster.stop_component("kube-controller-manager")
 
-    def start_controller_manager(self) -> None:
-        """Start the controllers again."""
+    def start_controller_manager(self, *, as_shipped: bool = False) -> None:
+        """Start the controllers again; kind's always have their default limit of requests."""
         self._cluster.start_component("kube-controller-manager")

@@ -133,9 +133,9 @@ class ControlPlane:
         """Stop the controllers: Jobs make no Pods, owners' dependents stay, nothing is collected."""
         self._daemons.stop("kube-controller-manager")
 
-    def start_controller_manager(self) -> None:
-        """Start the controllers again."""
-        self._parts().start_controller_manager()
+    def start_controller_manager(self, *, as_shipped: bool = False) -> None:
+        """Start the controllers again, with their default limit of requests if as_shipped."""
+        self._parts().start_controller_manager(as_shipped=as_shipped)
 
     def log(self, component: str) -> Path:
         """Return the file with the output of a component, for instance kube-apiserver."""
