@@ -46,7 +46,9 @@ def main() -> int:
         if program is None:
             raise ClusterError("there is no Chromium: run `python3 -m harness.browser prepare`")
         kubectl = Kubectl(cluster.kubeconfig, NAMESPACE)
-        report = _report(kubectl)
+        worker = build_images().worker
+        cluster.load(worker)  # The code may have changed since the demo.
+        report = _report(kubectl, worker.name)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=program, args=OPTIONS)
             _take(browser, "report", "light", lambda tab: _show_report(tab, report))
@@ -62,7 +64,7 @@ def main() -> int:
     return 0
 
 
-def _report(kubectl: Kubectl) -> Path:
+def _report(kubectl: Kubectl, worker: str) -> Path:
     """Fetches the report of a run of README's trigger."""
     spec = {
         "trigger_type": "cron",
@@ -76,7 +78,7 @@ def _report(kubectl: Kubectl) -> Path:
     run = wait_for_runs(kubectl, [Awaited(NAME, request=token)], RUN_SECONDS)[NAME]
     folder = REPORTS / NAME
     shutil.rmtree(folder, ignore_errors=True)
-    with claim_files(kubectl, build_images().worker.name, [RESULTS_CLAIM]) as claims:
+    with claim_files(kubectl, worker, [RESULTS_CLAIM]) as claims:
         claims.download(RESULTS_CLAIM, run.results_uri.removeprefix(f"{RESULTS_MOUNT}/"), folder)
     kubectl("delete", "clustertrigger", NAME)
     return folder / "report.html"
