@@ -14,6 +14,7 @@ from clustertrigger.core.schedules.schedule_error import ScheduleError
 
 EITHER = "cron combines day of month and day of week with OR, so the trigger is due on {} days of a month: "
 BOTH = "for days that match both write {}"
+ZONE = "a time zone does not belong in the expression: remove it and set schedule_config.timezone"
 NONE = "cron cannot express only the days that match both"
 
 
@@ -87,8 +88,10 @@ NONE = "cron cannot express only the days that match both"
         ("H H * * *", "minute 'H' is Jenkins syntax that spreads the load: write a fixed number such as 29"),
         ("H/15 * * * *", "minute 'H/15' is Jenkins syntax that spreads the load: write */15"),
         ("H(0-29) * * * *", "minute 'H(0-29)' is Jenkins syntax that spreads the load: write a fixed number such as "
-                            "29"),
-        ("H(0-29)/10 * * * *", "minute 'H(0-29)/10' is Jenkins syntax that spreads the load: write */10"),
+                            "14"),
+        ("0 H(0-7) * * *", "hour 'H(0-7)' is Jenkins syntax that spreads the load: write a fixed number such as 3"),
+        ("H(0-29)/10 * * * *", "minute 'H(0-29)/10' is Jenkins syntax that spreads the load: write 0-29/10"),
+        ("0 h(9-16)/2 * * 1-5", "hour 'h(9-16)/2' is Jenkins syntax that spreads the load: write 9-16/2"),
         ("R * * * *", "minute 'R' is Jenkins syntax that spreads the load: write a fixed number such as 29"),
         ("0~59 * * * *", "minute '0~59' is OpenBSD syntax for a random time: write a fixed number"),
         ("H 2 * * *", "minute 'H' is Jenkins syntax that spreads the load: write a fixed number such as 29"),
@@ -103,7 +106,53 @@ NONE = "cron cannot express only the days that match both"
         ("@every", "a cron expression cannot express an interval: use trigger_type interval with interval_seconds"),
         ("@fortnightly", "unknown shortcut: use one of @hourly, @daily, @midnight, @weekly, @monthly, @yearly, "
                          "@annually"),
-        ("every Monday at 9", "write minute and hour too: 0 0 * * mon is midnight"),
+        ("every Monday at 9", "is a time of day: write 0 9 * * mon"),
+        ("every day at 2am", "is a time of day: write 0 2 * * *"),
+        ("weekdays at 12:15 pm", "is a time of day: write 15 12 * * 1-5"),
+        ("13pm", "has 1 field: write five: minute, hour, day of month, month, day of week"),
+        ("daily at 02:30 and 14:45", "names 2 times of day: make a trigger for each: 30 2 * * *; 45 14 * * *"),
+        ("Mon..Fri *-*-* 02:00:00", "is a time of day: write 0 2 * * mon-fri"),
+        ("*-*-01 02:00:00", "is a time of day: write 0 2 1 * *"),
+        ("Mon *-*-01 02:00", "has 3 fields: write five: minute, hour, day of month, month, day of week"),
+        ("*:0/15", "is a calendar event of systemd: write */15 * * * *"),
+        ("Mon..Fri", "write minute and hour too: 0 0 * * mon-fri is midnight"),
+        ("every month", "write @monthly"),
+        ("P1Y", "write @yearly"),
+        ("rate(1 month)", "write @monthly"),
+        ("@every5m", "a cron expression cannot express an interval: use trigger_type interval with "
+                     "interval_seconds: 300"),
+        ("@every 9000h", "a cron expression cannot express an interval: use trigger_type interval with "
+                         "interval_seconds, which is at most 31622400 (366 days)"),
+        ("0 2 * * *\n0 3 * * *", "contains 2 expressions: make a trigger for each: 0 2 * * *; 0 3 * * *"),
+        ("0 2 * * *; 0 3 * * mon", "contains 2 expressions: make a trigger for each: 0 2 * * *; 0 3 * * mon"),
+        ("0 2 * * * && 0 3 * * *", "contains 2 expressions: make a trigger for each: 0 2 * * *; 0 3 * * *"),
+        ("0 2 * * *, 0 3 * * *", "contains 2 expressions: make a trigger for each: 0 2 * * *; 0 3 * * *"),
+        ("0 2 * * * 0 3 * * *", "contains 2 expressions: make a trigger for each: 0 2 * * *; 0 3 * * *"),
+        ("0 2 * * 1\u20135", "has characters that crontab does not know: write 0 2 * * 1-5"),
+        ("0 2 * * mon..fri", "has characters that crontab does not know: write 0 2 * * mon-fri"),
+        ("0 2 * * 1;3", "has characters that crontab does not know: write 0 2 * * 1,3"),
+        ("0 2 \\* \\* \\*", "has characters that crontab does not know: write 0 2 * * *"),
+        ("\uff10 2 \u2217 * *\u200b", "has characters that crontab does not know: write 0 2 * * *"),
+        ("0 2 * * mon,", "has characters that crontab does not know: write 0 2 * * mon"),
+        ("0 2 * * 1 3",
+         "has 6 fields, but cron has neither seconds nor years: write 2 * * 1 3 if the first is seconds, 0 2 * * 1,3 "
+         "if the last two are days of the week"),
+        ("0 2 * * mon/2", "day of week 'mon/2' has a step without a range: write 1-6/2"),
+        ("0 2 * * 7/2", "day of week '7/2' has a step without a range: write 7"),
+        ("59/5 * * * *", "minute '59/5' has a step without a range: write 59"),
+        ("0 2 1 m\u00e4rz *", "month 'm\u00e4rz' is not a number: write 1-12 or jan-dec"),
+        ("0 0 32W * *", "day of month '32W' is not a number: write 1-31"),
+        ("0 0 * * 9L", "day of week '9L' is not a number: write 0-7 or sun-sat"),
+        ("0 0 * * 8#1", "day of week '8#1' is invalid: write a number, a range 1-5, a list 1,3 or a step */2"),
+        ("TZ = UTC 0 2 * * *", f"{ZONE}: UTC"),
+        ("cron_tz=europe/berlin @daily", f"{ZONE}: Europe/Berlin"),
+        ("TZ=Nowhere 0 2 * * *", ZONE),
+        ("0 2 * * * Europe/Berlin", f"{ZONE}: Europe/Berlin"),
+        ("0 2 * * 1-5 (UTC)", f"{ZONE}: UTC"),
+        ("America/New_York 0 2 * * *", f"{ZONE}: America/New_York"),
+        ("0 2 * * * CEST", f"{ZONE}, such as Europe/Berlin"),
+        ("0 2 * * * BST", f"{ZONE}, such as Europe/London or Asia/Dhaka"),
+        ("0 0 2 * * SUN", "has 6 fields, but cron has neither seconds nor years: write 0 2 * * SUN"),
         ("every weekday", "write minute and hour too: 0 0 * * 1-5 is midnight"),
         ("Monday", "write minute and hour too: 0 0 * * mon is midnight"),
         ("sun", "write minute and hour too: 0 0 * * sun is midnight"),
@@ -220,7 +269,7 @@ def test_other_schedulers_expressions_get_a_remedy(expression: str, reason: str)
         parse(expression)
     assert refused.value.reason == reason
     for offered in re.findall(r"write ([\d*]\S* [\d*]\S* \S+ \S+ [^\s,]+)", reason):
-        parse(offered)
+        parse(offered.rstrip(";"))
 
 
 @pytest.mark.parametrize(

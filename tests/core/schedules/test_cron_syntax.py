@@ -141,9 +141,9 @@ def test_days_of_month_and_of_week(expression: str, days: set[int]) -> None:
         ("@", "unknown shortcut: use one of @hourly, @daily, @midnight, @weekly, @monthly, @yearly, @annually"),
         ("* * *", "has 3 fields: write five: minute, hour, day of month, month, day of week"),
         ("TZ=UTC 0 2 * * *", "a time zone does not belong in the expression: remove it and set "
-         "schedule_config.timezone"),
+         "schedule_config.timezone: UTC"),
         ("CRON_TZ=Asia/Tokyo 0 2 * * *", "a time zone does not belong in the expression: remove it and set "
-         "schedule_config.timezone"),
+         "schedule_config.timezone: Asia/Tokyo"),
         ("@reboot", "@reboot has no meaning in a cluster: use trigger_type interval with start_immediately"),
         # days that never come
         ("0 0 31 2 *", "never fires, because no such day exists: change day of month or month"),

@@ -7,40 +7,23 @@ says so and names a similar expression.
 from __future__ import annotations
 
 import re
+import unicodedata
 from calendar import monthrange
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
-from clustertrigger.core.humanize import read_duration
 from clustertrigger.core.schedules.cron_expression import CronExpression
 from clustertrigger.core.schedules.cron_fields import DAY_OF_MONTH, DAY_OF_WEEK, FIELDS, Field
+from clustertrigger.core.schedules.cron_words import (
+    GROUPS,
+    LONGEST_INTERVAL,
+    SHORTCUTS,
+    Reads,
+    for_interval,
+    for_words,
+    short_name,
+)
+from clustertrigger.core.schedules.zone_advice import cities_of
 
-SHORTCUTS = {
-    "@hourly": "0 * * * *",
-    "@daily": "0 0 * * *",
-    "@midnight": "0 0 * * *",
-    "@weekly": "0 0 * * 0",
-    "@monthly": "0 0 1 * *",
-    "@yearly": "0 0 1 1 *",
-    "@annually": "0 0 1 1 *",
-}
-_WORDS = {
-    "minutely": "* * * * *",
-    "noon": "0 12 * * *",
-    **dict.fromkeys(("weekdays", "weekday", "workdays"), "0 0 * * 1-5"),
-    **dict.fromkeys(("weekends", "weekend"), "0 0 * * 6-7"),
-    "quarterly": "0 0 1 1,4,7,10 *",
-    **dict.fromkeys(("semiannually", "biannually"), "0 0 1 1,7 *"),
-}
-"""Shortcuts of other schedulers, with or without their @."""
-
-_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
-           "December")  # fmt: skip
-_DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
-_OTHER_FORMS = {"tues": "tue", "weds": "wed", "thur": "thu", "thurs": "thu", "sept": "sep"}
-_GROUPS = {
-    **dict.fromkeys(("weekday", "weekdays", "workday", "workdays"), "1-5"),
-    **dict.fromkeys(("weekend", "weekends"), "6-7"),
-}
 _LAST_DAY = (
     "write 1, the day after, or make three triggers: day 31 in months 1,3,5,7,8,10,12, day 30 in 4,6,9,11 and day 28 "
     "in 2"
@@ -51,40 +34,51 @@ _EVERY_SO_MANY_SECONDS = re.compile(r"\*(?:/(?P<step>[1-9]\d*))?|0/(?P<from_zero
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _COMMAND = re.compile(r"[A-Za-z]{4,}|^[/.~#]")
 _QUOTES = "'\"`\u201c\u201d\u2018\u2019"
-_RATE = re.compile(r"(?:rate\((?P<rate>.+)\)|@?every(?:[ _](?P<every>.+))?)", re.IGNORECASE)
 _STEP = re.compile(r"(?P<low>\d+)/(?P<step>[1-9]\d*)", re.ASCII)
-_TIME = re.compile(r"(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?::00)?")
 
 _RANGE_STEP = re.compile(r"(?:\*|(?P<low>\w+)-(?P<high>\w+))/(?P<step>\d+)", re.ASCII)
 _PERIODS = ("hour", "day", "month", "year", "week")
 """What the range of each field is called."""
 _UNITS = (("minutes", 60), ("hours", 3600), ("days", 86_400), ("months", None), ("days", 86_400))
 """What a step of each field counts, and its length in seconds if it is fixed."""
-_LONGEST_INTERVAL = 366 * 86_400
 _SPACED = re.compile(r" ?([,/-]) ?")
+_SEVERAL = re.compile(r"(?: ?[;|&] ?|, | and | or )+")
+_ZONE = re.compile(r"(?:cron_)?(?:tz|timezone)[=:](?P<name>.*)", re.IGNORECASE)
+_CHARACTERS = str.maketrans(
+    {**dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-"), **dict.fromkeys("\u2217\u204e\u00d7", "*"),
+     **dict.fromkeys("\\\u200b\u2060\ufeff")}
+)  # fmt: skip
+"""Characters of word processors and of escapes, and what crontab has instead."""
+_JENKINS = re.compile(r"[hr](?:\((?P<low>\d+)-(?P<high>\d+)\))?(?:/(?P<step>[1-9]\d*))?")
 
-Reads = Callable[[str], bool]
-"""Returns whether an expression is valid."""
 
+def for_shape(expression: str, fields: Sequence[str], reads: Reads, zones: Collection[str]) -> str | None:
+    """Returns what is wrong with an expression as a whole, and the remedy; None if it has the right form.
 
-def for_shape(expression: str, fields: Sequence[str], reads: Reads) -> str | None:
-    """Returns what is wrong with an expression as a whole, and the remedy; None if it has the right form."""
+    Args:
+        expression: The expression as written.
+        fields: Its fields.
+        reads: Returns whether an expression is valid.
+        zones: Names of time zones.
+    """
     text = " ".join(fields)
     first = fields[0].lower() if fields else ""
-    if first.startswith(("tz=", "cron_tz=")):
-        return "a time zone does not belong in the expression: remove it and set schedule_config.timezone"
+    if (zone := _for_zone(fields, zones)) is not None:
+        return zone
     if (bare := text.strip(_QUOTES)) != text:
         return f"quotes do not belong in the expression: write {bare}" if reads(bare) else f"remove the quotes: {_FIVE}"
     if first == "@reboot":
         return "@reboot has no meaning in a cluster: use trigger_type interval with start_immediately"
-    if (rate := _RATE.fullmatch(text)) is not None:
-        return _for_rate(rate["rate"] or rate["every"] or "")
     if (wrapped := re.fullmatch(r"cron\((.*)\)", text, re.IGNORECASE)) is not None:
         return f"cron( ) does not belong in the expression: {_for_six_or_more(wrapped[1].split(), reads)}"
-    if len(fields) == 1 and (word := _for_word(first)) is not None:
-        return word
+    if (words := for_words(text, reads)) is not None:
+        return words
     if first.startswith("@"):
         return f"unknown shortcut: use one of {', '.join(SHORTCUTS)}"
+    if len(several := _several(expression, fields, reads)) > 1:
+        return f"contains {len(several)} expressions: make a trigger for each: {'; '.join(several)}"
+    if not reads(text) and reads(typed := _typed(text)):
+        return f"has characters that crontab does not know: write {typed}"
     if len(fields) > len(FIELDS) and reads(closed := _SPACED.sub(r"\1", text)):
         return f"spaces separate the fields: write lists, ranges and steps without them: {closed}"
     if len(fields) > len(FIELDS):
@@ -100,8 +94,8 @@ def for_item(field: Field, item: str) -> str | None:
     position = FIELDS.index(field)
     if item == "?":
         return f"{field.name} '?' is Quartz syntax: write *"
-    if re.fullmatch(r"[hr](\(.*\))?(/\d+)?", folded):
-        return _for_hash(field, item)
+    if (jenkins := _JENKINS.fullmatch(folded)) is not None:
+        return _for_hash(field, item, jenkins)
     if "~" in item:
         return f"{field.name} {item!r} is OpenBSD syntax for a random time: write a fixed number"
     if position == DAY_OF_MONTH:
@@ -112,23 +106,12 @@ def for_item(field: Field, item: str) -> str | None:
 def for_text(field: Field, text: str) -> str:
     """Returns the remedy if something other than a number or a name is written."""
     folded = text.lower()
-    full = (_DAYS if field.names[:1] == ("sun",) else _MONTHS) if field.names else ()
-    if (short := _short_name(full, folded)) is not None:
+    if (short := short_name(field, text)) is not None:
         return f"{field.name} {text!r} is not a name that crontab knows: write {short}"
-    if FIELDS.index(field) == DAY_OF_WEEK and folded in _GROUPS:
-        return f"{field.name} {text!r} is not a name that crontab knows: write {_GROUPS[folded]}"
+    if FIELDS.index(field) == DAY_OF_WEEK and folded in GROUPS:
+        return f"{field.name} {text!r} is not a name that crontab knows: write {GROUPS[folded]}"
     names = f" or {field.names[0]}-{field.names[-1]}" if field.names else ""
     return f"{field.name} {text!r} is not a number: write {field.low}-{field.high}{names}"
-
-
-def _short_name(names: Sequence[str], folded: str) -> str | None:
-    """Returns the three letters of crontab for a day or a month in another form."""
-    singular = folded.removesuffix("s") if len(folded) > 4 else folded
-    for name in names:
-        short = name[:3].lower()
-        if (len(folded) > 3 and name.lower().startswith((folded, singular))) or _OTHER_FORMS.get(folded) == short:
-            return short
-    return None
 
 
 def for_backward_range(field: Field, item: str, low: int, high: int, step: int) -> str:
@@ -201,7 +184,7 @@ def _for_wide_step(fields: Sequence[str], position: int, step: int, size: int) -
     unit, seconds = _UNITS[position]
     same_times = f"for the same times as now, write */{size}"
     longer = [text for at, text in enumerate(fields) if at != position and at >= min(position, DAY_OF_MONTH)]
-    if seconds is None or step * seconds > _LONGEST_INTERVAL or "," in fields[position] or set(longer) != {"*"}:
+    if seconds is None or step * seconds > LONGEST_INTERVAL or "," in fields[position] or set(longer) != {"*"}:
         return f"cron cannot express every {step} {unit}; {same_times}"
     return f"for every {step} {unit}, use trigger_type interval with interval_seconds: {step * seconds}; {same_times}"
 
@@ -242,40 +225,6 @@ def _ranges(bounds: Sequence[tuple[int, int]]) -> list[str]:
     return [str(low) if low == high else f"{low}-{high}" for low, high in bounds]
 
 
-def _for_interval(seconds: float | None) -> str:
-    every = "interval_seconds" if seconds is None else f"interval_seconds: {max(1, round(seconds))}"
-    return f"a cron expression cannot express an interval: use trigger_type interval with {every}"
-
-
-def _for_rate(text: str) -> str:
-    """Returns the remedy for what follows "every"."""
-    seconds, word = read_duration(text), text.lower().partition(" ")[0]
-    return (_for_days(word) if seconds is None else None) or _for_interval(seconds)
-
-
-def _for_days(word: str) -> str | None:
-    """Returns the remedy for a day of the week without a time."""
-    days = word if word in FIELDS[DAY_OF_WEEK].names else _short_name(_DAYS, word) or _GROUPS.get(word)
-    return f"write minute and hour too: 0 0 * * {days} is midnight" if days else None
-
-
-def _for_word(word: str) -> str | None:
-    """Returns the remedy for an expression of one word."""
-    bare = word.removeprefix("@").replace("-", "_")
-    if not word.startswith("@") and (days := _for_days(word)) is not None:
-        return days
-    if f"@{bare}" in SHORTCUTS:
-        return f"write @{bare}"
-    if bare in _WORDS:
-        return f"unknown shortcut: write {_WORDS[bare]}"
-    if bare in ("secondly", "every_second"):
-        return _for_interval(1)
-    if (time := _TIME.fullmatch(word)) is not None:
-        return f"is a time of day: write {int(time['minute'])} {int(time['hour'])} * * *"
-    seconds = float(word) if re.fullmatch(r"[1-9]\d{1,6}", word) else read_duration(bare.removeprefix("every_"))
-    return None if seconds is None else _for_interval(seconds)
-
-
 def _for_six_or_more(fields: Sequence[str], reads: Reads) -> str:
     """Returns the remedy for six or more fields: those five of them that crontab has, if they have the same meaning."""
     if len(fields) > 5 and _COMMAND.search(fields[5]) and reads(" ".join(fields[:5])):
@@ -290,10 +239,49 @@ def _for_six_or_more(fields: Sequence[str], reads: Reads) -> str:
         return next((wrong for position, item in enumerate(five) if (wrong := for_item(FIELDS[position], item))), _FIVE)
     every = _EVERY_SO_MANY_SECONDS.fullmatch(seconds)
     if every is not None and set(written.split()) == {"*"}:
-        return _for_interval(int(every["step"] or every["from_zero"] or 1))
+        return for_interval(int(every["step"] or every["from_zero"] or 1))
     if len(fields) == 6 and fields[5] == "*" and "?" not in fields and reads(_plain(fields[:5])):
         return f"write {written} if the first is seconds, {_plain(fields[:5])} if the last is years"
+    # Numbers can be a list of days as well as a month and a day.
+    listed = " ".join([*fields[:4], ",".join(fields[4:])])
+    if len(fields) == 6 and fields[4][:1].isdigit() and reads(listed):
+        return f"write {written} if the first is seconds, {listed} if the last two are days of the week"
     return f"write {written}"
+
+
+def _for_zone(fields: Sequence[str], zones: Collection[str]) -> str | None:
+    """Returns the remedy for a time zone before or after the fields."""
+    parts = re.sub(r" ?([=:]) ?", r"\1", " ".join(fields)).split()
+    for part in dict.fromkeys([*parts[:1], *parts[-1:]]):
+        bare = part.strip("[](),;" + _QUOTES)
+        assigned = _ZONE.fullmatch(bare)
+        name = assigned["name"] if assigned else bare
+        cities = cities_of(name) if assigned or name.isupper() else ()
+        known = assigned or "/" in name or name.isupper()
+        named = {zone.casefold(): zone for zone in zones}.get(name.casefold()) if known else None
+        if assigned or named or cities:
+            value = f": {named}" if named else f", such as {' or '.join(cities)}" if cities else ""
+            return f"a time zone does not belong in the expression: remove it and set schedule_config.timezone{value}"
+    return None
+
+
+def _several(expression: str, fields: Sequence[str], reads: Reads) -> list[str]:
+    """Returns the expressions of a text that contains several; else an empty list."""
+    for parts in (expression.splitlines(), _SEVERAL.split(" ".join(fields)), _in_fives(fields)):
+        each = [" ".join(part.split()) for part in parts if part.strip()]
+        if len(each) > 1 and all(map(reads, each)):
+            return each
+    return []
+
+
+def _in_fives(fields: Sequence[str]) -> list[str]:
+    return [" ".join(fields[at : at + 5]) for at in range(0, len(fields), 5)]
+
+
+def _typed(text: str) -> str:
+    """Returns an expression as it would be typed in a terminal."""
+    plain = unicodedata.normalize("NFKC", text).translate(_CHARACTERS)
+    return plain.replace("..", "-").replace(";", ",").strip(" .,")
 
 
 def _plain(five: Sequence[str]) -> str:
@@ -311,7 +299,13 @@ def _with_range(field: Field, item: str) -> str:
         return item
     if int(step["low"]) == field.low and not field.name.startswith("day"):
         return f"*/{step['step']}"
-    return f"{step['low']}-{6 if field.names[:1] == ('sun',) else field.high}/{step['step']}"
+    return to_the_end(field, int(step["low"]), int(step["step"]))
+
+
+def to_the_end(field: Field, low: int, step: int) -> str:
+    """Returns the range that other schedulers mean by a step without one: from a value to the end of the field."""
+    high = 6 if FIELDS.index(field) == DAY_OF_WEEK else field.high  # 7 is Sunday, where the week begins
+    return f"{low}-{high}/{step}" if low < high else str(low)
 
 
 def _five_of(fields: Sequence[str]) -> tuple[Sequence[str] | None, str]:
@@ -337,12 +331,17 @@ def _is_weekday(text: str) -> bool:
     )
 
 
-def _for_hash(field: Field, item: str) -> str:
-    step = re.search(r"/(\d+)$", item)
-    if step:
-        return f"{field.name} {item!r} is Jenkins syntax that spreads the load: write */{step[1]}"
-    example = (field.low + field.high) // 2
-    return f"{field.name} {item!r} is Jenkins syntax that spreads the load: write a fixed number such as {example}"
+def _for_hash(field: Field, item: str, jenkins: re.Match[str]) -> str:
+    low, high = (int(jenkins["low"]), int(jenkins["high"])) if jenkins["low"] else (field.low, field.high)
+    if not field.low <= low <= high <= field.high:
+        low, high = field.low, field.high
+    if jenkins["step"] is None:
+        written = f"a fixed number such as {(low + high) // 2}"
+    elif (low, high) == (field.low, field.high):
+        written = f"*/{jenkins['step']}"
+    else:
+        written = f"{low}-{high}/{jenkins['step']}"
+    return f"{field.name} {item!r} is Jenkins syntax that spreads the load: write {written}"
 
 
 def _for_special_day(item: str) -> str | None:
@@ -357,8 +356,7 @@ def _for_special_day(item: str) -> str | None:
         )
     if folded == "w":
         return f"day of month {item!r} is Quartz syntax for a working day: write * and day of week 1-5"
-    if (near := re.fullmatch(r"(\d+)w|w(\d+)", folded)) is not None:
-        day = near[1] or near[2]
+    if (near := re.fullmatch(r"(\d+)w|w(\d+)", folded)) and 1 <= int(day := near[1] or near[2]) <= 31:
         return (
             f"day of month {item!r} is Quartz syntax for the working day nearest to the {_ordinal(int(day))}: write "
             f"{day}, the day "
@@ -379,11 +377,11 @@ def _for_special_weekday(field: Field, item: str) -> str | None:
         return f"day of week {item!r} is Quartz syntax for Saturday: write 6"
     if (last := re.fullmatch(r"(\w+?)l|l(\w+)", folded)) is not None:
         day = last[1] or last[2]
-        if field.number(day) is None:
+        if (number := field.number(day)) is None or number > field.high:
             return None
         return f"day of week {item!r} is Quartz syntax: {_LAST_WEEKDAY.format(day=day)}{_in_quartz(field, day)}"
     nth = re.fullmatch(r"(\w+)#(\d|l)", folded)
-    if nth is None or (number := field.number(nth[1])) is None:
+    if nth is None or (number := field.number(nth[1])) is None or number > field.high:
         return None
     return f"day of week {item!r} is Quartz syntax: {_for_nth(nth[1], number % 7, nth[2])}{_in_quartz(field, nth[1])}"
 

@@ -12,10 +12,11 @@ from functools import lru_cache
 from croniter import croniter
 
 from clustertrigger.core.schedules import cron_advice
-from clustertrigger.core.schedules.cron_advice import SHORTCUTS
 from clustertrigger.core.schedules.cron_expression import CronExpression
 from clustertrigger.core.schedules.cron_fields import FIELDS, Field
+from clustertrigger.core.schedules.cron_words import SHORTCUTS
 from clustertrigger.core.schedules.schedule_error import ScheduleError
+from clustertrigger.core.schedules.wallclock import zone_names
 
 FIELD = "schedule_config.cron_expression"
 _ITEM = re.compile(r"(?:(?P<star>\*)|(?P<low>\w+)(?:-(?P<high>\w+))?)(?:/(?P<step>\d+))?", re.ASCII)
@@ -29,7 +30,7 @@ def parse(expression: str) -> CronExpression:
         ScheduleError: not what crontab(5) describes, or it names no day that ever comes.
     """
     fields = SHORTCUTS.get(expression.strip().lower(), expression).split()
-    if (wrong := cron_advice.for_shape(expression, fields, _is_good)) is not None:
+    if (wrong := cron_advice.for_shape(expression, fields, _is_good, zone_names())) is not None:
         raise ScheduleError(FIELD, expression, wrong)
     try:
         minutes, hours, days, months, weekdays = (_values(position, text) for position, text in enumerate(fields))
@@ -94,6 +95,8 @@ def _item(field: Field, item: str) -> str:
     plain = match is not None and (match["star"] or match["low"].isdigit())
     if not plain and (special := cron_advice.for_item(field, item)) is not None:
         raise _FieldError(special)
+    if match is None and item.isalpha():
+        raise _FieldError(cron_advice.for_text(field, item))
     if match is None:
         raise _FieldError(f"{field.name} {item!r} is invalid: write a number, a range 1-5, a list 1,3 or a step */2")
     step = match["step"] and int(match["step"])
@@ -105,7 +108,8 @@ def _item(field: Field, item: str) -> str:
     low = _bound(field, match["low"])
     if match["high"] is None:
         if step:
-            raise _FieldError(f"{field.name} {item!r} has a step without a range: write {low}-{field.high}/{step}")
+            written = cron_advice.to_the_end(field, low, step)
+            raise _FieldError(f"{field.name} {item!r} has a step without a range: write {written}")
         return str(low)
     high = _bound(field, match["high"])
     if low > high:

@@ -150,6 +150,11 @@ def way_out(name: str, zones: Collection[str]) -> str:
     return _spelt(displayed["city"] if displayed else name, zones)
 
 
+def cities_of(abbreviation: str) -> Sequence[str]:
+    """Returns zones of cities that use the time zone of an abbreviation, such as CEST; none if it is unknown."""
+    return _CITIES.get(abbreviation.casefold(), ())
+
+
 def _spelt(name: str, zones: Collection[str]) -> str:
     """Returns what to write instead of a misspelt zone, a city, a country, an abbreviation or an offset."""
     written = re.sub(r"\s*\(.*\)$", "", name.strip()).translate(_MINUSES)
