@@ -138,6 +138,13 @@ def test_neighbours_of_offsets_and_abbreviations(zone: str, way_out: str) -> Non
         ("Europe/Tokio", "did you mean Asia/Tokyo?"),
         ("Eastern", "did you mean US/Eastern?"),
         ("US/East", "write an IANA name, such as Europe/Berlin or UTC"),
+        ("Salvador", "did you mean America/Bahia?"),
+        ("Porto Alegre", "did you mean America/Sao_Paulo?"),
+        ("Kano", "did you mean Africa/Lagos?"),
+        ("Kanpur", "write an IANA name, such as Europe/Berlin or UTC"),
+        ("Tokio", "did you mean Asia/Tokyo?"),
+        ("Lissabon", "did you mean Europe/Lisbon?"),
+        ("CET-1CEST,M3.5.0,M10.5.0/3", "it is a rule of POSIX: write a city's zone, such as Europe/Berlin"),
     ],
 )  # fmt: skip
 def test_places_without_a_zone_get_no_similar_spelling(zone: str, way_out: str) -> None:

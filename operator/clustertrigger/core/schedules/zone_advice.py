@@ -79,6 +79,7 @@ _ZONE_OF_CITY = {
     **dict.fromkeys(("krakow", "kraków", "gdansk", "gdańsk"), "Europe/Warsaw"),
     **dict.fromkeys(("saint_petersburg", "st_petersburg", "moskau"), "Europe/Moscow"),
     **dict.fromkeys(("wien",), "Europe/Vienna"),
+    **dict.fromkeys(("prag", "praha"), "Europe/Prague"),
     **dict.fromkeys(("ankara", "izmir"), "Europe/Istanbul"),
     **dict.fromkeys(("mumbai", "delhi", "new_delhi", "bangalore", "bengaluru", "chennai", "hyderabad", "pune"),
                     "Asia/Kolkata"),
@@ -91,14 +92,15 @@ _ZONE_OF_CITY = {
     **dict.fromkeys(("busan",), "Asia/Seoul"),
     **dict.fromkeys(("wellington", "christchurch"), "Pacific/Auckland"),
     **dict.fromkeys(("cape_town", "pretoria", "durban"), "Africa/Johannesburg"),
-    **dict.fromkeys(("abuja",), "Africa/Lagos"),
+    **dict.fromkeys(("abuja", "kano", "ibadan"), "Africa/Lagos"),
     **dict.fromkeys(("boston", "washington", "philadelphia", "atlanta", "miami", "pittsburgh", "ottawa", "quebec"),
                     "America/New_York"),
     **dict.fromkeys(("houston", "dallas", "austin", "minneapolis", "new_orleans", "st_louis"), "America/Chicago"),
     **dict.fromkeys(("salt_lake_city", "albuquerque"), "America/Denver"),
     **dict.fromkeys(("san_francisco", "seattle", "san_diego", "san_jose", "las_vegas", "portland", "sacramento"),
                     "America/Los_Angeles"),
-    **dict.fromkeys(("rio", "rio_de_janeiro", "brasilia", "brasília"), "America/Sao_Paulo"),
+    **dict.fromkeys(("rio", "rio_de_janeiro", "brasilia", "brasília", "porto_alegre"), "America/Sao_Paulo"),
+    "salvador": "America/Bahia",
     **dict.fromkeys(("guadalajara",), "America/Mexico_City"),
 }  # fmt: skip
 """Zones of large cities after which no zone is named."""
@@ -112,6 +114,8 @@ _COUNTRIES = {
 """Other names of countries."""
 _DIRECTIONS = ("east", "west", "north", "south", "central")
 """Words that are not misspelt cities: Eastern is spelt like Pacific/Easter."""
+_SHORT = 6
+"""Length of a name from which two letters can be wrong."""
 _MOST_ZONES = 3
 """Maximum number of zones of a country to suggest."""
 _PLACES = ("Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
@@ -180,7 +184,7 @@ def _spelt(name: str, zones: Collection[str]) -> str:
             return _for_offset(offset)
     if last in ("z", "ut"):
         return "did you mean UTC?"
-    posix = _POSIX.fullmatch(last)
+    posix = _POSIX.fullmatch(last) or _POSIX.fullmatch(folded)
     word = posix["word"] if posix else last
     if posix or word in _CITIES or _ABBREVIATION.fullmatch(written.rpartition("/")[2]):
         return _for_abbreviation(word, last)
@@ -218,14 +222,28 @@ def _is_place(zone: str) -> bool:
 def _nearest(folded: str, last: str, by_city: dict[str, str]) -> str | None:
     """Returns the city with the most similar spelling, within the given region if there is one.
 
-    The region's name is not compared, because a long one would make all of its cities similar.
+    The region's name is not compared, because a long one would make all of its cities similar. A city that differs by
+    more letters is another one: Salvador is not El Salvador, and Kano is not Kanton.
     """
     region = folded.rpartition("/")[0]
     of_region = {city: zone for city, zone in by_city.items() if zone.casefold().startswith(f"{region}/")}
     for cities in (of_region, by_city):
-        if near := difflib.get_close_matches(last, cities, n=1, cutoff=0.8):
-            return cities[near[0]]
+        for near in difflib.get_close_matches(last, cities, n=5, cutoff=0.8):
+            if _edits(last, near) <= (1 if len(last) < _SHORT else 2):
+                return cities[near]
     return None
+
+
+def _edits(one: str, other: str) -> int:
+    """Returns the number of letters to insert, remove or replace (Levenshtein distance)."""
+    before = list(range(len(other) + 1))
+    for row, letter in enumerate(one, 1):
+        current = [row]
+        for column, wanted in enumerate(other, 1):
+            replaced = before[column - 1] + (letter != wanted)
+            current.append(min(before[column] + 1, current[column - 1] + 1, replaced))
+        before = current
+    return before[-1]
 
 
 def _explained(zone: str) -> str:
