@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, TypeVar
 
 import click
-import yaml
 from rich.text import Text
 
 from clustertrigger.cli.terminal import is_terminal, say
+from clustertrigger.core.yaml_text import write_yaml
 
 Output = Literal["table", "wide", "json", "yaml", "name"]
 FORMATS: tuple[Output, ...] = ("table", "wide", "json", "yaml", "name")
@@ -48,7 +48,7 @@ def show(
         case "json":
             print(_visible(json.dumps(data, indent=2, ensure_ascii=False)))
         case "yaml":
-            print(yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120), end="")
+            print(write_yaml(data), end="")
         case "name":
             say(*names)
         case _:

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-import yaml
-
 from clustercontract.counted import counted
 from clustercontract.drift import NOISE_FACTOR
 from clustertrigger.api import API_VERSION
@@ -27,6 +25,7 @@ from clustertrigger.core.schedules.coming_slots import slots_from
 from clustertrigger.core.schedules.timetable import ScheduleError
 from clustertrigger.core.schedules.wallclock import wall_clock
 from clustertrigger.core.trigger_state import TriggerState, advice, condition_in_words, is_bad, work_in_words
+from clustertrigger.core.yaml_text import write_yaml
 from clustertrigger.rest.actions import action_of
 from clustertrigger.rest.page.views.charts import Bars, DriftChart, bars, drift_chart
 from clustertrigger.rest.page.views.words import TONES, Moment, Tone, moment, took
@@ -472,4 +471,4 @@ def _as_yaml(raw: Object) -> str:
     parts = ("spec", "status")
     shown = {"apiVersion": API_VERSION, "kind": "ClusterTrigger", "metadata": metadata}
     shown |= {name: raw[name] for name in parts if name in raw}
-    return yaml.dump(shown, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=False, allow_unicode=True)
+    return write_yaml(shown, width=80)
