@@ -1,8 +1,8 @@
 """Measures many triggers that are due in one second: ``python -m bench.burst [--triggers N]``.
 
 It measures the time until the last Job exists. The references in the same run, on the same control plane, are as many
-CronJobs of the cluster's own controller, with a raised limit of requests and once as it is shipped, and the same POSTs
-from one bare aiohttp client. A watch records when each Job is created.
+CronJobs of the cluster's own controller, and the same POSTs from one bare aiohttp client. The controller has a raised
+limit of requests, and once the limit with which it is shipped. A watch records when each Job is created.
 """
 
 from __future__ import annotations
