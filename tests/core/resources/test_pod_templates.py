@@ -9,6 +9,8 @@ import pytest
 from clustertrigger.core.resources.pod_templates import read_pod_template, worker_of
 
 Json = dict[str, Any]
+_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+_PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 CONTAINER: Json = {"name": "embed", "image": "embed:1"}
 
 
@@ -32,6 +34,13 @@ def template(spec: Json | None = None, container: Json | None = None, **metadata
         {"securityContext": {"runAsUser": 1000, "fsGroup": 1000, "seccompProfile": {"type": "Localhost"}}},
         {"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "a"}}, {"name": "tmp", "emptyDir": {}}]},
         {"volumes": [{"name": "all", "projected": {"sources": [{"secret": {"name": "a"}}]}}]},
+        {
+            "affinity": {
+                "podAntiAffinity": {_REQUIRED: [{"topologyKey": "zone", "namespaces": []}]},
+                "podAffinity": None,
+            }
+        },
+        {"affinity": {"nodeAffinity": {_PREFERRED: []}}},
         {"initContainers": [{"name": "fetch", "image": "b", "securityContext": {"runAsUser": 7}}]},
         {"containers": [CONTAINER, {"name": "worker", "image": "b"}]},
     ],
@@ -64,6 +73,11 @@ def test_allowed_fields_of_a_template(spec: Json) -> None:
         (template({"securityContext": {"windowsOptions": {"hostProcess": True}}}), "windowsOptions.hostProcess"),
         (template({"securityContext": {"seLinuxOptions": {"type": "spc_t"}}}), "seLinuxOptions.type: 'spc_t'"),
         (template({"securityContext": {"seLinuxOptions": {"user": "root"}}}), "seLinuxOptions.user: 'root'"),
+        (template({"affinity": {"podAntiAffinity": {_REQUIRED: [{"topologyKey": "zone", "namespaceSelector": {}}]}}}),
+         f"template.spec.affinity.podAntiAffinity.{_REQUIRED}[0].namespaceSelector: reaches beyond the run's "
+         "namespace: remove it"),
+        (template({"affinity": {"podAffinity": {_PREFERRED: [{"podAffinityTerm": {"namespaces": ["other"]}}]}}}),
+         f"template.spec.affinity.podAffinity.{_PREFERRED}[0].podAffinityTerm.namespaces: reaches beyond"),
         (template(container={"securityContext": {"privileged": True}}),
          "template.spec.containers[0].securityContext.privileged: true: is not allowed in a run: remove it"),
         (template(container={"securityContext": {"allowPrivilegeEscalation": True}}), "allowPrivilegeEscalation"),

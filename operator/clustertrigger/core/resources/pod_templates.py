@@ -82,6 +82,8 @@ def _problems(spec: Json) -> Iterator[Problem]:
             spec["serviceAccountName"],
             "must not be set here: remove it, and set the trigger's run.service_account_name",
         )
+    for kind in ("podAffinity", "podAntiAffinity"):
+        yield from _in_affinity((spec.get("affinity") or {}).get(kind) or {}, f"{_SPEC}.affinity.{kind}")
     yield from _in_security(spec.get("securityContext") or {}, f"{_SPEC}.securityContext")
     for place, volume in enumerate(spec.get("volumes") or ()):
         yield from _in_volume(volume, f"{_SPEC}.volumes[{place}]")
@@ -94,6 +96,19 @@ def _problems(spec: Json) -> Iterator[Problem]:
             f"{_SPEC}.containers", names or None, f"has no container named {WORKER_CONTAINER}: give this name to the "
             "container that does the work",
         )  # fmt: skip
+
+
+def _in_affinity(affinity: Json, path: str) -> Iterator[Problem]:
+    """Yields terms about the Pods of other namespaces: an anti-affinity would keep those from the run's node."""
+    for field, terms in affinity.items():
+        for place, term in enumerate(terms or ()):
+            at, of = f"{path}.{field}[{place}]", term
+            if "podAffinityTerm" in term:
+                at, of = f"{at}.podAffinityTerm", term["podAffinityTerm"]
+            for scope in ("namespaces", "namespaceSelector"):
+                # An empty selector selects all namespaces, and an empty list the Pod's own.
+                if of.get(scope) not in (None, []):
+                    yield Problem(f"{at}.{scope}", of[scope], "reaches beyond the run's namespace: remove it")
 
 
 def _in_security(context: Json, path: str) -> Iterator[Problem]:
