@@ -27,6 +27,8 @@ _LONGEST_LIST = 8_000
 """Maximum number of characters of all problems together. The message of a condition can have 32,768."""
 _USER_INFO = re.compile(r"://[^/]*@")
 """Matches a user and a password in an address, which must not be shown."""
+_NUMBER = re.compile(r"[-+]?\d+(?:\.\d*)?", re.ASCII)
+_PERCENT = re.compile(r"(\d+(?:\.\d+)?) ?%", re.ASCII)
 _MEMBER_TAGS = frozenset({"int", "str"})
 """Matches what pydantic adds to a path for the members of the union of these two, which only a quantity is."""
 _REMEDIES = {
@@ -178,8 +180,28 @@ def _message(detail: ErrorDetails) -> str:
             return f"must have at most {limits['max_length']} items: remove some"
         case "string_pattern_mismatch":
             return _REMEDIES.get(limits["pattern"], f"must match {limits['pattern']}: rewrite it")
+        case "string_type" | "int_type" | "float_type" | "bool_type" if remedy := _retyped(kind, detail["input"]):
+            return remedy
         case _:
             return _WRONG_TYPES.get(kind, f"{detail['msg'][:1].lower()}{detail['msg'][1:]}: rewrite it")
+
+
+def _retyped(kind: str, value: object) -> str | None:
+    """Returns what to write instead of a value for which removing or adding quotes does not help; None for others."""
+    if kind == "string_type":
+        what = "a list" if isinstance(value, list) else "an object" if isinstance(value, Mapping) else None
+        return f"must be a string, and not {what}: write one value" if what else None
+    if kind == "bool_type":
+        return None if isinstance(value, str) else "must be true or false: write one of these"
+    if isinstance(value, float) and kind == "int_type":
+        return "is too large: write a smaller number" if value.is_integer() else None
+    if not isinstance(value, str) or _NUMBER.fullmatch(value.strip()):
+        return None
+    if kind == "int_type":
+        plain = re.sub(r"(?<=\d)[ ,'_](?=\d{3}\b)", "", value.strip())
+        return f"must be a whole number: write {plain if plain.isdecimal() else 'its digits'}"
+    share = _PERCENT.fullmatch(value.strip())
+    return f"must be a number: write {f'{float(share[1]) / 100:g}' if share else 'its digits'}"
 
 
 _WRONG_TYPES = {
