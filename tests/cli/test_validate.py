@@ -202,6 +202,8 @@ def test_lists_folders_and_foreign_objects(tmp_path: Path, capsys: Check) -> Non
         ("a: 1\nb: 2\na: 3\n", "stdin:3: key 'a' is set twice: correct it"),
         ("a: [1\n", "stdin:2: expected ',' or ']', but got '<stream end>': correct it"),
         ("- a\n", "stdin:1: not an object: write apiVersion, kind, metadata and spec"),
+        ("a:\n\tb: 1\n", "stdin:2: found character '\\t' that cannot start any token: indent with spaces"),
+        ("a: 1\n--- {b: 1}\n", "stdin:2: content follows --- in the same line: write it in the next line"),
         ("a: \x01\n", "stdin: not valid YAML: "),
     ],
 )  # fmt: skip

@@ -12,7 +12,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from math import isfinite
 from typing import Any, ClassVar
 
@@ -48,8 +48,12 @@ _SEPARATOR = "---"
 _BREAKS = "\r\n\x85\u2028\u2029"
 
 
-def documents(text: str) -> Iterator[tuple[int, Json]]:
+def documents(text: str, *, last_wins: bool = False) -> Iterator[tuple[int, Json]]:
     """Yields the documents of a text that are not empty: the line at which each begins, from 0, and its value.
+
+    Args:
+        text: YAML or JSON.
+        last_wins: Whether a key that is set twice has its last value, as in kubectl. By default, it is an error.
 
     Raises:
         yaml.MarkedYAMLError: a document is neither JSON nor YAML, or has no counterpart in JSON.
@@ -58,13 +62,13 @@ def documents(text: str) -> Iterator[tuple[int, Json]]:
     """
     if text.lstrip().startswith("{"):
         try:
-            yield from list(_json_documents(text))
+            yield from list(_json_documents(text, dict if last_wins else _unique))
             return
         except json.JSONDecodeError:
             pass  # This is YAML in braces.
     for line, chunk in _chunks(text):
         node = _Parser(chunk, line).get_single_node()
-        if node is not None and (value := _Values().of(node)) is not None:
+        if node is not None and (value := _Values(last_wins=last_wins).of(node)) is not None:
             yield node.start_mark.line, value
 
 
@@ -87,10 +91,10 @@ def _chunks(text: str) -> Iterator[tuple[int, str]]:
     yield start, "\n".join(lines[start:])
 
 
-def _json_documents(text: str) -> Iterator[tuple[int, Json]]:
+def _json_documents(text: str, object_of: Callable[[list[tuple[str, Json]]], Json]) -> Iterator[tuple[int, Json]]:
     """Yields the objects of a stream of JSON objects."""
     decoder = json.JSONDecoder(
-        object_pairs_hook=_unique,
+        object_pairs_hook=object_of,
         parse_float=_json_float,
         parse_int=lambda digits: _json_float(digits) if len(digits) > _LONGEST_INTEGER else json_number(int(digits)),
         parse_constant=_refuse_constant,
@@ -195,9 +199,14 @@ class _Parser(yaml.SafeLoader):
 
 
 class _Values:
-    """Computes the values of one document's nodes."""
+    """Computes the values of one document's nodes.
 
-    def __init__(self) -> None:
+    Args:
+        last_wins: Whether a key that is set twice has its last value.
+    """
+
+    def __init__(self, *, last_wins: bool) -> None:
+        self._last_wins = last_wins
         self._seen: set[int] = set()
         self._open: set[int] = set()
         self._aliased = 0
@@ -227,7 +236,7 @@ class _Values:
                 self._merge(value_node, found)
                 continue
             key = self._key(key_node)
-            if key in own:
+            if key in own and not self._last_wins:
                 raise _error(f"key {key!r} is set twice", key_node)
             own.add(key)
             found[key] = self.of(value_node)

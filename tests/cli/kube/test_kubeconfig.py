@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,22 @@ def test_unusable_credentials(tmp_path: Path, content: object, context: str | No
     with pytest.raises(KubeconfigError) as error:
         load_context(written(tmp_path / "config", content), context)
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "token"),
+    [
+        (json.dumps(config("a"), indent="\t"), "a"),
+        ("\ufeff" + json.dumps(config("a")), "a"),
+        (yaml.safe_dump(config("a", user={"token": "2026-13-45"})).replace("'", ""), "2026-13-45"),
+        (yaml.safe_dump(config("a")) + "current-context: a\t# twice, as kubectl allows\n---\na: second\n", "a"),
+    ],
+    ids=["JSON with tabs", "byte order mark", "no date of a calendar", "a key twice, and a second document"],
+)
+def test_files_that_kubectl_reads(tmp_path: Path, text: str, token: str) -> None:
+    file = tmp_path / "config"
+    file.write_text(text, encoding="utf-8")
+    assert load_context(str(file), None).user["token"] == token
 
 
 @pytest.mark.parametrize(("text", "message"), [("a: [", "is not YAML"), (b"\xff\xfe\x00", "is not YAML")])

@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from clustertrigger.cli.kubectl_yaml import documents
 from clustertrigger.core.text import one_line
 
 DEFAULT_FILE = Path("~/.kube/config")
@@ -126,14 +127,14 @@ def _files(kubeconfig: str | None) -> list[Path]:
 
 def _read(file: Path, *, must_exist: bool) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        content = next((value for _, value in documents(file.read_text(encoding="utf-8"), last_wins=True)), None)
     except FileNotFoundError as error:
         if must_exist:
             raise KubeconfigError(f"{str(file)!r}: no such file") from error
         return {}
     except OSError as error:
         raise KubeconfigError(f"{str(file)!r}: {error.strerror}") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise KubeconfigError(f"{str(file)!r} is not YAML: {one_line(error)}") from error
     if content is None:
         return {}
