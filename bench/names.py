@@ -113,11 +113,11 @@ def measured(corpus: Corpus, names: list[str], labels: Labels) -> dict[str, floa
 
 def mutual_information(corpus: Corpus, one: str, other: str) -> float:
     """Normalized pointwise mutual information of two words in the same document."""
-    here, there = corpus.containing(one), corpus.containing(other)
-    both = len(np.intersect1d(here, there)) / len(corpus.sampled)
+    documents_of_one, documents_of_other = corpus.containing(one), corpus.containing(other)
+    both = len(np.intersect1d(documents_of_one, documents_of_other)) / len(corpus.sampled)
     if not both:
         return -1.0
-    independent = len(here) * len(there) / len(corpus.sampled) ** 2
+    independent = len(documents_of_one) * len(documents_of_other) / len(corpus.sampled) ** 2
     return float(np.log(both / independent) / -np.log(both)) if both < 1 else 1.0
 
 

@@ -88,8 +88,8 @@ def by_output(server: PostgreSQL, folder: Path) -> None:
     from clusterworker.process.progress import Progress
     from clusterworker.run.results.outputs import Labels
 
-    given, output = opened(server, folder)
-    labels = Labels(folder / "members.parquet", given, several=False, integer_ids=False)
+    output_input, output = opened(server, folder)
+    labels = Labels(folder / "members.parquet", output_input, several=False, integer_ids=False)
     spec = RunSpec.model_validate(
         {
             "namespace": "bench",
@@ -97,7 +97,7 @@ def by_output(server: PostgreSQL, folder: Path) -> None:
             "run": RUN,
             "slot": "bench",
             "seed": 0,
-            "collections": [{"collection_id": "documents", "source": given.source}],
+            "collections": [{"collection_id": "documents", "source": output_input.source}],
             "config": {"algorithm": "kmeans", "n_clusters": CLUSTERS},
             "results": {"uri": "/results"},
         }
@@ -116,11 +116,11 @@ def opened(server: PostgreSQL, folder: Path) -> tuple[OutputInput, Any]:
     (directory / "username").write_text(USER)
     (directory / "password").write_text(server.password)
     source = {"type": "postgresql", "uri": server.uri(), "table": "documents", "secret_name": SECRET}
-    given = OutputInput.model_validate(
+    output_input = OutputInput.model_validate(
         {"collection_id": "documents", "source": source, "write": {"secret_name": SECRET}, "reads": True}
     )
-    [output] = open_outputs([given], folder, folder / "secrets")
-    return given, output
+    [output] = open_outputs([output_input], folder, folder / "secrets")
+    return output_input, output
 
 
 def manual(server: PostgreSQL, folder: Path) -> None:

@@ -70,12 +70,12 @@ def rewritten(markdown: str, place: str) -> str:
         if path is None:
             return match[0]
         anchor = link.partition("#")[2]
-        there = place_of(path)
-        if there is None and not (ROOT / path).is_file():
+        target = place_of(path)
+        if target is None and not (ROOT / path).is_file():
             return text
-        where = there or f"{COPIES}/{path}.txt"
+        where = target or f"{COPIES}/{path}.txt"
         relative = posixpath.relpath(where, posixpath.dirname(place) or ".")
-        return f"[{text}]({relative}{'#' + anchor if anchor and there else ''})"
+        return f"[{text}]({relative}{'#' + anchor if anchor and target else ''})"
 
     parts: list[str] = []
     end = 0
@@ -87,7 +87,7 @@ def rewritten(markdown: str, place: str) -> str:
 
 def origin_of(place: str) -> str:
     """Returns the path in the repository of a page of the site."""
-    return next((origin for origin, there in ADDED.items() if there == place), f"{DOCS}/{place}")
+    return next((origin for origin, target in ADDED.items() if target == place), f"{DOCS}/{place}")
 
 
 def place_of(path: str) -> str | None:

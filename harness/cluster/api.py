@@ -81,14 +81,14 @@ class Api:
             raise ConnectionError(f"{method} {path}: {error!r}") from error
 
 
-def wait_until(condition: Callable[[], bool], seconds: float, what: str, way_out: Callable[[], str]) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float, what: str, remedy: Callable[[], str]) -> None:
     """Polls CONDITION until it holds.
 
     Args:
         condition: Called every 50 ms.
         seconds: Timeout.
         what: What is waited for, for the error message.
-        way_out: Called after the timeout; returns what to look at.
+        remedy: Called after the timeout; returns what to look at.
 
     Raises:
         ClusterError: the time is over.
@@ -96,5 +96,5 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str, way_out
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            raise ClusterError(f"{what} not ready after {seconds:.0f} s: {way_out()}")
+            raise ClusterError(f"{what} not ready after {seconds:.0f} s: {remedy()}")
         time.sleep(0.05)

@@ -74,10 +74,10 @@ def require_kind_programs() -> None:
     Raises:
         ClusterError: one is missing; says how to get it.
     """
-    ways = {
+    commands = {
         "kind": "install kind v0.33 or newer (https://kind.sigs.k8s.io)",
         "kubectl": "install kubectl (https://kubernetes.io/docs/tasks/tools)",
     }
-    for program, way in ways.items():
+    for program, command in commands.items():
         if find_program(program) is None:
-            raise ClusterError(f"a Docker engine answers and {program} is missing: {way}, {_INSTEAD}")
+            raise ClusterError(f"a Docker engine answers and {program} is missing: {command}, {_INSTEAD}")

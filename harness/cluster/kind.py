@@ -36,9 +36,9 @@ def node_image(requested: str) -> str:
     Raises:
         ClusterError: no image of that version is known.
     """
-    meant = parse_version(requested, "KUBERNETES") if requested else None
+    version = parse_version(requested, "KUBERNETES") if requested else None
     for image in IMAGES:
-        if meant is None or meant.covers(parse_version(image.partition(":")[2].partition("@")[0], "IMAGES")):
+        if version is None or version.covers(parse_version(image.partition(":")[2].partition("@")[0], "IMAGES")):
             return image
     versions = ", ".join(image.partition(":v")[2].partition("@")[0] for image in IMAGES)
     raise ClusterError(f"KUBERNETES is '{requested}', and the images known for kind are those of {versions}: name one")

@@ -13,7 +13,7 @@ def main() -> int:
         demo.run()
     except (ClusterError, OSError) as error:
         print(f"demo: {error}", file=sys.stderr)
-        print(f"demo: {demo.way_out}", file=sys.stderr)
+        print(f"demo: {demo.remedy}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(

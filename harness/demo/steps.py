@@ -53,7 +53,7 @@ class Demo:
         self._cluster = cluster or LocalCluster()
         self._kubectl = Kubectl(self._cluster.kubeconfig, NAMESPACE)
         self._plugin = Plugin(self._kubectl)
-        self.way_out = "correct that and repeat `make demo`: it continues from here"
+        self.remedy = "correct that and repeat `make demo`: it continues from here"
 
     def run(self) -> None:
         """Runs all steps.
@@ -146,4 +146,4 @@ class Demo:
 
     def _look_at(self, namespace: str) -> None:
         command = f"kubectl --kubeconfig {self._cluster.kubeconfig} --namespace {namespace} get pods,events"
-        self.way_out = f"`{command}` may say more; then repeat `make demo`, which continues from here"
+        self.remedy = f"`{command}` may say more; then repeat `make demo`, which continues from here"

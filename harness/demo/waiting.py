@@ -58,8 +58,8 @@ def wait_for_runs(kubectl: Kubectl, awaited: Sequence[Awaited], seconds: float) 
 
 
 def _remark(one: Awaited, run: Run, began: datetime) -> str:
-    meant = " (as intended)" if one.outcome == "failed" else ""
-    return f"{meant} (at {run.triggered_at:%H:%M:%S} UTC)" if run.triggered_at < began - _NEW else meant
+    remark = " (as intended)" if one.outcome == "failed" else ""
+    return f"{remark} (at {run.triggered_at:%H:%M:%S} UTC)" if run.triggered_at < began - _NEW else remark
 
 
 def _check(one: Awaited, run: Run) -> None:

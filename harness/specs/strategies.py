@@ -52,10 +52,10 @@ def put(spec: dict[str, Any], path: Path, value: Any) -> dict[str, Any]:
     keys = [_key(path, index) for index in range(len(path))]
     for index, key in enumerate(keys[:-1]):
         empty: Any = [{}] if path[index + 1] == ITEM else {}
-        there = at[key] if isinstance(at, list) else at.get(key)
-        if not there or not isinstance(there, type(empty)):
-            at[key] = there = empty
-        at = there
+        child = at[key] if isinstance(at, list) else at.get(key)
+        if not child or not isinstance(child, type(empty)):
+            at[key] = child = empty
+        at = child
     at[keys[-1]] = value
     return spec
 

@@ -81,19 +81,19 @@ def mode_rules(parent: str = "self", unless: str = "") -> list[dict[str, Any]]:
     ]
 
 
-def check_mode(given: Moded, parent: str | None = None) -> None:
+def check_mode(spec: Moded, parent: str | None = None) -> None:
     """Checks in Python what `mode_rules` checks in CEL.
 
     Args:
-        given: The object.
+        spec: The object.
         parent: The field that holds it, if a model around it is checked.
 
     Raises:
         VariantError: A field is missing, or does not belong to this mode.
     """
-    if given.mode == "composite" and given.source_execution_ids is None:
+    if spec.mode == "composite" and spec.source_execution_ids is None:
         raise VariantError(SOURCES_MISSING, parent)
-    if given.mode != "composite" and given.source_execution_ids is not None:
+    if spec.mode != "composite" and spec.source_execution_ids is not None:
         raise VariantError(SOURCES_FOREIGN, parent)
-    if given.mode != "assign" and given.assignment_threshold is not None:
+    if spec.mode != "assign" and spec.assignment_threshold is not None:
         raise VariantError(THRESHOLD_FOREIGN, parent)

@@ -56,10 +56,10 @@ def choose(requested: str, offers: Sequence[Choice], refusal: Callable[[Choice],
     Raises:
         ClusterError: none is available; says what would be.
     """
-    meant = parse_version(requested, "KUBERNETES") if requested else None
+    version = parse_version(requested, "KUBERNETES") if requested else None
     reasons: list[str] = []
     for offer in offers:
-        if meant is None or meant.covers(offer.version):
+        if version is None or version.covers(offer.version):
             reason = refusal(offer)
             if reason is None:
                 for line in reasons:

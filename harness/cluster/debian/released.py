@@ -36,24 +36,24 @@ class Released:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()
-        given = f"KUBERNETES_BINARIES is {folder}"
+        setting = f"KUBERNETES_BINARIES is {folder}"
         if not self._folder.is_dir():
-            raise ClusterError(f"{given}, which is not a folder: name the one with {', '.join(COMPONENTS)}")
+            raise ClusterError(f"{setting}, which is not a folder: name the one with {', '.join(COMPONENTS)}")
         if missing := [program for program in COMPONENTS if not (self._folder / program).is_file()]:
             raise ClusterError(
-                f"{given}, which lacks {', '.join(missing)}: unpack the server binaries of a Kubernetes release there"
+                f"{setting}, which lacks {', '.join(missing)}: unpack the server binaries of a Kubernetes release there"
             )
         if closed := [program for program in self._given() if not os.access(self._folder / program, os.X_OK)]:
-            raise ClusterError(f"{given}, where {', '.join(closed)} cannot be executed: run chmod +x on them")
+            raise ClusterError(f"{setting}, where {', '.join(closed)} cannot be executed: run chmod +x on them")
         versions = {program: self._version_of(program) for program in COMPONENTS}
         self.version = versions["kubelet"]
         if len(set(versions.values())) > 1:
             found = ", ".join(f"{program} {version}" for program, version in versions.items())
-            raise ClusterError(f"{given}, whose programs are of several versions ({found}): take all of one release")
+            raise ClusterError(f"{setting}, whose programs are of several versions ({found}): take all of one release")
         if self.version < OLDEST:
             raise ClusterError(
-                f"{given}, which has Kubernetes {self.version}, and the oldest version that is supported is {OLDEST}: "
-                "take the binaries of a newer release"
+                f"{setting}, which has Kubernetes {self.version}, and the oldest version that is supported is "
+                f"{OLDEST}: take the binaries of a newer release"
             )
 
     def refusal(self) -> str | None:

@@ -28,10 +28,10 @@ WRONG_PROVIDER = (
 WRONG_ACCOUNT = "is not a Google service account: write its e-mail address, NAME@PROJECT.iam.gserviceaccount.com"
 
 
-def _matching(pattern: str, wrong: str) -> AfterValidator:
+def _matching(pattern: str, message: str) -> AfterValidator:
     def check(text: str) -> str:
         if not re.fullmatch(pattern, text):
-            raise ValueError(wrong)
+            raise ValueError(message)
         return text
 
     return AfterValidator(check)

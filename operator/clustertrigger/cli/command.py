@@ -85,8 +85,8 @@ class Commands(click.Group):
         """
         if args and not ctx.resilient_parsing and not args[0].startswith("-") and args[0] not in self.commands:
             guess = nearest(args[0], self.commands)
-            way_out = f"did you mean {guess!r}?" if guess else f"{PROG} --help lists the commands"
-            raise click.UsageError(f"unknown command {args[0]!r}: {way_out}", ctx)
+            remedy = f"did you mean {guess!r}?" if guess else f"{PROG} --help lists the commands"
+            raise click.UsageError(f"unknown command {args[0]!r}: {remedy}", ctx)
         return super().resolve_command(ctx, args)
 
 

@@ -123,7 +123,7 @@ async def deliver(
                 return Receipt(**counts, tried_again=attempts > 1)
             obstacle = _error_of(status, answer)
             if status not in _LATER:
-                raise CommandError(f"{obstacle}{_way_out(answer, destination)}")
+                raise CommandError(f"{obstacle}{_remedy(answer, destination)}")
         if time.monotonic() + pause > give_up:
             raise CommandError(f"not delivered within {patience:.0f} s: {obstacle}: send again with --id {event['id']}")
         warn(f"{PROG}: retrying with the same id: {obstacle}")
@@ -165,7 +165,7 @@ def _error_of(status: int, answer: Any) -> str:
     return f"{status}: {message}" if message else f"answered {status}"
 
 
-def _way_out(answer: Any, destination: Destination) -> str:
+def _remedy(answer: Any, destination: Destination) -> str:
     """Returns a hint if the response does not come from the operator."""
     if isinstance(answer, dict) and "error" in answer:
         return ""

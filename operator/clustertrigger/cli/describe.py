@@ -272,8 +272,8 @@ def _events(view: View, now: datetime, count: int) -> Iterator[str | Text]:
         return
     lines = []
     for event in view.events[:count]:
-        seen = parse_instant(_seen_at(event)) if _seen_at(event) else None
-        when = f"{coarse((now - seen).total_seconds()):>6}" if seen else ""
+        seen_at = parse_instant(_seen_at(event)) if _seen_at(event) else None
+        when = f"{coarse((now - seen_at).total_seconds()):>6}" if seen_at else ""
         style = "yellow" if event.get("type") == "Warning" else ""
         lines.append(
             Text.assemble(f"{when}  ", (f"{event.get('reason')}: ", style), styled(str(event.get("message")), ""))

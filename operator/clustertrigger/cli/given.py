@@ -46,8 +46,8 @@ def chosen(scope: Scope, names: Sequence[str], filenames: Sequence[str]) -> list
         click.UsageError: both are given, or neither.
     """
     if bool(names) == bool(filenames):
-        wrong = "NAME and -f cannot be used together" if names else "missing NAME or -f"
-        raise click.UsageError(f"{wrong}: give names of triggers in the cluster, or files with -f")
+        mistake = "NAME and -f cannot be used together" if names else "missing NAME or -f"
+        raise click.UsageError(f"{mistake}: give names of triggers in the cluster, or files with -f")
     return read(filenames) if filenames else asyncio.run(_read_stored(scope, names))
 
 

@@ -49,8 +49,8 @@ def add_logs(group: click.Group) -> None:
         """
         if job and check:
             raise click.UsageError("--run and --check cannot be used together: remove one of them")
-        meant = job or await _newest(cluster, name, check=check)
-        return await logs(cluster, meant, follow=follow, raw=raw)
+        run = job or await _newest(cluster, name, check=check)
+        return await logs(cluster, run, follow=follow, raw=raw)
 
 
 async def logs(cluster: Cluster, job: str, *, follow: bool, raw: bool) -> int:

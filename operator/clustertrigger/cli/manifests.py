@@ -128,15 +128,15 @@ def _malformed(file: str, text: str, error: yaml.MarkedYAMLError) -> str:
         return f"{file}: not valid YAML: {error.problem}: correct it"
     line = text.splitlines()[mark.line] if mark.line < len(text.splitlines()) else ""
     _, colon, value = line.partition(": ")
-    way_out = "correct it"
+    remedy = "correct it"
     if colon and value.lstrip()[:1] in ("*", "@"):
         # This is a cron expression without quotes: `*` begins an alias in YAML, and `@` is not allowed.
-        way_out = f'put it in quotes: "{value.strip()}"'
+        remedy = f'put it in quotes: "{value.strip()}"'
     elif line.lstrip(" ").startswith("\t"):
-        way_out = "indent with spaces"
+        remedy = "indent with spaces"
     elif line.startswith("---"):
-        way_out = "write it in the next line"
-    return f"{file}:{mark.line + 1}: {error.problem}: {way_out}"
+        remedy = "write it in the next line"
+    return f"{file}:{mark.line + 1}: {error.problem}: {remedy}"
 
 
 def _text(value: object) -> str:

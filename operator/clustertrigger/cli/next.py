@@ -122,9 +122,9 @@ def print_next(manifests: list[Manifest], start: datetime, count: int, output: O
     triggers = [manifest for manifest in manifests if is_of_this_api(manifest) and manifest.kind == "ClusterTrigger"]
     forecasts, problems = [], [] if triggers else ["no ClusterTrigger found: check apiVersion and kind"]
     for manifest in triggers:
-        wrong = [f"{manifest.place}: {manifest.title}: {problem}" for problem in problems_in(manifest)]
-        problems += wrong
-        if not wrong:
+        own_problems = [f"{manifest.place}: {manifest.title}: {problem}" for problem in problems_in(manifest)]
+        problems += own_problems
+        if not own_problems:
             forecasts.append(_forecast(manifest, start, count))
     show(
         output,
@@ -173,11 +173,11 @@ def _notes(spec: ClusterTriggerSpec, start: datetime, anchor: datetime | None) -
             yield f"no slots in advance: fires after {events}"
         case ConditionalSchedule() as condition:
             often = duration(condition.check_interval_seconds)
-            met = f"{condition.metric} exceeds {condition.threshold:g}"
+            rule = f"{condition.metric} exceeds {condition.threshold:g}"
             if condition.condition_type == "volume":
-                met = f"the number of documents has changed by more than {100 * condition.threshold:g} %"
+                rule = f"the number of documents has changed by more than {100 * condition.threshold:g} %"
             yield (
-                f"checked every {often}, fires when {met}; without a baseline, the slot starts a run, which writes one"
+                f"checked every {often}, fires when {rule}; without a baseline, the slot starts a run, which writes one"
             )
             yield grid
     yield from (f"warning: {warning}" for warning in warnings_of(spec))

@@ -152,21 +152,21 @@ async def _result(cluster: Cluster, name: str) -> CheckResult:
     while True:
         status = (await cluster.api.get(path)).get("status") or {}
         pods = await pods_of(cluster, name)
-        seen = read_pod(pods[-1]) if pods else None
+        pod = read_pod(pods[-1]) if pods else None
         over = [c for c in status.get("conditions") or () if c["type"] in _OVER and c["status"] == "True"]
         # The end of the worker counts, because a sidecar can keep running, and there is no other attempt.
-        if over or (seen and seen.exit_code is not None):
+        if over or (pod and pod.exit_code is not None):
             break
-        waits = f"waiting: {seen.reason} {seen.message}".strip() if seen and seen.reason and not seen.running else ""
+        waits = f"waiting: {pod.reason} {pod.message}".strip() if pod and pod.reason and not pod.running else ""
         if waits and waits != warned:
             warn(waits)
             warned = waits
         await asyncio.sleep(_POLL_SECONDS)
-    message = seen.message if seen else ""
+    message = pod.message if pod else ""
     try:
         result = CheckResult.model_validate_json(message)
     except ValidationError:
-        why = message or (seen.reason if seen else "") or (over and over[0].get("message")) or "its Pod wrote no result"
+        why = message or (pod.reason if pod else "") or (over and over[0].get("message")) or "its Pod wrote no result"
         raise CommandError(f"Job {name} failed: {why}") from None
     if result.status == "failed":
         raise CommandError(f"Job {name} failed: {result.error}")

@@ -117,8 +117,8 @@ def result_in_words(found: Found) -> Iterator[str | Text]:
     if found.clusters:
         yield from table(_CLUSTER_COLUMNS, [row for c in found.clusters for row in _cluster_rows(c, documents)])
     if (more := (run.num_clusters or 0) - len(found.clusters)) > 0:
-        which = "smaller cluster" if found.clusters else "cluster"
-        yield f"{counted(more, which)} {'is' if more == 1 else 'are'} in {run.results_uri}/centroids.parquet"
+        rest = "smaller cluster" if found.clusters else "cluster"
+        yield f"{counted(more, rest)} {'is' if more == 1 else 'are'} in {run.results_uri}/centroids.parquet"
 
 
 def _lines(status: ClusterTriggerStatus, found: Found | None, wide: bool) -> Iterator[str | Text]:
@@ -138,27 +138,27 @@ async def _found(cluster: Cluster, status: ClusterTriggerStatus, job: str | None
     completed = [run for run in status.history if run.status == "completed"]
     newest = status.last_result
     if job is None:
-        meant = next((run for run in completed if newest and run.job_id == newest.job_id), None)
-        meant = meant or next(iter(completed), None)
-        if meant is None:
+        chosen = next((run for run in completed if newest and run.job_id == newest.job_id), None)
+        chosen = chosen or next(iter(completed), None)
+        if chosen is None:
             return None
     else:
-        meant = next((run for run in status.history if run.job_id == job), None)
-        if meant is None:
+        chosen = next((run for run in status.history if run.job_id == job), None)
+        if chosen is None:
             raise CommandError(f"--run: {job!r} is not in the trigger's history: run without --run to list its runs")
-        if meant.status != "completed":
-            raise CommandError(f"--run: {job!r} is {meant.status}: only completed runs have clusters")
-    if newest and newest.job_id == meant.job_id:
-        return Found(meant, newest.num_noise, newest.clusters, newest.changes, newest.enrichment)
-    seen = await observe(cluster, meant.job_id)
-    result = seen.result if seen else None
+        if chosen.status != "completed":
+            raise CommandError(f"--run: {job!r} is {chosen.status}: only completed runs have clusters")
+    if newest and newest.job_id == chosen.job_id:
+        return Found(chosen, newest.num_noise, newest.clusters, newest.changes, newest.enrichment)
+    observed = await observe(cluster, chosen.job_id)
+    result = observed.result if observed else None
     if result is None and job is not None:
         raise CommandError(
-            f"--run: the Pod of {job!r} was deleted: its clusters are in {meant.results_uri}/metrics.json"
+            f"--run: the Pod of {job!r} was deleted: its clusters are in {chosen.results_uri}/metrics.json"
         )
     if result is None:
-        return Found(meant, None, ())
-    return Found(meant, result.num_noise, result.clusters, result.changes, result.enrichment)
+        return Found(chosen, None, ())
+    return Found(chosen, result.num_noise, result.clusters, result.changes, result.enrichment)
 
 
 def _nodes_in_words(run: Execution, brief: EnrichmentBrief) -> Iterator[str | Text]:

@@ -115,8 +115,8 @@ def problems_in(manifest: Manifest) -> Iterator[Problem]:
         yield Problem("apiVersion", manifest.api_version or None, f"is not a version of the API: write {API_VERSION}")
     if manifest.kind not in _PARSERS:
         guess = nearest(manifest.kind, _PARSERS)
-        way_out = f"did you mean {guess}?" if guess else f"write one of {', '.join(_PARSERS)}"
-        yield Problem("kind", manifest.kind or None, f"no such kind in {GROUP}: {way_out}")
+        remedy = f"did you mean {guess}?" if guess else f"write one of {', '.join(_PARSERS)}"
+        yield Problem("kind", manifest.kind or None, f"no such kind in {GROUP}: {remedy}")
         return
     yield from _metadata_problems(manifest.content)
     for field in manifest.content:
@@ -146,8 +146,8 @@ def _metadata_problems(content: Mapping[str, Any]) -> Iterator[Problem]:
     elif name is None:
         yield Problem("metadata.name", None, "is required: set it")
     elif not isinstance(name, str) or len(name) > 253 or not _NAME.fullmatch(name):
-        way_out = "write up to 253 lower-case letters, digits, '-' and '.'"
-        yield Problem("metadata.name", name, f"is not an object's name: {way_out}")
+        remedy = "write up to 253 lower-case letters, digits, '-' and '.'"
+        yield Problem("metadata.name", name, f"is not an object's name: {remedy}")
     for field in ("labels", "annotations"):
         written = metadata.get(field) or {}
         if not isinstance(written, Mapping):

@@ -91,7 +91,7 @@ def _fired(run: Execution) -> str:
 
 async def _why_ignored(cluster: Cluster, name: str, token: str) -> str:
     """Returns the message of the operator's event, if the user may read events."""
-    way_out = f"{PROG} describe {name} shows details"
+    remedy = f"{PROG} describe {name} shows details"
     with suppress(ApiError):
         for event in await cluster.api.list(
             paths.events(cluster.namespace),
@@ -99,7 +99,7 @@ async def _why_ignored(cluster: Cluster, name: str, token: str) -> str:
         ):
             if token in str(event.get("message")):
                 return str(event["message"])
-    return way_out
+    return remedy
 
 
 async def _follow(cluster: Cluster, name: str, run: Execution, display: Display) -> int:

@@ -108,18 +108,18 @@ class Draft:
 
     def active_checks(self) -> list[Check]:
         """The checks that have not ended, except those that are being deleted."""
-        seen = self.observed.checks
+        observed = self.observed.checks
         return [
             entry
             for entry in self.status.checks
-            if entry.status == "pending" and not ((check := seen.get(entry.job_id)) and check.deleting)
+            if entry.status == "pending" and not ((check := observed.get(entry.job_id)) and check.deleting)
         ]
 
     def active_jobs(self) -> list[ObservedRun]:
         """The observed state of the active runs and checks."""
-        seen = {**self.observed.runs, **self.observed.checks}
+        observed = {**self.observed.runs, **self.observed.checks}
         names = [run.job_id for run in self.active_runs()] + [check.job_id for check in self.active_checks()]
-        return [seen[name] for name in names if name in seen]
+        return [observed[name] for name in names if name in observed]
 
     @property
     def failed(self) -> bool:

@@ -37,5 +37,5 @@ def read_settings(model: type[Model], prefix: str, environment: Mapping[str, str
         first = error.errors()[0]
         message = first["msg"].removeprefix("Value error, ")
         name = prefix + str(first["loc"][0]).upper() if first["loc"] else all_of_them
-        given = f" is {environment[name]!r}" if name in environment else ""
-        raise SettingsError(f"{name}{given}: {message}" if name else message) from error
+        shown = f" is {environment[name]!r}" if name in environment else ""
+        raise SettingsError(f"{name}{shown}: {message}" if name else message) from error

@@ -52,11 +52,11 @@ async def until_started(
     """
     why, end = "", time.monotonic() + STARTUP
     while time.monotonic() < end:
-        seen = read_pod(await look())
-        if seen.running:
+        pod = read_pod(await look())
+        if pod.running:
             return
-        found = "" if seen.reason in _STARTING else one_line(f"{seen.reason} {seen.message}")
-        if seen.terminated:
+        found = "" if pod.reason in _STARTING else one_line(f"{pod.reason} {pod.message}")
+        if pod.terminated:
             raise NotStartedError(f"has ended: {found or why or 'no reason is known'}")
         if found and found != why:
             why = found

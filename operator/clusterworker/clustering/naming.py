@@ -124,10 +124,10 @@ class Namer:
 
     def _rank(self, places: Rows, documents: Doubles, size: int, rarity: Doubles) -> _Ranked:
         least = max(_LEAST_SHARE * size, _LEAST_DOCUMENTS)
-        some = (documents >= least / 2) & (rarity[places] > 0)
-        if not (some & (documents >= least)).any():  # A term that occurs everywhere is better than none.
-            some, rarity = documents >= least / 2, np.ones(len(rarity))
-        places, documents = places[some], documents[some]
+        eligible = (documents >= least / 2) & (rarity[places] > 0)
+        if not (eligible & (documents >= least)).any():  # A term that occurs everywhere is better than none.
+            eligible, rarity = documents >= least / 2, np.ones(len(rarity))
+        places, documents = places[eligible], documents[eligible]
         order = np.lexsort((places, -documents * rarity[places]))
         counts = dict(zip(places[order].tolist(), documents[order].tolist(), strict=True))
         chosen = [place for place, count in counts.items() if count >= least][:TELLING]

@@ -93,12 +93,12 @@ class Rounding:
         extents, lengths = np.empty(len(doubles)), np.empty(len(doubles))
         for start in range(0, len(doubles), _BLOCK_ROWS):
             part = slice(start, start + _BLOCK_ROWS)
-            given, squares = doubles[part], np.vecdot(doubles[part], doubles[part])
-            lost = given - batch.vectors[part]
+            exact, squares = doubles[part], np.vecdot(doubles[part], doubles[part])
+            lost = exact - batch.vectors[part]
             extents[part], lengths[part] = lost @ direction, np.sqrt(squares)
             if self._unit:  # A difference in length is none.
-                radial = np.vecdot(given, lost) / np.maximum(squares, np.finfo(np.float64).tiny)
-                extents[part] -= (given @ direction) * radial
+                radial = np.vecdot(exact, lost) / np.maximum(squares, np.finfo(np.float64).tiny)
+                extents[part] -= (exact @ direction) * radial
         hashes = prints(batch.vectors)
         self._join(_Groups(hashes, np.ones(len(hashes), np.int64), extents, extents, lengths))
         self._draw((hashes ^ extents.view(np.uint64)) * _MIX, doubles)

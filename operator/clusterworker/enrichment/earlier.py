@@ -135,13 +135,16 @@ def earlier_of(
 
 def _unlike(made: Provenance, spec: EnrichmentSpec, taxonomy: Taxonomy) -> str | None:
     """Returns why the results of an earlier run are no longer valid; None if they are."""
-    given = taxonomy.given
+    taxonomy_input = taxonomy.given
     if made.nodes_sha256 != taxonomy.sha256:
-        same = made.taxonomy_id == given.taxonomy_id
+        same = made.taxonomy_id == taxonomy_input.taxonomy_id
         return f"the nodes have changed since {made.run}" if same else f"{made.run} used taxonomy {made.taxonomy_id}"
     if made.collection_id != spec.collection.collection_id:
         return f"{made.run} read collection {made.collection_id}"
-    for name, before, now in (("top_k", made.top_k, given.top_k), ("min_score", made.min_score, given.min_score)):
+    for name, before, now in (
+        ("top_k", made.top_k, taxonomy_input.top_k),
+        ("min_score", made.min_score, taxonomy_input.min_score),
+    ):
         if before != now:
             return f"{name} was {before:g} in {made.run}, and is {now:g} now"
     return None
@@ -172,7 +175,7 @@ def _errors(uri: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise explained(uri, error, "read it", there="") from error
+        raise explained(uri, error, "read it", where="") from error
 
 
 def _full(why: str) -> str:

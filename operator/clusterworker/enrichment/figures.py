@@ -60,7 +60,7 @@ class Enrichment:
 
 def write_figures(file: Path, found: Enrichment) -> None:
     """Writes metrics.json."""
-    tree, given, tally = found.taxonomy.tree, found.taxonomy.given, found.tally
+    tree, taxonomy_input, tally = found.taxonomy.tree, found.taxonomy.given, found.tally
     below = tree.with_descendants(tally.per_node)
     document = {
         "num_documents": tally.documents,
@@ -70,12 +70,12 @@ def write_figures(file: Path, found: Enrichment) -> None:
         "share_assigned": found.share_assigned,
         "scores": dict(tally.scores()),
         "taxonomy": {
-            "taxonomy_id": given.taxonomy_id,
-            "collection_id": given.nodes.collection_id,
+            "taxonomy_id": taxonomy_input.taxonomy_id,
+            "collection_id": taxonomy_input.nodes.collection_id,
             "num_nodes": len(tree.ids),
             "levels": tree.levels,
-            "top_k": given.top_k,
-            "min_score": given.min_score,
+            "top_k": taxonomy_input.top_k,
+            "min_score": taxonomy_input.min_score,
             "sha256": found.taxonomy.sha256,
         },
         "notes": list(found.notes),

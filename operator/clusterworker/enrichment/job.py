@@ -121,7 +121,7 @@ class _Run:
         from clusterworker.enrichment.table import EnrichmentTable, Provenance
         from clusterworker.run.parts import open_parts
 
-        spec, given, progress = self._spec, taxonomy.given, self._progress
+        spec, taxonomy_input, progress = self._spec, taxonomy.given, self._progress
         integers = collection.has_integer_ids
         earlier, why_all = earlier_of(spec, taxonomy, secrets, memory, integer_ids=integers)
         notes = [*taxonomy.notes, *why_all]
@@ -132,12 +132,13 @@ class _Run:
         provenance = Provenance(
             spec.run,
             spec.collection.collection_id,
-            given.taxonomy_id,
+            taxonomy_input.taxonomy_id,
             taxonomy.sha256,
-            given.top_k,
-            given.min_score,
+            taxonomy_input.top_k,
+            taxonomy_input.min_score,
         )
-        search, settings = NodeSearch(taxonomy.vectors, given.top_k), SearchSettings.of(spec, taxonomy, collection.rows)
+        search = NodeSearch(taxonomy.vectors, taxonomy_input.top_k)
+        settings = SearchSettings.of(spec, taxonomy, collection.rows)
         # Vectors are compared as given: they are not scaled, and large numbers are accepted.
         documents = StreamedDataset([collection], "euclidean", progress)
         with (
@@ -172,8 +173,8 @@ class _Run:
 
 def _check_alike(taxonomy: "Taxonomy", collection: "Collection") -> None:
     """Verifies that the vectors of documents and nodes have the same length and, if both name it, the same model."""
-    given = taxonomy.given
-    nodes = f"the nodes of taxonomy {given.taxonomy_id} (collection {given.nodes.collection_id})"
+    taxonomy_input = taxonomy.given
+    nodes = f"the nodes of taxonomy {taxonomy_input.taxonomy_id} (collection {taxonomy_input.nodes.collection_id})"
     if collection.dimensions != taxonomy.dimensions:
         raise MisconfiguredError(
             f"collection {collection.collection_id} has {collection.dimensions} dimensions, and {nodes} have "

@@ -48,11 +48,11 @@ class Taxonomy:
         return int(self.vectors.shape[1])
 
 
-def read_taxonomy(given: TaxonomyInput, secrets: Path, memory: int) -> Taxonomy:
+def read_taxonomy(taxonomy: TaxonomyInput, secrets: Path, memory: int) -> Taxonomy:
     """Reads the nodes.
 
     Args:
-        given: The taxonomy in the spec.
+        taxonomy: The taxonomy in the spec.
         secrets: where Secrets are mounted.
         memory: Bytes that the container may use. A quarter of it is for the nodes.
 
@@ -60,8 +60,8 @@ def read_taxonomy(given: TaxonomyInput, secrets: Path, memory: int) -> Taxonomy:
         MisconfiguredError: a column is missing, a vector is invalid, or the nodes form no tree or are too many.
         UnavailableError: the source does not answer, or changes meanwhile.
     """
-    where = f"taxonomy {given.taxonomy_id} (collection {given.nodes.collection_id})"
-    collection = _opened(given, given.label_column, "label_column", secrets)
+    where = f"taxonomy {taxonomy.taxonomy_id} (collection {taxonomy.nodes.collection_id})"
+    collection = _opened(taxonomy, taxonomy.label_column, "label_column", secrets)
     needed = 2 * 4 * collection.rows * collection.dimensions  # The index contains a copy.
     if needed > memory * _SHARE_OF_MEMORY:
         raise MisconfiguredError(
@@ -75,18 +75,19 @@ def read_taxonomy(given: TaxonomyInput, secrets: Path, memory: int) -> Taxonomy:
     notes = []
     if not any(labels):
         raise MisconfiguredError(
-            f"{where}: no node has a {given.label_column}: set spec.label_column of the Taxonomy to the labels' column"
+            f"{where}: no node has a {taxonomy.label_column}: set spec.label_column of the Taxonomy to the "
+            "labels' column"
         )
-    if given.parent_column is not None:
-        other = _opened(given, given.parent_column, "parent_column", secrets)
+    if taxonomy.parent_column is not None:
+        other = _opened(taxonomy, taxonomy.parent_column, "parent_column", secrets)
         if _documents(other)[0] != ids:
             raise changed(where, "its nodes differ from those that were read first")
         parents = [_parent(text, integers=collection.has_integer_ids) for text in _texts(other)]
         if not any(parents):
-            notes.append(f"no node of {given.taxonomy_id} has a parent in {given.parent_column}: all are roots")
+            notes.append(f"no node of {taxonomy.taxonomy_id} has a parent in {taxonomy.parent_column}: all are roots")
     tree = tree_of(where, ids, labels, parents)
     digest = _digest(ids, labels, parents, vectors)
-    return Taxonomy(given, tree, vectors, digest, collection.embedding_model, tuple(notes))
+    return Taxonomy(taxonomy, tree, vectors, digest, collection.embedding_model, tuple(notes))
 
 
 def unit_length(vectors: Vectors, place: Place | None, what: str, first: int = 0) -> Vectors:
@@ -110,15 +111,15 @@ def unit_length(vectors: Vectors, place: Place | None, what: str, first: int = 0
     return unit
 
 
-def _opened(given: TaxonomyInput, column: str, field: str, secrets: Path) -> Collection:
+def _opened(taxonomy: TaxonomyInput, column: str, field: str, secrets: Path) -> Collection:
     """Returns the nodes' collection, with the column as its texts."""
-    source = given.nodes.source.model_copy(update={"text_column": column})
+    source = taxonomy.nodes.source.model_copy(update={"text_column": column})
     try:
-        (collection,) = open_collections([given.nodes.model_copy(update={"source": source})], secrets)
+        (collection,) = open_collections([taxonomy.nodes.model_copy(update={"source": source})], secrets)
     except MissingColumnError as error:
         if error.field != "text_column":
             raise
-        remedy = f"spec.{field} of Taxonomy {given.taxonomy_id}"
+        remedy = f"spec.{field} of Taxonomy {taxonomy.taxonomy_id}"
         raise MissingColumnError(error.found, error.field, remedy) from error
     return collection
 

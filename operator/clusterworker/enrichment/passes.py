@@ -67,8 +67,10 @@ class SearchSettings:
     @classmethod
     def of(cls, spec: EnrichmentSpec, taxonomy: Taxonomy, rows: int) -> SearchSettings:
         """Returns what the spec asks for."""
-        given = taxonomy.given
-        return cls(len(taxonomy.tree.ids), given.top_k, given.min_score, spec.batch_size, rows, spec.seed)
+        taxonomy_input = taxonomy.given
+        return cls(
+            len(taxonomy.tree.ids), taxonomy_input.top_k, taxonomy_input.min_score, spec.batch_size, rows, spec.seed
+        )
 
 
 class Found:
@@ -150,9 +152,9 @@ def _slices(
 def _joined(results: Iterator[Searched]) -> Iterator[Searched]:
     """Joins the results of several slices, because each call that writes or counts some takes time of its own."""
     waiting: list[Searched] = []
-    for one in results:
-        waiting.append(one)
-        if sum(len(some.rows) for some in waiting) >= JOINED:
+    for result in results:
+        waiting.append(result)
+        if sum(len(result.rows) for result in waiting) >= JOINED:
             yield Searched.joined(waiting)
             waiting = []
     if waiting:

@@ -73,7 +73,7 @@ def write_report(
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    spec, tally, given = found.spec, found.tally, found.taxonomy.given
+    spec, tally, taxonomy = found.spec, found.tally, found.taxonomy.given
     tree = found.taxonomy.tree
     lines = {node: _line(found, example, texts) for node, example in best.items()}
     roots, hidden = _branches(found, lines)
@@ -89,15 +89,15 @@ def write_report(
     page = environment.get_template("enrichment.html.j2").render(
         trigger=f"{spec.namespace}/{spec.trigger}",
         title=f"{tally.assigned:,} of {counted(tally.documents, 'document')} "
-        f"{'has' if tally.documents == 1 else 'have'} a node of {given.taxonomy_id}",
+        f"{'has' if tally.documents == 1 else 'have'} a node of {taxonomy.taxonomy_id}",
         facts={
             "Run": spec.run,
             "Slot": spec.slot,
             "Documents": f"{tally.documents:,} of collection {spec.collection.collection_id}{taken}",
-            "Nodes": f"{len(tree.ids):,} of collection {given.nodes.collection_id}, {counted(tree.levels, 'level')}",
+            "Nodes": f"{len(tree.ids):,} of collection {taxonomy.nodes.collection_id}, {counted(tree.levels, 'level')}",
             "Without documents": counted(int((tally.per_node == 0).sum()), "node"),
-            "Requested": f"at most {counted(given.top_k, 'node')} per document, with a score of {given.min_score:g} "
-            "or more",
+            "Requested": f"at most {counted(taxonomy.top_k, 'node')} per document, with a score of "
+            f"{taxonomy.min_score:g} or more",
         },
         notes=found.notes,
         roots=roots,
@@ -105,7 +105,7 @@ def write_report(
         scores=[(name, scores[name]) for name in ("min", *QUANTILES, "max", "mean") if name in scores],
         best=sorted(lines.values(), key=lambda line: -line.nodes[0][1])[:_LISTED_BEST],
         doubtful=[_line(found, example, texts) for example in doubtful],
-        min_score=given.min_score,
+        min_score=taxonomy.min_score,
     )
     file.write_text(page, encoding="utf-8")
 

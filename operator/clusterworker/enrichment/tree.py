@@ -46,7 +46,7 @@ class Tree:
     @property
     def levels(self) -> int:
         """Number of nodes on the longest path from a root to a leaf."""
-        return max((len(way) for way in self._ways()), default=0)
+        return max((len(path) for path in self._ways()), default=0)
 
     def with_descendants(self, counts: Rows) -> Rows:
         """Returns the sum over each node and all nodes below it.
@@ -55,21 +55,21 @@ class Tree:
             counts: Counts of the nodes themselves, shape (nodes,).
         """
         totals = counts.copy()
-        for way in self._ways():
-            for ancestor in way[1:]:
-                totals[ancestor] += counts[way[0]]
+        for path in self._ways():
+            for ancestor in path[1:]:
+                totals[ancestor] += counts[path[0]]
         return totals
 
     def _ways(self) -> list[list[int]]:
         """Yields, for each node, itself and its ancestors, upwards."""
         parents = self.parents.tolist()
-        ways = []
+        paths = []
         for node in range(len(parents)):
-            way = [node]
-            while (parent := parents[way[-1]]) != ROOT:
-                way.append(parent)
-            ways.append(way)
-        return ways
+            path = [node]
+            while (parent := parents[path[-1]]) != ROOT:
+                path.append(parent)
+            paths.append(path)
+        return paths
 
 
 def tree_of(where: str, ids: Sequence[str], labels: Sequence[str], parents: Sequence[str]) -> Tree:
@@ -107,16 +107,16 @@ def _paths(where: str, ids: Sequence[str], labels: Sequence[str], parents: Seque
     paths = [""] * len(ids)
     levels = [0] * len(ids)
     for start in range(len(ids)):
-        way: list[int] = []
+        path: list[int] = []
         on_way: dict[int, int] = {}
         node = start
         while node != ROOT and not levels[node]:
             if node in on_way:
-                raise _cycle(where, [ids[one] for one in way[on_way[node] :]])
-            on_way[node] = len(way)
-            way.append(node)
+                raise _cycle(where, [ids[one] for one in path[on_way[node] :]])
+            on_way[node] = len(path)
+            path.append(node)
             node = parents[node]
-        for inner in reversed(way):
+        for inner in reversed(path):
             parent = parents[inner]
             levels[inner] = 1 + (levels[parent] if parent != ROOT else 0)
             if levels[inner] > DEEPEST:

@@ -73,24 +73,24 @@ def _field(column: Any) -> _Field:
         return _arrays(column)
     _, kind = _SCALARS[column.type]
     valid = np.asarray(column.is_valid())
-    there = column.drop_null()
+    present = column.drop_null()
     if kind is None:
-        offsets = np.frombuffer(there.buffers()[1], np.int32, len(there) + 1, 4 * there.offset).astype(np.int64)
-        data = there.buffers()[2]
+        offsets = np.frombuffer(present.buffers()[1], np.int32, len(present) + 1, 4 * present.offset).astype(np.int64)
+        data = present.buffers()[2]
         content = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
         content, lengths = content[offsets[0] : offsets[-1]], np.diff(offsets)
     else:
-        values = there.to_numpy(zero_copy_only=False).astype(kind)
+        values = present.to_numpy(zero_copy_only=False).astype(kind)
         content = np.ascontiguousarray(values).view(np.uint8)
-        lengths = np.full(len(there), values.itemsize, np.int64)
+        lengths = np.full(len(present), values.itemsize, np.int64)
     return _Field(_with_nulls(valid, lengths), content)
 
 
 def _arrays(column: Any) -> _Field:
     """Returns one-dimensional arrays without nulls; each element is its length (int32) and its bytes."""
-    there = column.drop_null()
-    counts = np.asarray(pc.list_value_length(there)).astype(np.int64)
-    elements = _field(there.flatten())
+    present = column.drop_null()
+    counts = np.asarray(pc.list_value_length(present)).astype(np.int64)
+    elements = _field(present.flatten())
     ends = np.cumsum(counts)
     reached = np.concatenate([[0], np.cumsum(4 + elements.lengths)])
     heads = np.where(counts > 0, _ARRAY, _EMPTY_ARRAY)

@@ -34,12 +34,12 @@ class ParquetOutput:
         secrets: Directory with one directory per mounted Secret.
     """
 
-    def __init__(self, given: OutputInput, scratch: Path, secrets: Path) -> None:
-        self._given = given
+    def __init__(self, output: OutputInput, scratch: Path, secrets: Path) -> None:
+        self._given = output
         self._scratch = scratch
-        access = given.source.model_copy(update={"secret_name": given.write.secret_name})
+        access = output.source.model_copy(update={"secret_name": output.write.secret_name})
         self._secrets, self._access = secrets, access
-        self._id_column = given.source.document_id_column or "document_id"
+        self._id_column = output.source.document_id_column or "document_id"
 
     @property
     def shown(self) -> str:
@@ -143,7 +143,7 @@ class _VolumeFile:
         try:
             yield
         except OSError as error:
-            raise explained(self.shown, error, "write it", there="") from error
+            raise explained(self.shown, error, "write it", where="") from error
 
 
 class _Object:

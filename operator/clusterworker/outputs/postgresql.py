@@ -55,11 +55,11 @@ class PostgresOutput:
         secret: Secret of the user who writes.
     """
 
-    def __init__(self, given: OutputInput, secret: SecretFiles) -> None:
-        self._own = given.write.table
-        self._table = str(self._own or given.source.table)
-        source = given.source.model_copy(update={"table": self._table, "secret_name": given.write.secret_name})
-        self._key = "document_id" if self._own else given.source.document_id_column or "document_id"
+    def __init__(self, output: OutputInput, secret: SecretFiles) -> None:
+        self._own = output.write.table
+        self._table = str(self._own or output.source.table)
+        source = output.source.model_copy(update={"table": self._table, "secret_name": output.write.secret_name})
+        self._key = "document_id" if self._own else output.source.document_id_column or "document_id"
         self._database = Database(source, secret)
 
     @property
@@ -186,8 +186,8 @@ class PostgresOutput:
             [allowed] = connection.execute(query, [relation, written]).fetchone() or (False,)
         readable = [self._key, table.run_column]
         query = "SELECT bool_and(has_column_privilege(%s, name, 'SELECT')) FROM unnest(%s::text[]) AS name"
-        [seen] = connection.execute(query, [relation, readable]).fetchone() or (False,)
-        if not (allowed and seen):
+        [can_read] = connection.execute(query, [relation, readable]).fetchone() or (False,)
+        if not (allowed and can_read):
             raise MisconfiguredError(
                 f"{self.shown}: the user of Secret {self._database.source.secret_name} may not write it: "
                 f"grant that user {needed} on {self._table}"
@@ -249,11 +249,11 @@ def _of_earlier_runs(table: Table) -> sql.Composed:
     )
 
 
-def _join(key: Column, given: Any) -> sql.Composed:
+def _join(key: Column, value_type: Any) -> sql.Composed:
     """Casts document ids to the type of the table's own column, so that its index is used."""
     name: sql.Composable = sql.SQL("t.{}").format(sql.Identifier(key.name))
     value: sql.Composable = sql.SQL("s.document_id")
-    if key.is_integer != pa.types.is_integer(given):
+    if key.is_integer != pa.types.is_integer(value_type):
         value = sql.SQL("s.document_id::{}").format(sql.SQL("bigint" if key.is_integer else "text"))
     if key.type == "uuid":
         value = sql.SQL("s.document_id::uuid")

@@ -30,11 +30,11 @@ class QdrantOutput:
         secret: Secret of the user who writes.
     """
 
-    def __init__(self, given: OutputInput, secret: SecretFiles) -> None:
-        self._source = given.source
-        self._server = Server(given.source, secret)
-        self._name = str(given.source.collection)
-        self._id_key = given.source.document_id_column
+    def __init__(self, output: OutputInput, secret: SecretFiles) -> None:
+        self._source = output.source
+        self._server = Server(output.source, secret)
+        self._name = str(output.source.collection)
+        self._id_key = output.source.document_id_column
 
     @property
     def shown(self) -> str:
@@ -73,10 +73,10 @@ class QdrantOutput:
     def _send(self, client: QdrantClient, table: Table, rows: list[dict[str, Any]]) -> int:
         """Sets the payloads of some documents. Returns how many of them exist."""
         payloads = {str(row["document_id"]): self._payload(table, row) for row in rows}
-        there = self._existing(client, payloads)
+        existing = self._existing(client, payloads)
         operations = [
             models.SetPayloadOperation(set_payload=models.SetPayload(payload=payloads[document], points=points))
-            for document, points in there.items()
+            for document, points in existing.items()
         ]
         if operations:
             client.batch_update_points(self._name, operations, wait=True)

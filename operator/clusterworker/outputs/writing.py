@@ -29,8 +29,8 @@ class OutputSet:
         secrets: Directory with one directory per mounted Secret.
     """
 
-    def __init__(self, given: Sequence[OutputInput], scratch: Path, secrets: Path) -> None:
-        self._opened = list(zip(open_outputs(given, scratch, secrets), given, strict=True))
+    def __init__(self, outputs: Sequence[OutputInput], scratch: Path, secrets: Path) -> None:
+        self._opened = list(zip(open_outputs(outputs, scratch, secrets), outputs, strict=True))
 
     def check_before_reading(self, table_of: Callable[[OutputInput], Table]) -> None:
         """Checks the outputs that may add columns to a collection that the run reads.
@@ -43,9 +43,9 @@ class OutputSet:
         Raises:
             RunError: one of them cannot be written.
         """
-        for output, given in self._opened:
-            if given.write.table is None:
-                output.check(table_of(given))
+        for output, output_input in self._opened:
+            if output_input.write.table is None:
+                output.check(table_of(output_input))
 
     def check(self, table_of: Callable[[OutputInput], Table]) -> None:
         """Checks the other outputs.
@@ -56,9 +56,9 @@ class OutputSet:
         Raises:
             RunError: one of them cannot be written.
         """
-        for output, given in self._opened:
-            if given.write.table is not None:
-                output.check(table_of(given))
+        for output, output_input in self._opened:
+            if output_input.write.table is not None:
+                output.check(table_of(output_input))
 
     def write(self, table_of: Callable[[OutputInput], Table], progress: Progress) -> list[str]:
         """Writes the outputs.

@@ -108,11 +108,11 @@ def assign_documents(
 
 def _refuse_unlike(base: PreviousRun, stored: StoredCentroids, collections: Sequence[Collection]) -> None:
     first = collections[0]
-    there, here = stored.centroids.shape[1], first.dimensions
-    if there != here:
+    expected, dimensions = stored.centroids.shape[1], first.dimensions
+    if expected != dimensions:
         raise MisconfiguredError(
-            f"collection {first.collection_id} has {here} dimensions, but the clusters of run {base.run} have {there}: "
-            f"{_REMEDY}"
+            f"collection {first.collection_id} has {dimensions} dimensions, but the clusters of run "
+            f"{base.run} have {expected}: {_REMEDY}"
         )
     model = embedding_model(collections)
     if model and stored.embedding_model not in ("", model):

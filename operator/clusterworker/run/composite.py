@@ -227,15 +227,15 @@ def _write_members(
     # The last number of each is for NOISE, which is -1.
     labels, apart = np.append(labels, NOISE), np.append(apart, np.float32(np.nan))
     sizes, noise, repeated = np.zeros(clusters, np.int64), 0, 0
-    seen = np.empty(0, np.int64)
+    seen_keys = np.empty(0, np.int64)
     with members_writer(file, schema) as writer:
         for done, source in enumerate(reversed(sources)):
-            fresh = [seen]
+            fresh = [seen_keys]
             start = starts.get(id(source), 0)
-            for given, collections, places in source.documents():
-                ids = given.cast(schema.field("document_id").type)
+            for stored_ids, collections, places in source.documents():
+                ids = stored_ids.cast(schema.field("document_id").type)
                 keys = keys_of(ids, collections.to_pylist())
-                _, known = places_in(seen, keys)
+                _, known = places_in(seen_keys, keys)
                 fresh.append(keys[~known])
                 repeated += int(known.sum())
                 mask = pa.array(~known)
@@ -252,6 +252,6 @@ def _write_members(
                     shared.add(keys[~known], own)
                 sizes += np.bincount(own[own != NOISE], minlength=clusters)
                 noise += int((own == NOISE).sum())
-            seen = np.unique(np.concatenate(fresh))
+            seen_keys = np.unique(np.concatenate(fresh))
             progress.advance((done + 1) / len(sources))
     return _Written(sizes, noise, repeated)

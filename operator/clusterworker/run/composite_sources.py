@@ -106,14 +106,14 @@ def open_sources(spec: RunSpec, secrets: Path) -> list[Source]:
         RunError: a bucket or a volume does not answer.
     """
     opened = [_open(source, spec, secrets) for source in spec.sources]
-    if odd := of_other_dimensions(opened):
-        first, other = odd
+    if mismatch := of_other_dimensions(opened):
+        first, other = mismatch
         raise MisconfiguredError(
             f"run {first.collection_id} clustered vectors of {first.dimensions} dimensions, but run "
             f"{other.collection_id} of {other.dimensions}: {_REMEDY}"
         )
-    if odd := of_another_model(opened):
-        first, other = odd
+    if mismatch := of_another_model(opened):
+        first, other = mismatch
         raise MisconfiguredError(
             f"run {first.collection_id} clustered vectors of {first.embedding_model}, but run "
             f"{other.collection_id} of {other.embedding_model}: {OTHER_MODEL}; or {_REMEDY}"

@@ -110,8 +110,8 @@ class Parts:
         Raises:
             RunError: see `Executors.carry_out`.
         """
-        there = self.stages.names()
-        numbers = [part.number for part in self.each if part_name(stage, part.number) not in there]
+        names = self.stages.names()
+        numbers = [part.number for part in self.each if part_name(stage, part.number) not in names]
         if len(numbers) < len(self.each):
             found = len(self.each) - len(numbers)
             self.progress.info(f"{found} of {len(self.each)} parts were done by an earlier attempt of this run")

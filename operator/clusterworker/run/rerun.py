@@ -178,9 +178,9 @@ def narrowed(collection: CollectionInput, filters: Filter | None) -> CollectionI
     return collection.model_copy(update={"source": source.model_copy(update={"filters": both})})
 
 
-def moved(previous: Previous, then: ResultsTarget, now: ResultsTarget) -> Previous:
+def moved(previous: Previous, source: ResultsTarget, now: ResultsTarget) -> Previous:
     """Returns the run before the batch, where the rerun's Pod mounts it, so that clusters get the same ids."""
-    beginning = f"{then.uri.rstrip('/')}/"
+    beginning = f"{source.uri.rstrip('/')}/"
     if not previous.uri.startswith(beginning):
         return previous  # The batch is itself a rerun.
     uri = f"{now.uri.rstrip('/')}/{previous.uri.removeprefix(beginning)}"

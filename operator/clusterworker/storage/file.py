@@ -52,7 +52,7 @@ class VolumeFile:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise explained(self.uri, error, "read it", there="") from error
+            raise explained(self.uri, error, "read it", where="") from error
 
     def write(self, content: bytes) -> None:
         """See StoredFile."""
@@ -63,7 +63,7 @@ class VolumeFile:
                 leftover.unlink(missing_ok=True)  # of an attempt that was killed
             replace(file, content, random.token_hex(4), 0o664)  # the volume's group (the Pod's fsGroup) may clear up
         except OSError as error:
-            raise explained(self.uri, error, "write it", there="") from error
+            raise explained(self.uri, error, "write it", where="") from error
 
 
 @dataclass(frozen=True)

@@ -73,18 +73,18 @@ def sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def explained(uri: str, error: OSError, doing: str = "write results", there: str = " there") -> RunError:
+def explained(uri: str, error: OSError, doing: str = "write results", where: str = " there") -> RunError:
     """Returns the error for a failed operation of the file system, with the remedy.
 
     Args:
         uri: The affected address.
         error: Error of the file system.
         doing: The operation.
-        there: Its place, if that is not the uri itself.
+        where: Its place, if that is not the uri itself.
     """
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return MisconfiguredError(
-            f"{uri}: cannot {doing}{there} as user {os.geteuid()}: {error.strerror}: "
+            f"{uri}: cannot {doing}{where} as user {os.geteuid()}: {error.strerror}: "
             "check that the results volume is mounted, writable, and owned by the Pod's fsGroup"
         )
     if error.errno in (errno.ENOSPC, errno.EDQUOT):

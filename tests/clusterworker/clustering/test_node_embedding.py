@@ -22,7 +22,7 @@ from tests.clusterworker.planted import planted, write
 
 
 def agreement(vectors: Vectors, labels: object, metric: str, how: Layout = DEFAULT) -> float:
-    layout = embed(vectors, 5, metric, 1, how=how)
+    layout = embed(vectors, 5, metric, 1, settings=how)
     assert np.isfinite(layout).all()
     return float(adjusted_rand_score(labels, find_clusters(layout, HDBSCAN(min_cluster_size=15), 1)))
 
@@ -94,7 +94,7 @@ def test_groups_that_nothing_joins() -> None:
 @pytest.mark.parametrize("components", [2, 8, 9, 50])
 def test_any_number_of_dimensions_of_few_documents(rows: int, components: int) -> None:
     vectors = np.random.default_rng(0).normal(size=(rows, 64)).astype(np.float32)
-    assert embed(vectors, components, "euclidean", 0, how=Layout(epochs=3)).shape == (rows, components)
+    assert embed(vectors, components, "euclidean", 0, settings=Layout(epochs=3)).shape == (rows, components)
 
 
 def test_its_steps_are_told() -> None:

@@ -225,7 +225,7 @@ def test_a_valid_spec_survives_json() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "way_out"),
+    ("written", "remedy"),
     [
         ("1:30", "5400 for an hour and a half, for example"),
         ("1h30m", "5400"),
@@ -236,8 +236,8 @@ def test_a_valid_spec_survives_json() -> None:
         ("soon", "5400 for an hour and a half, for example"),
     ],
 )
-def test_durations_in_place_of_seconds(written: str, way_out: str) -> None:
+def test_durations_in_place_of_seconds(written: str, remedy: str) -> None:
     spec = {"trigger_type": "interval", "schedule_config": {"interval_seconds": written}, "cluster_id": "a"}
     assert problems_of(spec) == [
-        f"spec.schedule_config.interval_seconds: '{written}': must be a whole number of seconds: write {way_out}"
+        f"spec.schedule_config.interval_seconds: '{written}': must be a whole number of seconds: write {remedy}"
     ]

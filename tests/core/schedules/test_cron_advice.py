@@ -273,7 +273,7 @@ def test_other_schedulers_expressions_get_a_remedy(expression: str, reason: str)
 
 
 @pytest.mark.parametrize(
-    ("expression", "days", "way_out"),
+    ("expression", "days", "remedy"),
     [
         ("0 9 1-7 * 1", "10 to 11", BOTH.format("0 9 */31,2-7 * 1")),
         ("0 2 1,15 * mon", "4 to 7", BOTH.format("0 2 */31,15 * mon")),
@@ -287,12 +287,12 @@ def test_other_schedulers_expressions_get_a_remedy(expression: str, reason: str)
         ("0 2 1 3 1-7", "31", BOTH.format("0 2 1 3 *")),
     ],
 )
-def test_both_day_fields_restricted_cause_a_warning(expression: str, days: str | None, way_out: str | None) -> None:
-    if days is None or way_out is None:
+def test_both_day_fields_restricted_cause_a_warning(expression: str, days: str | None, remedy: str | None) -> None:
+    if days is None or remedy is None:
         with pytest.raises(ScheduleError):
             warnings(expression)
     else:
-        assert warnings(expression) == (EITHER.format(days) + way_out,)
+        assert warnings(expression) == (EITHER.format(days) + remedy,)
 
 
 @pytest.mark.parametrize(

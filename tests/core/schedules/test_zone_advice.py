@@ -12,7 +12,7 @@ from clustertrigger.core.schedules.wallclock import wall_clock, zone_names
 
 
 @pytest.mark.parametrize(
-    ("zone", "way_out"),
+    ("zone", "remedy"),
     [
         ("europe/berlin", "did you mean Europe/Berlin?"),
         ("Berlin", "did you mean Europe/Berlin?"),
@@ -27,10 +27,10 @@ from clustertrigger.core.schedules.wallclock import wall_clock, zone_names
         ("", "write an IANA name, such as Europe/Berlin or UTC"),
     ],
 )
-def test_unknown_zones(zone: str, way_out: str) -> None:
+def test_unknown_zones(zone: str, remedy: str) -> None:
     with pytest.raises(ScheduleError) as refused:
         wall_clock(zone)
-    assert str(refused.value) == f"schedule_config.timezone: {zone!r}: no such time zone: {way_out}"
+    assert str(refused.value) == f"schedule_config.timezone: {zone!r}: no such time zone: {remedy}"
 
 
 NOW = datetime(2026, 11, 21, 21, 4, tzinfo=UTC)
@@ -94,7 +94,7 @@ def test_offsets_get_a_city_and_the_zone_whose_sign_is_reversed(
 
 
 @pytest.mark.parametrize(
-    ("zone", "way_out"),
+    ("zone", "remedy"),
     [
         ("UTC+0", "did you mean UTC?"),
         ("+00:00", "did you mean UTC?"),
@@ -116,14 +116,14 @@ def test_offsets_get_a_city_and_the_zone_whose_sign_is_reversed(
         ("Eastern Standard Tyme", "write an IANA name, such as Europe/Berlin or UTC"),
     ],
 )  # fmt: skip
-def test_neighbours_of_offsets_and_abbreviations(zone: str, way_out: str) -> None:
+def test_neighbours_of_offsets_and_abbreviations(zone: str, remedy: str) -> None:
     with pytest.raises(ScheduleError) as refused:
         wall_clock(zone)
-    assert refused.value.reason == f"no such time zone: {way_out}"
+    assert refused.value.reason == f"no such time zone: {remedy}"
 
 
 @pytest.mark.parametrize(
-    ("zone", "way_out"),
+    ("zone", "remedy"),
     [
         ("China", "it is a country: write a city's zone, such as Asia/Shanghai or Asia/Urumqi"),
         ("India", "it is a country: write a city's zone, such as Asia/Kolkata"),
@@ -147,10 +147,10 @@ def test_neighbours_of_offsets_and_abbreviations(zone: str, way_out: str) -> Non
         ("CET-1CEST,M3.5.0,M10.5.0/3", "it is a rule of POSIX: write a city's zone, such as Europe/Berlin"),
     ],
 )  # fmt: skip
-def test_places_without_a_zone_get_no_similar_spelling(zone: str, way_out: str) -> None:
+def test_places_without_a_zone_get_no_similar_spelling(zone: str, remedy: str) -> None:
     with pytest.raises(ScheduleError) as refused:
         wall_clock(zone)
-    assert refused.value.reason == f"no such time zone: {way_out}"
+    assert refused.value.reason == f"no such time zone: {remedy}"
 
 
 def test_the_suggestion_for_a_misspelt_city_has_its_time() -> None:
@@ -165,7 +165,7 @@ def test_the_suggestion_for_a_misspelt_city_has_its_time() -> None:
         if region not in zone_advice._PLACES or not city.isalpha() or len(city) < 6:
             continue
         for typo in (city[:2] + city[3:], city[:3] + city[2:], city[:2] + city[3] + city[2] + city[4:]):
-            said = zone_advice.way_out(f"{region}/{typo}", zone_names())
+            said = zone_advice.remedy(f"{region}/{typo}", zone_names())
             offered = said.removeprefix("did you mean ").removesuffix("?")
             assert offered not in zone_names() or offsets(offered) == offsets(zone), (zone, typo, said)
 

@@ -54,18 +54,18 @@ def test_the_printed_command_installs_the_pushed_images() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "way_out"),
+    ("said", "remedy"),
     [
         ("unauthorized: authentication required", "log in with `skopeo login r.example.com`"),
         ("http: server gave HTTP response to HTTPS client", "INSECURE_REGISTRY=1"),
         ("no such host", "is r.example.com the registry's address?"),
     ],
 )
-def test_a_failure_names_the_remedy(said: str, way_out: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_failure_names_the_remedy(said: str, remedy: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def refuse(_image: Image, _name: str) -> None:
         raise ClusterError(said)
 
     monkeypatch.setenv("CLUSTER", "debian")
     monkeypatch.setattr(push, "_by_skopeo", refuse)
-    with pytest.raises(ClusterError, match=re.escape(way_out)):
+    with pytest.raises(ClusterError, match=re.escape(remedy)):
         push.push(Image("clustertrigger/operator:abc", tmp_path / "operator.tar"), "r.example.com/team")

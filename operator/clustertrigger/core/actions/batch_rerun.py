@@ -137,8 +137,8 @@ class RerunWork(Work):
     def _results(self, defaults: RunDefaults) -> ResultsTarget:
         target, claim = results_target(self.policy, defaults), results_claim(self.policy, defaults)
         if folder := self._folder:
-            seen = folder.seen(defaults)
-            return (seen.results or target).model_copy(update={"uri": seen.uri.rsplit("/", 3)[0]})
+            previous = folder.seen(defaults)
+            return (previous.results or target).model_copy(update={"uri": previous.uri.rsplit("/", 3)[0]})
         if claim is None:
             return target
         below = target.uri.removeprefix(RESULTS_MOUNT)
@@ -211,8 +211,8 @@ def _processing_again(
             "operator recorded it: request a run of that trigger instead",
         )
     try:
-        then = CollectionTrigger.model_validate_json(found.run.action_config)
-        filters = then.source_filters if wanted.filters is None else within(then.source_filters, wanted.filters)
+        original = CollectionTrigger.model_validate_json(found.run.action_config)
+        filters = original.source_filters if wanted.filters is None else within(original.source_filters, wanted.filters)
     except ValidationError:
         return Unresolved(
             Reason.INVALID_REFERENCE,
@@ -223,7 +223,7 @@ def _processing_again(
         return Unresolved(
             Reason.INVALID_REFERENCE, f"action_config.filters: together with the source_filters of {batch}, {error}"
         )
-    work = processing(catalog, namespace, then.model_copy(update={"source_filters": filters}))
+    work = processing(catalog, namespace, original.model_copy(update={"source_filters": filters}))
     if isinstance(work, Unresolved):
         return replace(work, message=f"{batch}: {work.message}")
     return ProcessingAgain(

@@ -32,13 +32,13 @@ def engine_input(run: RunPolicy, image: str, executor_template: Mapping[str, Any
         image: of the run's Pod, and so of the executors.
         executor_template: the executors' Pod, of core/v1.
     """
-    given = run.engine
-    resources = (given.executor or ExecutorPolicy()).resources
+    policy = run.engine
+    resources = (policy.executor or ExecutorPolicy()).resources
     request, limit = resources.requests.get("cpu"), resources.limits.get("cpu")
     cpus = limit if limit is not None else request if request is not None else 1
     return Engine(
-        type="auto" if given.type == "auto" else "spark",
-        executors=given.executors or EXECUTORS,
+        type="auto" if policy.type == "auto" else "spark",
+        executors=policy.executors or EXECUTORS,
         image=image,
         service_account_name=run.service_account_name,
         executor_cores=max(1, int(quantity(cpus) or 1)),
@@ -46,9 +46,9 @@ def engine_input(run: RunPolicy, image: str, executor_template: Mapping[str, Any
         executor_cpu_limit=None if limit is None else str(limit),
         executor_memory=executor_memory(resources) or _DEFAULT_MEMORY,
         executor_template=dict(executor_template),
-        partition_rows=given.partition_rows or PARTITION_ROWS,
+        partition_rows=policy.partition_rows or PARTITION_ROWS,
         pending_seconds=run.pending_timeout_seconds,
-        local_below=LOCAL_BELOW if given.local_below is None else given.local_below,
+        local_below=LOCAL_BELOW if policy.local_below is None else policy.local_below,
     )
 
 

@@ -87,9 +87,9 @@ def frame(run: RunPolicy, defaults: RunDefaults, spread: Mapping[str, str] = _AL
     }
 
 
-def tolerations(given: Iterable[Toleration]) -> list[dict[str, Any]]:
+def tolerations(configured: Iterable[Toleration]) -> list[dict[str, Any]]:
     """Returns the tolerations of a Pod."""
-    return [toleration.model_dump(exclude_none=True) for toleration in given]
+    return [toleration.model_dump(exclude_none=True) for toleration in configured]
 
 
 def pod_security() -> dict[str, Any]:

@@ -101,7 +101,7 @@ def observe_run(job: JobView, pods: Sequence[PodView], queue_position: int | Non
     ordered = sorted(pods, key=lambda pod: pod.created_at)
     # The times come from two clocks: an API server's for the creation, and the Job controller's for the start.
     queued_for = max(job.started_at - job.created_at, timedelta(0)) if job.queued and job.started_at else None
-    seen = ObservedRun(
+    run = ObservedRun(
         job=job.name,
         slot=job.slot,
         created_at=job.created_at,
@@ -118,16 +118,16 @@ def observe_run(job: JobView, pods: Sequence[PodView], queue_position: int | Non
     )
     succeeded = next((pod for pod in reversed(ordered) if pod.exit_code == 0), None)
     if succeeded is not None:
-        return _completed(seen, job, succeeded)
+        return _completed(run, job, succeeded)
     if job.outcome:
-        return _ended(seen, job, [pod for pod in ordered if pod.terminated])
+        return _ended(run, job, [pod for pod in ordered if pod.terminated])
     if job.suspended:
         # Suspending a running Job takes its resources away: its Pods end within their grace period.
-        return replace(seen, leaving=next(filter(None, map(_leaving, ordered)), None))
+        return replace(run, leaving=next(filter(None, map(_leaving, ordered)), None))
     if job.failure is not None and job.started_at is None and not job.had_pod and not ordered:
         # Kubernetes 1.20 does not end a Job whose Pods cannot be created: its time has not started to count.
-        return replace(seen, phase="failed", error=job.failure)
-    return _unended(seen, job, ordered)
+        return replace(run, phase="failed", error=job.failure)
+    return _unended(run, job, ordered)
 
 
 def timed_out(slot: Slot, seconds: int | None) -> str:
@@ -143,13 +143,13 @@ def split(jobs: Mapping[str, ObservedRun]) -> tuple[dict[str, ObservedRun], dict
     return {name: job for name, job in jobs.items() if name not in checks}, checks
 
 
-def _completed(seen: ObservedRun, job: JobView, pod: PodView) -> ObservedRun:
+def _completed(run: ObservedRun, job: JobView, pod: PodView) -> ObservedRun:
     """Returns the state of a Job whose worker has succeeded. What happens to the rest of the Pod does not change it."""
     result, check = _results(job, pod)
     ends = [at for at in (pod.finished_at, job.finished_at) if at]
     outlived = (pod.going_on or pod.failed) and not job.outcome
     return replace(
-        seen,
+        run,
         phase="completed",
         execution_time_ms=_elapsed(job, min(ends, default=None)),
         result=result,
@@ -158,18 +158,18 @@ def _completed(seen: ObservedRun, job: JobView, pod: PodView) -> ObservedRun:
     )
 
 
-def _ended(seen: ObservedRun, job: JobView, ended_pods: list[PodView]) -> ObservedRun:
+def _ended(run: ObservedRun, job: JobView, ended_pods: list[PodView]) -> ObservedRun:
     """Returns the state of a Job that has ended, and has no Pod whose worker succeeded."""
-    seen = replace(seen, execution_time_ms=_elapsed(job, job.finished_at))
+    run = replace(run, execution_time_ms=_elapsed(job, job.finished_at))
     if job.outcome == "completed" or job.completed:
         # Pods that are known, if any, belong to earlier attempts.
-        return replace(seen, phase="completed", explained=job.completed)
+        return replace(run, phase="completed", explained=job.completed)
     last = ended_pods[-1] if ended_pods else None
     result, check = _results(job, last)
     # A Job that its deadline or the operator ended no longer has Pods to read.
     has_no_pods = job.failure is not None or (job.outcome_reason == "DeadlineExceeded" and job.had_pod)
     return replace(
-        seen,
+        run,
         phase="failed",
         result=result,
         check=check,
@@ -179,22 +179,22 @@ def _ended(seen: ObservedRun, job: JobView, ended_pods: list[PodView]) -> Observ
     )
 
 
-def _unended(seen: ObservedRun, job: JobView, pods: list[PodView]) -> ObservedRun:
+def _unended(run: ObservedRun, job: JobView, pods: list[PodView]) -> ObservedRun:
     for pod in pods:
         if pod.running:
             since = pod.running_since or pod.created_at
-            return replace(seen, phase="running", running_since=since, leaving=_leaving(pod))
+            return replace(run, phase="running", running_since=since, leaving=_leaving(pod))
     last = pods[-1] if pods else None
     if last and last.terminated and last.going_on:
         # The Job controller waits for the whole Pod, so it never makes another attempt.
         result, check = _results(job, last)
         remains = Remains(last.finished_at, last.going_on)
-        return replace(seen, phase="running", error=_error(job, last, result or check), remains=remains)
+        return replace(run, phase="running", error=_error(job, last, result or check), remains=remains)
     # The timeout of a Job that its queue has just released has not started yet.
     begin = job.started_at or (None if job.queued else job.created_at)
     obstacle, is_vague = _obstacle(job, last)
     return replace(
-        seen,
+        run,
         pending_since=begin and max([begin, *(pod.finished_at or pod.created_at for pod in pods)]),
         retry_pause=_retry_pause(pods) if last and last.terminated else timedelta(0),
         obstacle=obstacle,

@@ -158,8 +158,8 @@ def _wanted(trigger: Trigger) -> list[_Place]:
         return []
     batch = spec.action_config.batch_id if spec.action_config else None
     clustering = spec.clustering if spec.mode == "assign" else None
-    given = spec.execution_config or spec.action_config
-    sources = [f"{_COMPLETED}{job}" for job in (given and given.source_execution_ids) or ()]
+    config = spec.execution_config or spec.action_config
+    sources = [f"{_COMPLETED}{job}" for job in (config and config.source_execution_ids) or ()]
     return [(namespace, what) for what in (batch, clustering, *sources) if what]
 
 

@@ -47,16 +47,16 @@ def wrong_label_value(value: str) -> str | None:
 def problems_in_labels(labels: Mapping[str, str], field: str) -> Iterator[Problem]:
     """Returns what is wrong with the labels that a trigger sets on its Pods."""
     for key, value in labels.items():
-        if (wrong := wrong_label_key(key) or _not_yours(key, "label") or wrong_label_value(value)) is not None:
-            yield Problem(f"{field}.{key}", value, wrong)
+        if (reason := wrong_label_key(key) or _not_yours(key, "label") or wrong_label_value(value)) is not None:
+            yield Problem(f"{field}.{key}", value, reason)
 
 
 def problems_in_annotations(annotations: Mapping[str, str], field: str) -> Iterator[Problem]:
     """Returns what is wrong with the annotations that a trigger sets on its Pods."""
     for key, value in annotations.items():
         # Kubernetes compares the lower case of an annotation's key.
-        if (wrong := wrong_label_key(key.lower()) or _not_yours(key.lower(), "annotation")) is not None:
-            yield Problem(f"{field}.{key}", value, wrong)
+        if (reason := wrong_label_key(key.lower()) or _not_yours(key.lower(), "annotation")) is not None:
+            yield Problem(f"{field}.{key}", value, reason)
 
 
 def _not_yours(key: str, what: str) -> str | None:

@@ -79,15 +79,15 @@ def _node_term(term: NodeSelectorTerm, field: str) -> Iterator[Problem]:
 
 def _selector(selector: LabelSelector, field: str) -> Iterator[Problem]:
     for key, value in selector.matchLabels.items():
-        if (wrong := wrong_label_key(key) or wrong_label_value(value)) is not None:
-            yield Problem(f"{field}.matchLabels.{key}", value, wrong)
+        if (reason := wrong_label_key(key) or wrong_label_value(value)) is not None:
+            yield Problem(f"{field}.matchLabels.{key}", value, reason)
     for index, requirement in enumerate(selector.matchExpressions):
         yield from _requirement(requirement, f"{field}.matchExpressions[{index}]")
 
 
 def _requirement(requirement: NodeSelectorRequirement | LabelSelectorRequirement, field: str) -> Iterator[Problem]:
-    if (wrong := wrong_label_key(requirement.key)) is not None:
-        yield Problem(f"{field}.key", requirement.key, wrong)
+    if (reason := wrong_label_key(requirement.key)) is not None:
+        yield Problem(f"{field}.key", requirement.key, reason)
     values = requirement.values
     match requirement.operator:
         case "In" | "NotIn" if not values:
@@ -97,10 +97,10 @@ def _requirement(requirement: NodeSelectorRequirement | LabelSelectorRequirement
         case "Gt" | "Lt" if len(values) != 1 or not re.fullmatch(r"\d{1,18}", values[0], re.ASCII):
             yield Problem(f"{field}.values", values[0] if len(values) == 1 else None, ONE_VALUE)
     for index, value in enumerate(values):
-        if (wrong := wrong_label_value(value)) is not None:
-            yield Problem(f"{field}.values[{index}]", value, wrong)
+        if (reason := wrong_label_value(value)) is not None:
+            yield Problem(f"{field}.values[{index}]", value, reason)
 
 
 def _topology_key(key: str, field: str) -> Iterator[Problem]:
-    if (wrong := wrong_label_key(key)) is not None:
-        yield Problem(f"{field}.topologyKey", key, wrong)
+    if (reason := wrong_label_key(key)) is not None:
+        yield Problem(f"{field}.topologyKey", key, reason)

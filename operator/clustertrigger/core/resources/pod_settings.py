@@ -85,13 +85,13 @@ def _object_name(name: str | None, field: str, kind: str) -> Iterator[Problem]:
 def _priority_class(name: str | None, allowed: Collection[str] | None) -> Iterator[Problem]:
     if name is None or allowed is None or name in allowed:
         return
-    way_out = (
+    remedy = (
         f"write one of {', '.join(sorted(allowed))}"
         if allowed
         else "remove it, because the operator allows no PriorityClass"
     )
     message = (
-        f"is not allowed: {way_out}; the operator's administrator sets the list with the chart's value "
+        f"is not allowed: {remedy}; the operator's administrator sets the list with the chart's value "
         "worker.allowedPriorityClasses"
     )
     yield Problem("spec.run.priority_class_name", name, message)
@@ -109,16 +109,16 @@ def quantity(text: Quantity) -> Decimal | None:
 
 def _resources(resources: Resources, path: str) -> Iterator[Problem]:
     amounts: dict[str, dict[str, Decimal]] = {"requests": {}, "limits": {}}
-    for part, given in (("requests", resources.requests), ("limits", resources.limits)):
-        for name, text in given.items():
+    for part, quantities in (("requests", resources.requests), ("limits", resources.limits)):
+        for name, text in quantities.items():
             field = f"{path}.{part}.{name}"
             amount = quantity(text)
             if amount is None:
                 yield Problem(field, text, "is not a Kubernetes quantity: write a number such as 500m, 2 or 4Gi")
             elif amount < 0:
                 yield Problem(field, text, "must not be negative: write a positive quantity")
-            elif (wrong := _wrong_resource(name)) is not None:
-                yield Problem(field, text, wrong)
+            elif (reason := _wrong_resource(name)) is not None:
+                yield Problem(field, text, reason)
             elif _is_extended(name) and amount != amount.to_integral_value():
                 yield Problem(field, text, "must be a whole number: this resource is counted in units")
             else:
@@ -170,8 +170,8 @@ def _wrong_resource(name: str) -> str | None:
             return "begins with requests., which is reserved for quotas: write vendor.domain/resource"
         return wrong_label_key(name)
     guess = nearest(name, _STANDARD_RESOURCES)
-    way_out = f"did you mean {guess}?" if guess else "write cpu, memory, ephemeral-storage or vendor.domain/resource"
-    return f"no such resource: {way_out}"
+    remedy = f"did you mean {guess}?" if guess else "write cpu, memory, ephemeral-storage or vendor.domain/resource"
+    return f"no such resource: {remedy}"
 
 
 def _is_extended(name: str) -> bool:
@@ -198,8 +198,8 @@ def _executor(executor: ExecutorPolicy | None) -> Iterator[Problem]:
     yield from _resources(executor.resources, f"{path}.resources")
     yield from _node_selector(executor.node_selector or {}, path)
     yield from _tolerations(executor.tolerations or (), path)
-    for part, given in (("requests", executor.resources.requests), ("limits", executor.resources.limits)):
-        for name, text in given.items():
+    for part, quantities in (("requests", executor.resources.requests), ("limits", executor.resources.limits)):
+        for name, text in quantities.items():
             if name not in ("cpu", "memory"):
                 yield Problem(
                     f"{path}.resources.{part}.{name}", text, "is not supported for executors: write cpu and memory only"
@@ -220,10 +220,10 @@ def executor_memory(resources: Resources) -> int | None:
 def _node_selector(selector: Mapping[str, str], path: str) -> Iterator[Problem]:
     for key, value in selector.items():
         field = f"{path}.node_selector.{key}"
-        if (wrong := wrong_label_key(key)) is not None:
-            yield Problem(field, value, wrong)
-        if (wrong := wrong_label_value(value)) is not None:
-            yield Problem(field, value, wrong)
+        if (reason := wrong_label_key(key)) is not None:
+            yield Problem(field, value, reason)
+        if (reason := wrong_label_value(value)) is not None:
+            yield Problem(field, value, reason)
 
 
 def _tolerations(tolerations: Iterable[Toleration], path: str) -> Iterator[Problem]:
@@ -235,13 +235,13 @@ def _toleration(field: str, toleration: Toleration) -> Iterator[Problem]:
     if not toleration.key:
         if toleration.operator != "Exists":
             yield Problem(f"{field}.operator", toleration.operator, "must be Exists without a key: set key or operator")
-    elif (wrong := wrong_label_key(toleration.key)) is not None:
-        yield Problem(f"{field}.key", toleration.key, wrong)
+    elif (reason := wrong_label_key(toleration.key)) is not None:
+        yield Problem(f"{field}.key", toleration.key, reason)
     if toleration.operator == "Exists":
         if toleration.value:
             yield Problem(f"{field}.value", toleration.value, "must be empty with operator Exists: remove it")
-    elif (wrong := wrong_label_value(toleration.value or "")) is not None:
-        yield Problem(f"{field}.value", toleration.value, wrong)
+    elif (reason := wrong_label_value(toleration.value or "")) is not None:
+        yield Problem(f"{field}.value", toleration.value, reason)
     if toleration.tolerationSeconds is not None and toleration.effect != "NoExecute":
         message = "is valid only with effect NoExecute: set that effect or remove tolerationSeconds"
         yield Problem(f"{field}.tolerationSeconds", toleration.tolerationSeconds, message)

@@ -146,10 +146,10 @@ def for_either_day(fields: Sequence[str], parsed: CronExpression) -> str | None:
     least, most = min(counts), max(counts)
     reach = str(least) if least == most else f"{least} to {most}"
     both = _for_both_days(fields, parsed)
-    way_out = f"for days that match both write {both}" if both else "cron cannot express only the days that match both"
+    remedy = f"for days that match both write {both}" if both else "cron cannot express only the days that match both"
     return (
         f"cron combines day of month and day of week with OR, so the trigger is due on {reach} days of a month: "
-        f"{way_out}"
+        f"{remedy}"
     )
 
 
@@ -236,7 +236,7 @@ def _for_six_or_more(fields: Sequence[str], reads: Reads) -> str:
         return f"{_FIVE}, days of week as names, because Quartz and AWS count them from 1 = Sunday"
     written = _plain(five)
     if not reads(written):
-        return next((wrong for position, item in enumerate(five) if (wrong := for_item(FIELDS[position], item))), _FIVE)
+        return next((hint for position, item in enumerate(five) if (hint := for_item(FIELDS[position], item))), _FIVE)
     every = _EVERY_SO_MANY_SECONDS.fullmatch(seconds)
     if every is not None and set(written.split()) == {"*"}:
         return for_interval(int(every["step"] or every["from_zero"] or 1))
@@ -404,8 +404,8 @@ def _for_nth(day: str, number: int, nth: str) -> str:
     if number == 0 and nth in ("2", "3", "4"):
         first = 7 * (int(nth) - 1) + 1
         return f"write day of month {first}-{first + 6} and day of week */7, which must then both match"
-    which = "last" if nth == "l" else _ordinal(int(nth))
-    return f"cron cannot express the {which} such day of a month: write {day}, which matches every week"
+    ordinal = "last" if nth == "l" else _ordinal(int(nth))
+    return f"cron cannot express the {ordinal} such day of a month: write {day}, which matches every week"
 
 
 def _ordinal(number: int) -> str:

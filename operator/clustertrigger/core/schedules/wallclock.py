@@ -15,7 +15,7 @@ from importlib import resources
 from zoneinfo import ZoneInfo
 
 from clustertrigger.core.schedules.schedule_error import ScheduleError
-from clustertrigger.core.schedules.zone_advice import way_out
+from clustertrigger.core.schedules.zone_advice import remedy
 
 DAY = 86_400
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -125,6 +125,6 @@ def wall_clock(name: str) -> WallClock:
         ScheduleError: there is no such zone.
     """
     if name not in zone_names():
-        raise ScheduleError("schedule_config.timezone", name, f"no such time zone: {way_out(name, zone_names())}")
+        raise ScheduleError("schedule_config.timezone", name, f"no such time zone: {remedy(name, zone_names())}")
     with (resources.files("tzdata") / "zoneinfo" / name).open("rb") as file:
         return WallClock(ZoneInfo.from_file(file, key=name))

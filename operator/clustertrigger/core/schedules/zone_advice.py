@@ -146,7 +146,7 @@ _MINUSES = str.maketrans({"\N{MINUS SIGN}": "-", "\N{EN DASH}": "-", "\N{FULLWID
 _EASTERNMOST, _WESTERNMOST = 14, -12
 
 
-def way_out(name: str, zones: Collection[str]) -> str:
+def remedy(name: str, zones: Collection[str]) -> str:
     """Returns what to write instead of an unknown time zone."""
     if of_windows := zones_of_windows(name):
         return f"write its IANA name: {_listed(of_windows)}{_explained(of_windows[0])}"

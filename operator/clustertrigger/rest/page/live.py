@@ -57,7 +57,7 @@ async def fragments(source: Source, leaving: asyncio.Event) -> AsyncGenerator[Se
     end = loop.time() + _LONGEST
     bell = asyncio.Event()
     listening: asyncio.Task[None] | None = None
-    sent, seen = "", None
+    sent, state = "", None
     bell.set()
     try:
         while not leaving.is_set() and loop.time() < end:
@@ -65,18 +65,18 @@ async def fragments(source: Source, leaving: asyncio.Event) -> AsyncGenerator[Se
             if bell.is_set():
                 bell.clear()
                 try:
-                    seen = await source.read()
+                    state = await source.read()
                 except RefusedError as problem:
                     if problem.status in _FINAL:
                         yield ServerSentEvent(event=ENDED, raw_data=str(problem.status))
                         return
                 else:
                     if listening is None or listening.done():
-                        listening = asyncio.create_task(_listen(source, seen.version, bell))
-            if seen is not None:
+                        listening = asyncio.create_task(_listen(source, state.version, bell))
+            if state is not None:
                 # Rendering runs in a thread, because with thousands of triggers it takes as long as a hundred responses
                 # of the API.
-                html = await asyncio.to_thread(source.render, seen, datetime.now(UTC))
+                html = await asyncio.to_thread(source.render, state, datetime.now(UTC))
                 if html != sent:
                     sent = html
                     yield ServerSentEvent(raw_data=html)

@@ -118,14 +118,14 @@ async def triggers(request: Request, session: Sessions, reader: Readers) -> Resp
     try:
         # A browser sends this header when the user reloads a page without its cache.
         uncached = "no-cache" in request.headers.get("cache-control", "")
-        seen = await reader.triggers(wanted.namespace, uncached=uncached)
+        state = await reader.triggers(wanted.namespace, uncached=uncached)
     except RefusedError as problem:
         if problem.status != 403:
             raise
         if not wanted.namespace and reader.home:
             return RedirectResponse(f"/?{wanted.query(namespace=reader.home)}", 303, headers=HEADERS)
         return _page("forbidden.html", session, 403, message=problem.message, wanted=wanted)
-    shown = await asyncio.to_thread(overview, seen.triggers, wanted, datetime.now(UTC))
+    shown = await asyncio.to_thread(overview, state.triggers, wanted, datetime.now(UTC))
     return _page("overview.html", session, shown=shown, wanted=wanted, types=TYPES, states=STATES)
 
 
@@ -237,8 +237,8 @@ async def live_triggers(request: Request, stream: OpenStreams, reader: Readers) 
     """Streams the table of triggers whenever it changes."""
     wanted = _wanted(request)
 
-    def html(seen: Seen, now: datetime) -> str:
-        return render("overview_live.html", {"shown": overview(seen.triggers, wanted, now), "wanted": wanted})
+    def html(state: Seen, now: datetime) -> str:
+        return render("overview_live.html", {"shown": overview(state.triggers, wanted, now), "wanted": wanted})
 
     source = Source(
         lambda: reader.triggers(wanted.namespace), lambda version: reader.changes(wanted.namespace, "", version), html
@@ -254,8 +254,8 @@ async def live_trigger(
 ) -> AsyncIterator[ServerSentEvent]:
     """Streams one trigger whenever it changes."""
 
-    def html(seen: Seen, now: datetime) -> str:
-        shown = detail(seen.triggers[0].raw, now, may_change=seen.may_change)
+    def html(state: Seen, now: datetime) -> str:
+        shown = detail(state.triggers[0].raw, now, may_change=state.may_change)
         return render("detail_live.html", {"shown": shown, "csrf": session.csrf})
 
     source = Source(
@@ -275,8 +275,8 @@ async def _trigger(
     done: str = "",
     refusal: RefusedError | None = None,
 ) -> Response:
-    seen = await reader.trigger(namespace, name)
-    shown = detail(seen.triggers[0].raw, datetime.now(UTC), may_change=seen.may_change)
+    state = await reader.trigger(namespace, name)
+    shown = detail(state.triggers[0].raw, datetime.now(UTC), may_change=state.may_change)
     status, message = (refusal.status, refusal.message) if refusal else (200, "")
     return _page("detail.html", session, status, shown=shown, done=done, refusal=message, csrf=session.csrf)
 

@@ -100,13 +100,13 @@ def require_own_form(request: Request) -> None:
         raise _foreign("the form came from another site, or its origin is not known")
 
 
-def require_csrf(session: Session, given: str) -> None:
+def require_csrf(session: Session, token: str) -> None:
     """Raises an error unless a form belongs to this session.
 
     Raises:
         RefusedError: it was not.
     """
-    if not hmac.compare_digest(session.csrf.encode(), given.encode(errors="replace")):
+    if not hmac.compare_digest(session.csrf.encode(), token.encode(errors="replace")):
         raise _foreign("this form belongs to another session")
 
 

@@ -134,17 +134,17 @@ class GroupCommit:
 
     async def _turn(self, key: Key) -> None:
         """Waits until the trigger can be written again. Another replica may have written it last."""
-        last, seen = self._last_write(key), time.monotonic()
+        last, noticed_at = self._last_write(key), time.monotonic()
         while last is not None:
             # This replica's clock also limits the wait for each write: another replica's clock wrote the time of the
             # last write in the status, and this time can be arbitrarily far in the future.
-            waited = time.monotonic() - seen
+            waited = time.monotonic() - noticed_at
             pause = self._pause(key) - max((self._clock() - last).total_seconds(), waited)
             if pause <= 0:
                 return
             await asyncio.sleep(pause)
             if (now := self._last_write(key)) != last:
-                last, seen = now, time.monotonic()
+                last, noticed_at = now, time.monotonic()
 
     def _last_write(self, key: Key) -> datetime | None:
         state = self._event_state(key)

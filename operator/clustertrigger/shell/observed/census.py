@@ -121,7 +121,7 @@ class Census:
             found, version = await self._api.names(path, kind.selector, remembered=False)
         else:
             kind.highest = number_of(version)
-        return {Name(there.namespace, there.name): there for there in found}, version
+        return {Name(entry.namespace, entry.name): entry for entry in found}, version
 
     def _begin_anew(self, kind: Kind, version: str) -> None:
         """Reports a restore from a backup.
@@ -147,18 +147,18 @@ class Census:
                 continue
             waited = time.monotonic() - since
             if len(missing) <= _MOST_READ and waited > _PATIENCE:
-                for there in missing:
-                    await self._read(kind, there)
+                for entry in missing:
+                    await self._read(kind, entry)
                 return
             if waited > _LONG_PATIENCE:
                 self._watch_anew(f"the watch did not report {len(missing)} {kind.plural}")
                 left, since = len(names), time.monotonic()
 
-    async def _read(self, kind: Kind, there: Named) -> None:
+    async def _read(self, kind: Kind, entry: Named) -> None:
         selector = {"labelSelector": kind.selector} if kind.selector else {}
         found, _ = await self._api.list(
-            kind.path(there.namespace), fieldSelector=f"metadata.name={there.name}", **selector
+            kind.path(entry.namespace), fieldSelector=f"metadata.name={entry.name}", **selector
         )
         for raw in found:
-            logger.warning("No watch reported %s %s/%s; reading it directly", kind.plural, there.namespace, there.name)
+            logger.warning("No watch reported %s %s/%s; reading it directly", kind.plural, entry.namespace, entry.name)
             kind.saw(raw)

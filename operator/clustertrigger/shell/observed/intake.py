@@ -313,22 +313,22 @@ class References:
         """Stores an observed object."""
         metadata = raw["metadata"]
         namespace, name = metadata["namespace"], metadata["name"]
-        seen = _Reference(metadata["uid"], self._edition(metadata), metadata["resourceVersion"])
+        reference = _Reference(metadata["uid"], self._edition(metadata), metadata["resourceVersion"])
         before = self._seen.get((namespace, name))
         doubted = before is not None and before.uid in self._doubted
-        if before is not None and not doubted and not is_newer(seen.version, before.version):
+        if before is not None and not doubted and not is_newer(reference.version, before.version):
             return
-        self._doubted.discard(seen.uid)
-        self._seen[namespace, name] = seen
-        if before is not None and not doubted and before[:2] == seen[:2]:
+        self._doubted.discard(reference.uid)
+        self._seen[namespace, name] = reference
+        if before is not None and not doubted and before[:2] == reference[:2]:
             return
         self._put(namespace, name, self._part(raw))
         self._changed(namespace)
 
     def gone(self, namespace: str, name: str, uid: str) -> None:
         """Removes the object with this uid. Another one with its name can exist."""
-        seen = self._seen.get((namespace, name))
-        if seen is None or seen.uid != uid:
+        reference = self._seen.get((namespace, name))
+        if reference is None or reference.uid != uid:
             return
         del self._seen[namespace, name]
         self._doubted.discard(uid)
@@ -337,11 +337,11 @@ class References:
 
     def known(self) -> Iterable[Named]:
         """Returns all objects."""
-        return [Named(*name, seen.uid, seen.version) for name, seen in self._seen.items()]
+        return [Named(*name, reference.uid, reference.version) for name, reference in self._seen.items()]
 
     def doubt_versions(self) -> None:
         """Accepts the next version of each object, whichever it is."""
-        self._doubted = {seen.uid for seen in self._seen.values()}
+        self._doubted = {reference.uid for reference in self._seen.values()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,10 +92,10 @@ class Kind:
         candidates = {Name(known.namespace, known.name): (known.uid, known.version) for known in self.store.known()}
         candidates.update(self.shown)
         removed = 0
-        for name, (uid, seen) in candidates.items():
-            if namespace not in (None, name.namespace) or is_newer(seen, version):
+        for name, (uid, shown_version) in candidates.items():
+            if namespace not in (None, name.namespace) or is_newer(shown_version, version):
                 continue
-            if (there := listed.get(name)) is None or there.uid != uid:
+            if (entry := listed.get(name)) is None or entry.uid != uid:
                 removed += 1
                 self.graves.bury(uid)
                 if self.shown.get(name, ("", ""))[0] == uid:
@@ -105,11 +105,11 @@ class Kind:
 
     def not_shown(self, listed: Iterable[Named]) -> list[Named]:
         """Returns the objects of a list that were not observed yet, or only in an older version."""
-        return [there for there in listed if self._lacks(there)]
+        return [entry for entry in listed if self._lacks(entry)]
 
-    def _lacks(self, there: Named) -> bool:
-        shown = self.shown.get(Name(there.namespace, there.name))
-        return shown is None or is_newer(there.version, shown[1])
+    def _lacks(self, entry: Named) -> bool:
+        shown = self.shown.get(Name(entry.namespace, entry.name))
+        return shown is None or is_newer(entry.version, shown[1])
 
     def contradicts(self, listed: Mapping[Name, Named], version: str) -> bool:
         """Returns whether a newer list contains an older version of an observed object, which only a restore can cause.
@@ -118,11 +118,11 @@ class Kind:
             listed: All objects, as of `version`.
             version: Resource version of the list.
         """
-        for name, (uid, seen) in self.shown.items():
-            there = listed.get(name)
-            if there is None or there.uid != uid or there.version == seen:
+        for name, (uid, shown_version) in self.shown.items():
+            entry = listed.get(name)
+            if entry is None or entry.uid != uid or entry.version == shown_version:
                 continue
-            if number_of(there.version) < number_of(seen) <= number_of(version):
+            if number_of(entry.version) < number_of(shown_version) <= number_of(version):
                 return True
         return False
 

@@ -47,8 +47,8 @@ class Proxies:
         """
         if not self._networks or not self.is_trusted(peer):
             return source_of(peer)
-        way = [step.strip() for header in forwarded_for for step in header.split(",")]
-        for step in reversed(way):
+        hops = [step.strip() for header in forwarded_for for step in header.split(",")]
+        for step in reversed(hops):
             address = _without_port(step)
             if not _is_address(address):
                 break

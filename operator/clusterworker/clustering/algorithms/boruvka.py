@@ -203,8 +203,8 @@ class _Search:
         nearest = np.argsort(apart, kind="stable")
         size = max(FEWEST_LEAVES, int(space.rows * LEAVES_PER_VECTOR))
         for first in range(0, len(nearest), size):
-            some = nearest[first : first + size]
-            self._compare(nodes[some], others[some], apart[some])
+            part = nearest[first : first + size]
+            self._compare(nodes[part], others[part], apart[part])
 
     def _compare(self, leaves: Rows, others: Rows, apart: Vectors) -> None:
         """Compares the vectors of pairs of leaves, if they are near the box of the other leaf's."""
@@ -253,8 +253,8 @@ def _between(vectors: Vectors, here: Rows, there: npt.NDArray[np.integer]) -> Ve
     return squared
 
 
-def _children(nodes: Rows, which: list[int]) -> Rows:
-    return (2 * nodes[:, None] + which).ravel()
+def _children(nodes: Rows, sides: list[int]) -> Rows:
+    return (2 * nodes[:, None] + sides).ravel()
 
 
 def _apart(low: Vectors, high: Vectors, other_low: Vectors, other_high: Vectors) -> Vectors:

@@ -93,13 +93,13 @@ def _laid_out(task: Task, points: Distinct, parameters: EVoC, notes: list[str]) 
     if rows < FEWEST_ROWS:
         notes.append(f"not reduced: {points.counted} {points.are} too few for {NODES}, which needs {FEWEST_ROWS}")
         return None, None
-    how = Layout(parameters.n_neighbors, parameters.noise_level, parameters.n_epochs, parameters.neighbor_scale)
-    if how.neighbours >= rows:
-        notes.append(f"n_neighbors is {rows - 1} instead of {how.neighbours}, because there are {rows} {points.noun}")
+    graph = Layout(parameters.n_neighbors, parameters.noise_level, parameters.n_epochs, parameters.neighbor_scale)
+    if graph.neighbours >= rows:
+        notes.append(f"n_neighbors is {rows - 1} instead of {graph.neighbours}, because there are {rows} {points.noun}")
     components = parameters.node_embedding_dim or min(max(parameters.n_neighbors // 4, 4), 15)
     last = last_layout(task.start, NODES, points, components)
     layout = embed(
-        points.vectors, components, task.metric, task.seed, how=how, on_progress=task.progress.advance, last=last
+        points.vectors, components, task.metric, task.seed, settings=graph, on_progress=task.progress.advance, last=last
     )
     return layout, None if last is None else Begun("last")
 

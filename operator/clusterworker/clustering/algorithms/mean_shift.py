@@ -107,9 +107,9 @@ def last_modes(start: Start, space: Space, bandwidth: float) -> Doubles | None:
         return found
     if space.begun is None or last is None:
         return None
-    there = np.flatnonzero(np.isfinite(last.values[:, 0]))
-    before = last.values[there].astype(np.float64)
-    moved = space.vectors[there] - before
+    finite = np.flatnonzero(np.isfinite(last.values[:, 0]))
+    before = last.values[finite].astype(np.float64)
+    moved = space.vectors[finite] - before
     for number, mode in enumerate(modes):
         apart = np.linalg.norm(before - mode, axis=1)
         found[number] += moved[apart <= max(bandwidth, float(apart.min()))].mean(axis=0)

@@ -132,40 +132,40 @@ class _Best:
     def begin(self, queries: Rows, vectors: Vectors, near: Rows) -> None:
         """Offers the vectors of one cell, `near`, to queries that have none yet."""
         count = min(self._heaps.k, len(near))
-        some = vectors.take(near, axis=0)
+        candidates = vectors.take(near, axis=0)
         for first in range(0, len(queries) if count else 0, TILE[0]):
             asking = queries[first : first + TILE[0]]
-            lengths, places = faiss.knn(self._queries.take(asking, axis=0), some, count)
+            lengths, places = faiss.knn(self._queries.take(asking, axis=0), candidates, count)
             self._heaps.add_result_subset(asking, lengths, near[places])
 
     def improve(self, queries: Rows, vectors: Vectors, squares: Vectors, near: Rows) -> None:
         """Offers the vectors of one cell, `near`, that are nearer than the farthest vector a query has yet."""
         for start in range(0, len(near) if len(queries) else 0, TILE[1]):
             part = near[start : start + TILE[1]]
-            some, halves = vectors.take(part, axis=0).T, np.float32(0.5) * squares.take(part)
+            candidates, halves = vectors.take(part, axis=0).T, np.float32(0.5) * squares.take(part)
             for first in range(0, len(queries), TILE[0]):
-                self._compare(queries[first : first + TILE[0]], some, halves, part)
+                self._compare(queries[first : first + TILE[0]], candidates, halves, part)
 
-    def _compare(self, queries: Rows, some: Vectors, halves: Vectors, near: Rows) -> None:
+    def _compare(self, queries: Rows, candidates: Vectors, halves: Vectors, near: Rows) -> None:
         """Compares half the squared distance, less half the query's square, with the limit."""
         squares = self._squares.take(queries)
         tile = self._tile[: len(queries) * len(near)].reshape(len(queries), len(near))
-        np.matmul(self._queries.take(queries, axis=0), some, out=tile)
+        np.matmul(self._queries.take(queries, axis=0), candidates, out=tile)
         np.subtract(halves, tile, out=tile)
         limits = (self._heaps.D[:, 0].take(queries) - squares) / 2
         nearer = np.flatnonzero(tile < limits[:, None])
         if not len(nearer):
             return
-        which, places = np.divmod(nearer, len(near))
-        firsts = np.flatnonzero(np.diff(which, prepend=-1))
-        sizes = np.diff(firsts, append=len(which))
+        query_places, places = np.divmod(nearer, len(near))
+        firsts = np.flatnonzero(np.diff(query_places, prepend=-1))
+        sizes = np.diff(firsts, append=len(query_places))
         row = np.repeat(np.arange(len(firsts)), sizes)
-        column = np.arange(len(which)) - np.repeat(firsts, sizes)
+        column = np.arange(len(query_places)) - np.repeat(firsts, sizes)
         lengths = np.full((len(firsts), sizes.max()), np.inf, np.float32)
-        lengths[row, column] = 2 * tile.ravel().take(nearer) + squares.take(which)
+        lengths[row, column] = 2 * tile.ravel().take(nearer) + squares.take(query_places)
         indices = np.full(lengths.shape, -1, np.int64)
         indices[row, column] = near.take(places)
-        self._heaps.add_result_subset(queries.take(which.take(firsts)), lengths, indices)
+        self._heaps.add_result_subset(queries.take(query_places.take(firsts)), lengths, indices)
 
     def found(self) -> tuple[Vectors, Rows]:
         """Returns the squared distances and indices, ascending by distance; at the end, for it sorts the heaps."""
@@ -207,9 +207,9 @@ def _look_closer(pairs: Pairs, framed: Vectors, indices: npt.NDArray[np.int64], 
     lost = np.flatnonzero(squared[:, -1] <= LOST * sums[:, -1]) if len(pairs) <= EXACT_ROWS else np.empty(0, np.int64)
     close = (squared <= CLOSE * sums) & (indices >= 0)
     close[lost] = False
-    here, place = np.nonzero(close)
-    squared[here, place] = pairs.single_squares(here, indices[here, place]) * scale**2
-    changed = np.unique(here)
+    row, column = np.nonzero(close)
+    squared[row, column] = pairs.single_squares(row, indices[row, column]) * scale**2
+    changed = np.unique(row)
     order = np.argsort(squared[changed], axis=1, kind="stable")
     squared[changed] = np.take_along_axis(squared[changed], order, axis=1)
     indices[changed] = np.take_along_axis(indices[changed], order, axis=1)

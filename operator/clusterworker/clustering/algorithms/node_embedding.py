@@ -75,7 +75,7 @@ def embed(
     metric: str,
     seed: int,
     *,
-    how: Layout = DEFAULT,
+    settings: Layout = DEFAULT,
     on_progress: ProgressCallback = lambda _done, _step: None,
     last: Vectors | None = None,
 ) -> Vectors:
@@ -86,7 +86,7 @@ def embed(
         components: dimensions of the result.
         metric: cosine or euclidean.
         seed: of the layout.
-        how: the graph is made and laid out.
+        settings: the graph is made and laid out.
         on_progress: Called with the share that is done and the step that begins.
         last: positions to start from, shape (rows, components), NaN if there is none; default: EVōC's start.
 
@@ -102,12 +102,12 @@ def embed(
 
     jit_cache.enable()
     rows = len(vectors)
-    count = min(how.neighbours, rows - 1)
+    count = min(settings.neighbours, rows - 1)
     random = np.random.RandomState(seed % 2**32)
     looking = f"looking for {count} neighbours of {rows} vectors"
     on_progress(0.0, looking)
     indices, lengths = _neighbours(vectors, count, metric, seed, lambda done: on_progress(SEARCHED * done, looking))
-    graph = neighbor_graph_matrix(float(how.scale * count), indices, lengths, True)
+    graph = neighbor_graph_matrix(float(settings.scale * count), indices, lengths, True)
     on_progress(SEARCHED, "starting a layout of the graph")
     if last is not None:
         start = placed(last, indices, seed)
@@ -118,7 +118,7 @@ def embed(
             approx_n_parts=int(np.clip(8 * np.sqrt(rows), 256, 16_384)),  # From here on, the calls are those of `EVoC`.
             random_scale=0.1,
             scaling=0.5,
-            noise_level=how.noise_level,
+            noise_level=settings.noise_level,
             random_state=random,
             data=_main_directions(vectors, max(DIRECTIONS, components)),
             base_init="pca" if components <= min(MOST_BASE_COMPONENTS, vectors.shape[1]) else "random",
@@ -127,10 +127,10 @@ def embed(
     layout = node_embedding(
         graph,
         n_components=components,
-        n_epochs=how.epochs if last is None else SETTLING_EPOCHS,
+        n_epochs=settings.epochs if last is None else SETTLING_EPOCHS,
         initial_embedding=np.ascontiguousarray(start, np.float32),
         initial_alpha=FRESH_RATE if last is None else SETTLING_RATE,
-        noise_level=how.noise_level,
+        noise_level=settings.noise_level,
         random_state=random,
         reproducible_flag=True,
     )

@@ -25,15 +25,15 @@ def open_collections(inputs: Sequence[CollectionInput], secrets: Path) -> list[C
     Raises:
         MisconfiguredError: a collection is not readable, or two have vectors of different lengths or models.
     """
-    collections = [_open(given, secrets) for given in inputs]
-    if odd := of_other_dimensions(collections):
-        first, other = odd
+    collections = [_open(collection_input, secrets) for collection_input in inputs]
+    if mismatch := of_other_dimensions(collections):
+        first, other = mismatch
         raise MisconfiguredError(
             f"collection {first.collection_id} has {first.dimensions} dimensions and {other.collection_id} has "
             f"{other.dimensions}: cluster them apart, or embed both with one model"
         )
-    if odd := of_another_model(collections):
-        first, other = odd
+    if mismatch := of_another_model(collections):
+        first, other = mismatch
         raise MisconfiguredError(
             f"collection {first.collection_id} is embedded by {first.embedding_model} and "
             f"{other.collection_id} by {other.embedding_model}: {OTHER_MODEL}"
@@ -75,11 +75,11 @@ def count_documents(inputs: Sequence[CollectionInput], secrets: Path) -> int:
         MisconfiguredError: a collection is not readable, or filters compare what it has not.
         UnavailableError: a source does not answer, or changes meanwhile.
     """
-    return sum(_count(given, secrets) for given in inputs)
+    return sum(_count(collection_input, secrets) for collection_input in inputs)
 
 
-def _count(given: CollectionInput, secrets: Path) -> int:
-    source, secret = given.source, SecretFiles(given.source.secret_name, secrets)
+def _count(collection_input: CollectionInput, secrets: Path) -> int:
+    source, secret = collection_input.source, SecretFiles(collection_input.source.secret_name, secrets)
     if source.type == "postgresql":
         from clusterworker.data.sources.postgresql.collection import count_rows as count_table
 
@@ -88,30 +88,31 @@ def _count(given: CollectionInput, secrets: Path) -> int:
         from clusterworker.data.sources.qdrant.collection import count_points
 
         return count_points(source, secret)
-    return count_rows(source, _store(given, secrets))
+    return count_rows(source, _store(collection_input, secrets))
 
 
-def _open(given: CollectionInput, secrets: Path) -> Collection:
+def _open(collection_input: CollectionInput, secrets: Path) -> Collection:
     """Imports only the client that the source needs."""
-    source, secret = given.source, SecretFiles(given.source.secret_name, secrets)
+    source, secret = collection_input.source, SecretFiles(collection_input.source.secret_name, secrets)
     if source.type == "postgresql":
         from clusterworker.data.sources.postgresql.collection import PostgresCollection
 
-        return PostgresCollection(given.collection_id, source, secret)
+        return PostgresCollection(collection_input.collection_id, source, secret)
     if source.type == "qdrant":
         from clusterworker.data.sources.qdrant.collection import open_qdrant
 
-        return open_qdrant(given.collection_id, source, secret)
-    return ParquetCollection(given.collection_id, source, _store(given, secrets))
+        return open_qdrant(collection_input.collection_id, source, secret)
+    return ParquetCollection(collection_input.collection_id, source, _store(collection_input, secrets))
 
 
-def _store(given: CollectionInput, secrets: Path) -> FileStore:
-    source = given.source
+def _store(collection_input: CollectionInput, secrets: Path) -> FileStore:
+    source = collection_input.source
     bucket = bucket_at(source.uri, source, secrets)
     if bucket:
         return BucketStore.connected(bucket)
-    if given.mount_path is None:
+    if collection_input.mount_path is None:
         raise MisconfiguredError(
-            f"collection {given.collection_id}: uri {source.uri} is a path, and no volume is mounted: set spec.volume"
+            f"collection {collection_input.collection_id}: uri {source.uri} is a path, and no "
+            "volume is mounted: set spec.volume"
         )
-    return VolumeStore(Path(given.mount_path), source.uri)
+    return VolumeStore(Path(collection_input.mount_path), source.uri)

@@ -41,16 +41,16 @@ class MissingColumnError(MisconfiguredError):
         self.field = field
 
 
-def missing(where: str, what: str, there: Iterable[str], field: str) -> MissingColumnError:
+def missing(where: str, what: str, available: Iterable[str], field: str) -> MissingColumnError:
     """Returns the error for a missing column.
 
     Args:
         where: What lacks the column, such as a file.
         what: What is missing, such as `column embedding`.
-        there: Names of the existing columns.
+        available: Names of the existing columns.
         field: Field of the Collection that names it.
     """
-    names, wanted = list(there), what.partition(" ")[2]
+    names, wanted = list(available), what.partition(" ")[2]
     listed = ", ".join(names[:_LISTED]) or "none"
     if len(names) > _LISTED:
         alike = difflib.get_close_matches(wanted, names[_LISTED:], 3)

@@ -49,22 +49,22 @@ Predicate = Comparison | Junction
 _OPPOSITES = {"ne": "eq", "nin": "in"}
 
 
-def predicate(given: Filter, place: str = "filters", *, negated: bool = False) -> Predicate:
+def predicate(kind_of_value: Filter, place: str = "filters", *, negated: bool = False) -> Predicate:
     """Converts a filter, or its negation, to this form."""
-    if not given.groups():
-        return _comparison(given, place, negated=negated)
+    if not kind_of_value.groups():
+        return _comparison(kind_of_value, place, negated=negated)
     parts = [
         _junction(name, [(inner, f"{place}.{name}[{index}]") for index, inner in enumerate(filters)], negated=negated)
-        for name, filters in given.groups()
+        for name, filters in kind_of_value.groups()
     ]
     return parts[0] if len(parts) == 1 else Junction("or" if negated else "and", tuple(parts))
 
 
-def comparisons(given: Predicate) -> list[Comparison]:
+def comparisons(kind_of_value: Predicate) -> list[Comparison]:
     """Yields all comparisons in it."""
-    if isinstance(given, Comparison):
-        return [given]
-    return [inner for part in given.parts for inner in comparisons(part)]
+    if isinstance(kind_of_value, Comparison):
+        return [kind_of_value]
+    return [inner for part in kind_of_value.parts for inner in comparisons(part)]
 
 
 def check_kind(comparison: Comparison, kind: Kind, holds: str) -> None:
@@ -86,18 +86,18 @@ def check_kind(comparison: Comparison, kind: Kind, holds: str) -> None:
     if comparison.operator in _ORDERING:
         wanted = "number" if is_number(comparison.value) else "time"
         if kind != wanted:
-            ways = {
+            negations = {
                 "number": "compare it with a number",
                 "time": "compare it with a time in quotes, such as '2026-11-22T08:00:00Z'",
             }
-            raise MisconfiguredError(f"{column}: {ways.get(kind, 'use eq, ne, in, nin or exists')}")
+            raise MisconfiguredError(f"{column}: {negations.get(kind, 'use eq, ne, in, nin or exists')}")
         return
     if kind == "time":
         raise MisconfiguredError(f"{column}: times support only gt, gte, lt, lte and exists: use one of them")
     value = comparison.value[0] if comparison.operator == "in" else comparison.value
-    given = _kind_of(value)
-    if kind != given:
-        raise MisconfiguredError(f"{column}, but value {value!r} is {_WORDS[given]}: write {_WORDS[kind]}")
+    kind_of_value = _kind_of(value)
+    if kind != kind_of_value:
+        raise MisconfiguredError(f"{column}, but value {value!r} is {_WORDS[kind_of_value]}: write {_WORDS[kind]}")
 
 
 def rounded(number: float, bits: int) -> float:
@@ -136,10 +136,10 @@ def _junction(name: str, filters: list[tuple[Filter, str]], *, negated: bool) ->
     return Junction("and" if together != negated else "or", parts)
 
 
-def _comparison(given: Filter, place: str, *, negated: bool) -> Comparison:
-    operator = str(given.operator)
+def _comparison(kind_of_value: Filter, place: str, *, negated: bool) -> Comparison:
+    operator = str(kind_of_value.operator)
     if operator == "exists":
-        return Comparison(str(given.field), operator, True, negated == bool(given.value), place)
+        return Comparison(str(kind_of_value.field), operator, True, negated == bool(kind_of_value.value), place)
     if operator in _OPPOSITES:
         operator, negated = _OPPOSITES[operator], not negated
-    return Comparison(str(given.field), operator, given.value, negated, place)
+    return Comparison(str(kind_of_value.field), operator, kind_of_value.value, negated, place)

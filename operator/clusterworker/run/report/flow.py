@@ -110,16 +110,16 @@ def flow(crossing: Crossing | None, ids: Rows, names: Sequence[str], sizes: Rows
     if crossing is None:
         return None
     colours = {int(number): colour_of(place) for place, number in enumerate(ids)}
-    then_sizes = np.append(crossing.sizes, crossing.noise)
-    now_sizes = np.append(sizes, noise)
+    sizes_before = np.append(crossing.sizes, crossing.noise)
+    sizes_now = np.append(sizes, noise)
     before = _kinds(crossing.ids, crossing.names, crossing.sizes, colours)
     now = _kinds(ids, names, sizes, colours)
     counts = np.array([[crossing.counts[np.ix_(b.places, n.places)].sum() for n in now] for b in before], np.int64)
-    then = np.array([then_sizes[kind.places].sum() for kind in before], np.int64)
-    present = np.array([now_sizes[kind.places].sum() for kind in now], np.int64)
+    sums_before = np.array([sizes_before[kind.places].sum() for kind in before], np.int64)
+    sums_now = np.array([sizes_now[kind.places].sum() for kind in now], np.int64)
     # These exist only on one side.
     counts = np.vstack(
-        [np.column_stack([counts, then - counts.sum(axis=1)]), np.append(present - counts.sum(axis=0), 0)]
+        [np.column_stack([counts, sums_before - counts.sum(axis=1)]), np.append(sums_now - counts.sum(axis=0), 0)]
     )
     nowhere = np.empty(0, np.int64)
     before.append(_Kind("new documents", NOISE_COLOUR, nowhere))
@@ -155,10 +155,10 @@ def _drawn(before: list[_Kind], now: list[_Kind], counts: Rows) -> Flow:
     weights[counts[:, :-1].sum(axis=1) == 0] = middles[-1]
     weights[-1] = np.inf
     order = [place for place in np.argsort(weights, kind="stable").tolist() if left[place]]
-    there = [place for place in range(len(now)) if right[place]]
+    order_now = [place for place in range(len(now)) if right[place]]
     begun, first = _blocks(before, left, order, scale, MARGIN)
-    ended, second = _blocks(now, right, there, scale, WIDTH - MARGIN - NODE)
-    bands, thin = _bands(counts, (before, now), (first, second), (order, there), scale)
+    ended, second = _blocks(now, right, order_now, scale, WIDTH - MARGIN - NODE)
+    bands, thin = _bands(counts, (before, now), (first, second), (order, order_now), scale)
     height = max(block.y + max(block.height, _LINE) for block in (*begun, *ended)) + _GAP
     return Flow(begun, ended, bands, round(height, 1), thin)
 

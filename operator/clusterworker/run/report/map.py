@@ -66,16 +66,16 @@ def placed(known: EarlierMap, vectors: Vectors, ids: Rows) -> Vectors:
         Shape (rows, 2).
     """
     middle = known.vectors.mean(axis=0)
-    here, there = vectors - middle, known.vectors - middle
-    squares = np.vecdot(here, here)[:, None] + np.vecdot(there, there) - 2 * here @ there.T
+    own, earlier = vectors - middle, known.vectors - middle
+    squares = np.vecdot(own, own)[:, None] + np.vecdot(earlier, earlier) - 2 * own @ earlier.T
     elsewhere = ids[:, None] != known.ids[None]
     elsewhere[elsewhere.all(axis=1)] = False  # The map shows no document of that cluster.
     squares[elsewhere] = np.inf
-    few = min(NEAREST, len(there))
+    few = min(NEAREST, len(earlier))
     nearest = np.argpartition(squares, few - 1, axis=1)[:, :few]
     found = np.take_along_axis(squares, nearest, axis=1)
     least = (
-        1e-6 * np.vecdot(there, there).mean() + np.finfo(np.float32).tiny
+        1e-6 * np.vecdot(earlier, earlier).mean() + np.finfo(np.float32).tiny
     )  # Equal documents can differ this much by rounding.
     weights = 1 / np.maximum(found, least).astype(np.float64)
     weights /= weights.sum(axis=1, keepdims=True)

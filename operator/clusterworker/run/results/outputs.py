@@ -49,7 +49,7 @@ class Outputs:
         Raises:
             RunError: one of them cannot.
         """
-        self._outputs.check_before_reading(lambda given: self._labels_of(given).table(self._spec))
+        self._outputs.check_before_reading(lambda output: self._labels_of(output).table(self._spec))
 
     def check(self, collections: Sequence[Collection]) -> None:
         """Checks the other outputs, before anything is computed.
@@ -58,7 +58,7 @@ class Outputs:
             RunError: one of them cannot.
         """
         self._integer_ids = all(collection.has_integer_ids for collection in collections)
-        self._outputs.check(lambda given: self._labels_of(given).table(self._spec))
+        self._outputs.check(lambda output: self._labels_of(output).table(self._spec))
 
     def write(self, ids: Rows, names: Sequence[str], progress: Progress) -> list[str]:
         """Writes the outputs, when members.parquet is complete.
@@ -75,16 +75,16 @@ class Outputs:
             RunError: one of them failed, and how far it got.
         """
 
-        def table_of(given: OutputInput) -> Table:
-            labels = self._labels_of(given)
+        def table_of(output: OutputInput) -> Table:
+            labels = self._labels_of(output)
             labels.name(ids, names)
             return labels.table(self._spec, labels.rows())
 
         return self._outputs.write(table_of, progress)
 
-    def _labels_of(self, given: OutputInput) -> "Labels":
+    def _labels_of(self, output: OutputInput) -> "Labels":
         several = len(self._spec.collections) > 1 or self._spec.mode == "composite"
-        return Labels(self._members, given, several=several, integer_ids=self._integer_ids)
+        return Labels(self._members, output, several=several, integer_ids=self._integer_ids)
 
 
 class Labels:
@@ -92,15 +92,15 @@ class Labels:
 
     Args:
         members: The file. Until it is written, only the table's schema can be read.
-        given: The output. If the run also reads it, it gets only its own documents.
+        output: The output. If the run also reads it, it gets only its own documents.
         several: Whether the run reads several collections, so that document ids may not be unique.
         integer_ids: Whether document ids are integers.
     """
 
-    def __init__(self, members: Path, given: OutputInput, *, several: bool, integer_ids: bool) -> None:
+    def __init__(self, members: Path, output: OutputInput, *, several: bool, integer_ids: bool) -> None:
         self._members = members
-        self._only = given.collection_id if given.reads and several else None
-        self._tells_collections = several and not given.reads
+        self._only = output.collection_id if output.reads and several else None
+        self._tells_collections = several and not output.reads
         identifier = pa.field("document_id", pa.int64() if integer_ids else pa.string(), nullable=False)
         self.schema = pa.schema([identifier, *([_COLLECTION] if self._tells_collections else []), *_VALUES])
         self._ids: Rows = np.empty(0, np.int64)

@@ -247,8 +247,8 @@ def _moves(before: Ancestors, succession: Succession, counts: Any | None) -> tup
     if counts is None:
         return None, None
     pairs = counts.tocoo()
-    then, now = np.append(before.ids, NOISE)[pairs.row], np.append(succession.ids, NOISE)[pairs.col]
-    return int(pairs.data.sum()), int(pairs.data[then != now].sum())
+    ids_before, now = np.append(before.ids, NOISE)[pairs.row], np.append(succession.ids, NOISE)[pairs.col]
+    return int(pairs.data.sum()), int(pairs.data[ids_before != now].sum())
 
 
 def file_of(last: PreviousRun, name: str, spec: RunSpec, secrets: Path) -> Any:

@@ -324,8 +324,8 @@ def read_clusters_named_after(members: Path, names: Mapping[int, str]) -> set[in
             ids = table["document_id"].cast(pa.string())
             ends = pc.utf8_slice_codeunits(ids, 0, BEGINNING), pc.utf8_slice_codeunits(ids, -END)
             ids = pc.if_else(pc.greater(pc.utf8_length(ids), LONGEST), pc.binary_join_element_wise(*ends, "…"), ids)
-            some = pc.is_in(ids, wanted)
-            own = zip(table["cluster_id"].filter(some).to_pylist(), ids.filter(some).to_pylist(), strict=True)
+            named = pc.is_in(ids, wanted)
+            own = zip(table["cluster_id"].filter(named).to_pylist(), ids.filter(named).to_pylist(), strict=True)
             found.update(number for number, name in own if names.get(number) == name)
     return found
 

@@ -98,9 +98,9 @@ def overview(listed: Sequence[Listed], wanted: Wanted, now: datetime) -> Overvie
         wanted: The reader's filters.
         now: The current time.
     """
-    seen = [(one.glance, one) for one in listed]
+    pairs = [(one.glance, one) for one in listed]
     found = sorted(
-        (pair for pair in seen if _matches(pair[0], wanted)), key=lambda pair: (pair[0].namespace, pair[0].name)
+        (pair for pair in pairs if _matches(pair[0], wanted)), key=lambda pair: (pair[0].namespace, pair[0].name)
     )
     glances = [glance for glance, _ in found]
     start = min(wanted.start, max(len(found) - 1, 0) // ROWS * ROWS)
@@ -109,7 +109,7 @@ def overview(listed: Sequence[Listed], wanted: Wanted, now: datetime) -> Overvie
         rows=[_row(glance, TriggerState(one.raw), now) for glance, one in found[start : start + ROWS]],
         total=len(found),
         summary=_summary(glances),
-        actions=sorted({glance.action_type for glance, _ in seen} | {wanted.action} - {""}),
+        actions=sorted({glance.action_type for glance, _ in pairs} | {wanted.action} - {""}),
         timeline=timeline(glances, now),
         earlier=wanted.query(start=start - ROWS) if start else None,
         later=wanted.query(start=start + ROWS) if start + ROWS < len(found) else None,

@@ -170,11 +170,11 @@ class ParquetCollection:
         wanted = {"document_id_column": self._id_column, "vector_column": self._vector_column}
         if self._source.text_column:
             wanted["text_column"] = self._source.text_column
-        there = [*file.schema.names, *file.partitions]
+        available = [*file.schema.names, *file.partitions]
         for field, column in wanted.items():
-            if column not in there:
-                raise missing(file.shown, f"column {column}", there, field)
-            if there.count(column) > 1:
+            if column not in available:
+                raise missing(file.shown, f"column {column}", available, field)
+            if available.count(column) > 1:
                 raise twice(file.shown, column)
         kind, shown = self._type(file, self._id_column)
         if not identifies(kind):

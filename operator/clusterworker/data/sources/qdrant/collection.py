@@ -171,8 +171,8 @@ class QdrantCollection:
 
     def _vectors(self, points: Sequence[models.Record], place: KeyedPlace) -> Vectors:
         name, shown = self._source.vector_column, self._vector
-        given = [point.vector for point in points]
-        found = [one.get(name) if name and isinstance(one, dict) else one for one in given]
+        of_points = [point.vector for point in points]
+        found = [one.get(name) if name and isinstance(one, dict) else one for one in of_points]
         for row, vector in enumerate(found):
             if not isinstance(vector, list) or not vector:
                 raise MisconfiguredError(f"{place.at(row)}: {shown} is missing: {REMEDY}")
