@@ -68,6 +68,7 @@ def measure(root: Path, executors: int) -> Row:
     from clusterworker.run.passes import open_passes
     from clusterworker.run.results.record import MEMBERS
     from clusterworker.run.results.stages import open_stages
+    from clusterworker.run.workspace import Workspace
 
     spec, secrets, staged = spec_of(root, executors), root / "secrets", root / "staged"
     staged.mkdir(exist_ok=True)
@@ -77,7 +78,8 @@ def measure(root: Path, executors: int) -> Row:
     centroids = np.ascontiguousarray(first / np.linalg.norm(first, axis=1, keepdims=True), np.float32)
     clustering = Clustering(centroids, centroids.astype(np.float64), None, has_inertia=True)
     begun = time.perf_counter()
-    with open_passes(spec, SEED, collections, staged, root, secrets, 4 << 30, progress) as passes:
+    workspace = Workspace(staged, root, secrets, 4 << 30, progress)
+    with open_passes(spec, SEED, collections, workspace) as passes:
         started, seconds = time.perf_counter() - begun, []
         for _ in range(ROUNDS):
             begun = time.perf_counter()

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clustercontract.actions.taxonomy_enrichment import ENRICHMENT_FILE, EnrichmentSpec
@@ -15,6 +14,7 @@ from clusterworker.process.progress import Progress
 from clusterworker.run.results.record import FILE, MARKER, RunRecord
 from clusterworker.run.results.stages import clearing_stages
 from clusterworker.run.results.target import Target, staging
+from clusterworker.run.workspace import Workspace
 
 if TYPE_CHECKING:
     from clusterworker.data.sources.collection import Collection
@@ -49,19 +49,20 @@ def enrich(
     mounts = mounts or Mounts()
     memory = memory or ControlGroup().memory()
     with staging(spec, mounts) as (target, staged, scratch), clearing_stages(spec, mounts.secrets):
-        return _Run(spec, progress, target).carry_out(staged, scratch, mounts.secrets, memory)
+        return _Run(spec, target, Workspace(staged, scratch, mounts.secrets, memory, progress)).carry_out()
 
 
 class _Run:
     """The steps of one enrichment, in order."""
 
-    def __init__(self, spec: EnrichmentSpec, progress: Progress, target: Target) -> None:
+    def __init__(self, spec: EnrichmentSpec, target: Target, workspace: Workspace) -> None:
         self._spec = spec
-        self._progress = progress
         self._target = target
+        self._workspace = workspace
+        self._progress = workspace.progress
         self._started = datetime.now(UTC)
 
-    def carry_out(self, staged: Path, scratch: Path, secrets: Path, memory: int) -> RunResult:
+    def carry_out(self) -> RunResult:
         """Reads the nodes, searches those of every document, and writes and publishes the results."""
         from clusterworker.data.sources.collections import open_collections
         from clusterworker.enrichment.figures import in_brief, write_figures
@@ -71,17 +72,17 @@ class _Run:
         from clusterworker.outputs.writing import OutputSet
         from clusterworker.run.results.retention import publish
 
-        spec = self._spec
+        spec, staged, secrets = self._spec, self._workspace.staged, self._workspace.secrets
         self._progress.phase("open", f"opening taxonomy {spec.taxonomy.taxonomy_id} and its documents")
-        outputs = OutputSet(spec.outputs, scratch, secrets)
+        outputs = OutputSet(spec.outputs, self._workspace.scratch, secrets)
         file = staged / ENRICHMENT_FILE
         outputs.check_before_reading(lambda _: output_table(spec, file, integer_ids=False))
-        taxonomy = read_taxonomy(spec.taxonomy, secrets, memory)
+        taxonomy = read_taxonomy(spec.taxonomy, secrets, self._workspace.memory)
         (collection,) = open_collections([spec.collection], secrets)
         _check_alike(taxonomy, collection)
         integers = collection.has_integer_ids
         outputs.check(lambda _: output_table(spec, file, integer_ids=integers))
-        found, doubtful = self._find(taxonomy, collection, staged, scratch, secrets, memory)
+        found, doubtful = self._find(taxonomy, collection)
 
         self._progress.phase("report", "writing the report")
         best = found.tally.best()
@@ -104,15 +105,7 @@ class _Run:
             enrichment=in_brief(found, self._target.uri),
         )
 
-    def _find(
-        self,
-        taxonomy: "Taxonomy",
-        collection: "Collection",
-        staged: Path,
-        scratch: Path,
-        secrets: Path,
-        memory: int,
-    ) -> "tuple[Enrichment, Sequence[Example]]":
+    def _find(self, taxonomy: "Taxonomy", collection: "Collection") -> "tuple[Enrichment, Sequence[Example]]":
         from clusterworker.data.dataset import StreamedDataset
         from clusterworker.enrichment.earlier import earlier_of
         from clusterworker.enrichment.figures import Enrichment
@@ -121,9 +114,9 @@ class _Run:
         from clusterworker.enrichment.table import EnrichmentTable, Provenance
         from clusterworker.run.parts import open_parts
 
-        spec, taxonomy_input, progress = self._spec, taxonomy.given, self._progress
+        spec, taxonomy_input, workspace, progress = self._spec, taxonomy.given, self._workspace, self._progress
         integers = collection.has_integer_ids
-        earlier, why_all = earlier_of(spec, taxonomy, secrets, memory, integer_ids=integers)
+        earlier, why_all = earlier_of(spec, taxonomy, workspace.secrets, workspace.memory, integer_ids=integers)
         notes = [*taxonomy.notes, *why_all]
         for note in notes:
             progress.info(note)
@@ -142,8 +135,8 @@ class _Run:
         # Vectors are compared as given: they are not scaled, and large numbers are accepted.
         documents = StreamedDataset([collection], "euclidean", progress)
         with (
-            open_parts(spec, documents, {}, scratch, secrets, memory, progress) as parts,
-            EnrichmentTable(staged / ENRICHMENT_FILE, taxonomy, provenance, integer_ids=integers) as table,
+            open_parts(spec, documents, {}, workspace) as parts,
+            EnrichmentTable(workspace.staged / ENRICHMENT_FILE, taxonomy, provenance, integer_ids=integers) as table,
         ):
             if parts:
                 found = search_by_parts(parts, taxonomy, settings, table)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
@@ -18,7 +17,6 @@ from clusterworker.data.sources.collection import Collection
 from clusterworker.data.sources.collections import embedding_model
 from clusterworker.data.sources.messages import OTHER_MODEL
 from clusterworker.process.errors import MisconfiguredError
-from clusterworker.process.progress import Progress
 from clusterworker.run.distributed import Given, assign_by_parts
 from clusterworker.run.findings import Findings
 from clusterworker.run.parts import open_parts
@@ -26,20 +24,12 @@ from clusterworker.run.results.earlier import clusters_of
 from clusterworker.run.results.map import read_map
 from clusterworker.run.results.record import MEMBERS
 from clusterworker.run.results.tables import MembersTable, StoredCentroids, read_document_ids
+from clusterworker.run.workspace import Workspace
 
 _REMEDY = "request a run with mode full"
 
 
-def assign_documents(
-    spec: RunSpec,
-    seed: int,
-    collections: Sequence[Collection],
-    staged: Path,
-    scratch: Path,
-    secrets: Path,
-    memory: int,
-    progress: Progress,
-) -> Findings:
+def assign_documents(spec: RunSpec, seed: int, collections: Sequence[Collection], workspace: Workspace) -> Findings:
     """Assign documents to the clusters of `spec.base` in one pass, and write members.parquet.
 
     Only a batch of documents at a time is in memory. If the RunSpec selects Spark, its executors do the work.
@@ -48,11 +38,7 @@ def assign_documents(
         spec: Spec of the run.
         seed: Seed of the sample that the report shows.
         collections: The opened collections.
-        staged: Directory for members.parquet.
-        scratch: Directory for temporary files.
-        secrets: Directory where Secrets are mounted.
-        memory: Number of bytes that the container may use.
-        progress: Receives the progress.
+        workspace: Directories, memory and log of the run; members.parquet is staged there.
 
     Raises:
         MisconfiguredError: the clusters are gone, or do not fit the documents.
@@ -61,21 +47,22 @@ def assign_documents(
     base = spec.base
     if base is None:
         raise TypeError("mode assign without a base")
-    stored = clusters_of(base, spec, secrets, _REMEDY)
+    members_file, progress = workspace.staged / MEMBERS, workspace.progress
+    stored = clusters_of(base, spec, workspace.secrets, _REMEDY)
     _refuse_unlike(base, stored, collections)
     dataset = StreamedDataset(collections, stored.metric, progress)
     clusters = counted(len(stored.ids), "cluster")
     progress.phase("assign", f"assigning {counted(dataset.rows, 'document')} to {clusters} of {base.run}")
     ids = [collection.collection_id for collection in collections]
     given = Given(stored.centroids, stored.ids, stored.metric, spec.assignment_threshold, seed, ids)
-    with open_parts(spec, dataset, {"mode": spec.mode}, scratch, secrets, memory, progress) as parts:
+    with open_parts(spec, dataset, {"mode": spec.mode}, workspace) as parts:
         if parts is None:
-            with MembersTable(staged / MEMBERS, ids, integer_ids=dataset.integer_ids) as members:
+            with MembersTable(members_file, ids, integer_ids=dataset.integer_ids) as members:
                 write = given.writer(members)
                 found = assign(dataset, given.centroids, given.metric, given.threshold, seed, write, progress)
             notes = dataset.notes
         else:
-            found, lost = assign_by_parts(parts, given, staged / MEMBERS)
+            found, lost = assign_by_parts(parts, given, members_file)
             notes = [*lost, *parts.notes]
     if stored.metric == "cosine":
         found.reservoir.scale()
@@ -87,7 +74,7 @@ def assign_documents(
     notes.insert(0, note)
     for note in notes:
         progress.info(note)
-    read_ids = partial(read_document_ids, staged / MEMBERS)
+    read_ids = partial(read_document_ids, members_file)
     description = describe(collections, found, stored.ids, None, (), read_ids, LastNames(fixed=stored.names))
     return Findings(
         spec=spec,
@@ -102,7 +89,7 @@ def assign_documents(
         finished_at=datetime.now(UTC),
         succession=Succession(stored.ids, stored.next_id, ()),
         changes=None,
-        earlier_map=read_map(base, spec, secrets) if spec.report.map == "auto" else None,
+        earlier_map=read_map(base, spec, workspace.secrets) if spec.report.map == "auto" else None,
     )
 
 

@@ -41,6 +41,7 @@ from clusterworker.run.results.previous import (
 from clusterworker.run.results.previous_members import Shared, keys_of
 from clusterworker.run.results.record import MEMBERS
 from clusterworker.run.results.tables import members_schema, members_writer, renumber
+from clusterworker.run.workspace import Workspace
 
 MOST_COPIES = 20_000
 """Approximate number of copies of all centroids together, which every algorithm clusters without a sample."""
@@ -95,42 +96,29 @@ def copies_of(sizes: Rows) -> Rows:
     return np.asarray(np.maximum(np.rint(sizes * (MOST_COPIES / total)), 1), np.int64)
 
 
-def cluster_centroids(
-    spec: RunSpec,
-    seed: int,
-    sources: Sequence[Source],
-    staged: Path,
-    scratch: Path,
-    secrets: Path,
-    memory: int,
-    progress: Progress,
-) -> Findings:
+def cluster_centroids(spec: RunSpec, seed: int, sources: Sequence[Source], workspace: Workspace) -> Findings:
     """Clusters the centroids of earlier runs, and writes members.parquet with the documents of all of them.
 
     Args:
         spec: Spec of the run.
         seed: Seed of all random choices.
         sources: Sources from `open_sources`.
-        staged: Directory for members.parquet.
-        scratch: Directory for a copy of the centroids.
-        secrets: Directory of mounted Secrets.
-        memory: Bytes that may be used.
-        progress: Receives the progress.
+        workspace: Directories, memory and log of the run; members.parquet is staged there.
 
     Raises:
         MisconfiguredError: the parameters do not fit the centroids.
     """
-    config = spec.config
+    config, progress, members_file = spec.config, workspace.progress, workspace.staged / MEMBERS
     inside = [source for source in sources if source.rows]
     count = sum(source.rows for source in inside)
     progress.phase("cluster", f"clustering {count} centroids of {len(sources)} runs by {config.algorithm}")
     ends = np.cumsum([source.rows for source in inside])
     counts = np.split(copies_of(np.concatenate([source.sizes for source in inside])), ends[:-1])
     copies: list[Collection] = [_Copies(*each) for each in zip(inside, counts, strict=True)]
-    weighted = SpooledDataset(StreamedDataset(copies, config.metric, progress), scratch)
-    previous = previous_of(spec, sources[0].dimensions, secrets, memory)
+    weighted = SpooledDataset(StreamedDataset(copies, config.metric, progress), workspace.scratch)
+    previous = previous_of(spec, sources[0].dimensions, workspace.secrets, workspace.memory)
     start = Start(previous.ancestors.run, previous.ancestors.centroids) if previous.ancestors else None
-    clustering = cluster(weighted, config, seed, memory, progress, start)
+    clustering = cluster(weighted, config, seed, workspace.memory, progress, start)
     if clustering.labels is None:
         raise TypeError("a spooled data set without labels")
     each = np.concatenate(counts)
@@ -149,7 +137,7 @@ def cluster_centroids(
     progress.phase("assign", f"writing the members of {counted(len(own.centroids), 'cluster')}")
     starts = {id(source): int(end) - source.rows for source, end in zip(inside, ends, strict=True)}
     shared = previous.members.counter_by_key(len(own.centroids)) if previous.members else None
-    written = _write_members(staged / MEMBERS, sources, starts, labels, apart, len(own.centroids), shared, progress)
+    written = _write_members(members_file, sources, starts, labels, apart, len(own.centroids), shared, progress)
     membership = Membership(written.sizes, written.noise, found.central, found.reservoir)
     order = membership.largest_first()
     if shared:
@@ -158,7 +146,7 @@ def cluster_centroids(
     succession = numbered(previous, config, own, membership.sizes, distance_limit(config, found), shared)
     ids = np.empty_like(order)
     ids[order] = succession.ids
-    renumber(staged / MEMBERS, ids)
+    renumber(members_file, ids)
     notes = [
         *previous.notes,
         f"{count} centroids of {len(sources)} runs are clustered, weighted by their numbers of documents",

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clustercontract.baseline import BASELINE_FILE, Baseline
@@ -15,6 +14,7 @@ from clusterworker.process.progress import Progress
 from clusterworker.run.results.record import MARKER, MEMBERS
 from clusterworker.run.results.stages import clearing_stages
 from clusterworker.run.results.target import Target, staging
+from clusterworker.run.workspace import Workspace
 
 if TYPE_CHECKING:
     from clusterworker.data.sources.collection import Collection
@@ -41,7 +41,7 @@ def run(spec: RunSpec, progress: Progress, mounts: Mounts | None = None, memory:
     mounts = mounts or Mounts()
     memory = memory or ControlGroup().memory()
     with staging(spec, mounts) as (target, staged, scratch), clearing_stages(spec, mounts.secrets):
-        return _Run(spec, progress, target).carry_out(staged, scratch, mounts.secrets, memory)
+        return _Run(spec, target, Workspace(staged, scratch, mounts.secrets, memory, progress)).carry_out()
 
 
 _WITHOUT = {"assign": ("read", "cluster", "measure"), "composite": ("read", "measure")}
@@ -60,14 +60,15 @@ def phases_of(spec: RunSpec) -> list[str]:
 class _Run:
     """The steps of one run, in order."""
 
-    def __init__(self, spec: RunSpec, progress: Progress, target: Target) -> None:
+    def __init__(self, spec: RunSpec, target: Target, workspace: Workspace) -> None:
         self._spec = spec
-        self._progress = progress
         self._target = target
+        self._workspace = workspace
+        self._progress, self._staged, self._secrets = workspace.progress, workspace.staged, workspace.secrets
         self._started = datetime.now(UTC)
         self._seed = spec.config.random_state if spec.config.random_state is not None else spec.seed
 
-    def carry_out(self, staged: Path, scratch: Path, secrets: Path, memory: int) -> RunResult:
+    def carry_out(self) -> RunResult:
         """Reads, clusters, measures, writes and publishes."""
         from clusterworker.run.brief import in_brief
         from clusterworker.run.results.outputs import Outputs
@@ -79,18 +80,18 @@ class _Run:
         if spec.sources:
             opening = f"the results of {len(spec.sources)} runs"
         self._progress.phase("open", f"opening {opening}")
-        outputs = Outputs(spec, staged / MEMBERS, scratch, secrets)
+        outputs = Outputs(spec, self._staged / MEMBERS, self._workspace.scratch, self._secrets)
         outputs.check_before_reading()
-        collections = self._open(secrets)
+        collections = self._open()
         outputs.check(collections)
-        findings = self._in_mode(collections, staged, scratch, secrets, memory)
-        baseline = self._write(findings, collections, staged, secrets)
+        findings = self._in_mode(collections)
+        baseline = self._write(findings, collections)
         record = record_of(spec, findings, self._started)
-        (staged / FILE).write_bytes(record.to_bytes())
+        (self._staged / FILE).write_bytes(record.to_bytes())
         written = outputs.write(findings.succession.ids, findings.names, self._progress)
         beside = self._nodes(findings, collections)
         spared = {kept.run for kept in (spec.base, spec.previous, *spec.sources) if kept} if spec.mode != "full" else ()
-        left = publish(self._target, staged, record, spec.history_limit, self._progress, beside, spared)
+        left = publish(self._target, self._staged, record, spec.history_limit, self._progress, beside, spared)
         return RunResult(
             status="completed",
             num_clusters=findings.num_clusters,
@@ -105,46 +106,39 @@ class _Run:
             next_cluster_id=findings.succession.next_id,
         )
 
-    def _open(self, secrets: Path) -> "list[Collection]":
+    def _open(self) -> "list[Collection]":
         if self._spec.sources:
             from clusterworker.run.composite_sources import open_sources
 
-            return [*open_sources(self._spec, secrets)]
+            return [*open_sources(self._spec, self._secrets)]
         from clusterworker.data.sources.collections import open_collections
 
-        return open_collections(self._spec.collections, secrets)
+        return open_collections(self._spec.collections, self._secrets)
 
-    def _in_mode(
-        self, collections: "list[Collection]", staged: Path, scratch: Path, secrets: Path, memory: int
-    ) -> "Findings":
-        spec, seed, progress = self._spec, self._seed, self._progress
+    def _in_mode(self, collections: "list[Collection]") -> "Findings":
+        spec, seed, workspace = self._spec, self._seed, self._workspace
         if spec.mode == "assign":
             from clusterworker.run.assign import assign_documents
 
-            return assign_documents(spec, seed, collections, staged, scratch, secrets, memory, progress)
+            return assign_documents(spec, seed, collections, workspace)
         if spec.mode == "composite":
             from clusterworker.run.composite import cluster_centroids
             from clusterworker.run.composite_sources import Source
 
             sources = [source for source in collections if isinstance(source, Source)]
-            return cluster_centroids(spec, seed, sources, staged, scratch, secrets, memory, progress)
-        return self._find(collections, staged, scratch, secrets, memory)
+            return cluster_centroids(spec, seed, sources, workspace)
+        return self._find(collections)
 
-    def _find(
-        self, collections: "list[Collection]", staged: Path, scratch: Path, secrets: Path, memory: int
-    ) -> "Findings":
+    def _find(self, collections: "list[Collection]") -> "Findings":
         from clusterworker.run.passes import open_passes
 
         total = sum(collection.rows for collection in collections)
         reading = f"{counted(total, 'document')} of {counted(collections[0].dimensions, 'dimension')}"
         self._progress.phase("read", f"reading {reading}")
-        opened = open_passes(self._spec, self._seed, collections, staged, scratch, secrets, memory, self._progress)
-        with opened as passes:
-            return self._find_by(passes, collections, staged, secrets, memory)
+        with open_passes(self._spec, self._seed, collections, self._workspace) as passes:
+            return self._find_by(passes, collections)
 
-    def _find_by(
-        self, passes: "Passes", collections: "list[Collection]", staged: Path, secrets: Path, memory: int
-    ) -> "Findings":
+    def _find_by(self, passes: "Passes", collections: "list[Collection]") -> "Findings":
         from clusterworker.clustering.description import describe
         from clusterworker.run.findings import Findings
         from clusterworker.run.results.previous import (
@@ -160,8 +154,9 @@ class _Run:
         from clusterworker.run.results.tables import read_document_ids
 
         config, dataset, progress = self._spec.config, passes.dataset, self._progress
+        members_file = self._staged / MEMBERS
         ids = [collection.collection_id for collection in collections]
-        previous = previous_of(self._spec, collections[0].dimensions, secrets, memory)
+        previous = previous_of(self._spec, collections[0].dimensions, self._secrets, self._workspace.memory)
         start = start_of(previous, config, dataset, ids)
 
         progress.phase("cluster", f"clustering by {config.algorithm}, metric {config.metric}")
@@ -170,7 +165,7 @@ class _Run:
         if clustering.layered:
             from clusterworker.run.results.previous_layers import layers_before
 
-            layers, previous = layers_before(self._spec, previous, clustering.layered, secrets)
+            layers, previous = layers_before(self._spec, previous, clustering.layered, self._secrets)
 
         progress.phase("assign", f"writing the members of {counted(len(clustering.centroids), 'cluster')}")
         shared = previous.members.counter(len(clustering.centroids), ids) if previous.members else None
@@ -193,8 +188,8 @@ class _Run:
             succession.ids,
             clustering.layered,
             [layer.ids for layer in numbered_layers.layers] if numbered_layers else [],
-            partial(read_document_ids, staged / MEMBERS),
-            last_names(previous, succession, staged / MEMBERS, layers.names_by_id if layers else {}),
+            partial(read_document_ids, members_file),
+            last_names(previous, succession, members_file, layers.names_by_id if layers else {}),
         )
         metrics = quality.measures(with_inertia=clustering.has_inertia)
         return Findings(
@@ -226,9 +221,7 @@ class _Run:
             return {}
         return {NODES: nodes_of(layered, described, self._spec.run, embedding_model(collections))}
 
-    def _write(
-        self, findings: "Findings", collections: "list[Collection]", staged: Path, secrets: Path
-    ) -> Baseline | None:
+    def _write(self, findings: "Findings", collections: "list[Collection]") -> Baseline | None:
         from clusterworker.clustering.survey import Survey
         from clusterworker.data.sources.collections import embedding_model
         from clusterworker.drift.record import measured_before
@@ -247,6 +240,7 @@ class _Run:
         )
 
         self._progress.phase("report", "drawing the map and writing the report")
+        staged = self._staged
         config, found, centroids = self._spec.config, findings.survey, findings.clustering.centroids
         numbered = findings.succession
         model = embedding_model(collections)
@@ -272,7 +266,7 @@ class _Run:
             write_layers(staged, findings.clustering.layered, findings.layers, lasting, findings.last_names)
         if isinstance(found, Survey):
             baseline_of(found, centroids, config.metric, model).write(staged / BASELINE_FILE)
-        write_report(staged, findings, measured_before(self._spec, secrets, self._progress))
+        write_report(staged, findings, measured_before(self._spec, self._secrets, self._progress))
         write_metrics(staged / MARKER, findings)
         if not isinstance(found, Survey):
             return None  # Checks measure the change since the clustering.

@@ -22,6 +22,7 @@ from clustercontract.container import SCRATCH_MOUNT
 from clusterworker.data.dataset import DatasetPart, StreamedDataset
 from clusterworker.process.progress import Progress
 from clusterworker.run.results.stages import Distributable, Stages, open_stages, read_arrays
+from clusterworker.run.workspace import Workspace
 
 WAVES = 4
 """Intended number of parts per CPU of the executors, so that a slow executor delays a pass by one small part."""
@@ -128,10 +129,7 @@ def open_parts(
     spec: Distributable,
     source: StreamedDataset,
     known: object,
-    scratch: Path,
-    secrets: Path,
-    memory: int,
-    progress: Progress,
+    workspace: Workspace,
 ) -> Iterator[Parts | None]:
     """Start Spark if the run's input selects it; yield None if this process does the work.
 
@@ -139,10 +137,7 @@ def open_parts(
         spec: Spec of the run.
         source: Documents of the run.
         known: See `Parts`.
-        scratch: Directory for temporary files.
-        secrets: Directory where Secrets are mounted.
-        memory: Number of bytes that the container may use.
-        progress: Receives the progress.
+        workspace: Directories, memory and log of the run.
 
     Raises:
         RunError: Spark does not start.
@@ -152,8 +147,9 @@ def open_parts(
         return
     from clusterworker.spark.executors import started
 
-    with started(spec.engine, spec.run, scratch, memory, progress) as executors:
-        stages = open_stages(spec, secrets)
+    scratch, progress = workspace.scratch, workspace.progress
+    with started(spec.engine, spec.run, scratch, workspace.memory, progress) as executors:
+        stages = open_stages(spec, workspace.secrets)
         yield Parts(source, executors, stages, scratch, spec.engine.partition_rows, known, progress)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Protocol
 
+from clustercontract.clustering import ClusteringConfig
 from clustercontract.run import RunSpec
 from clusterworker.clustering.algorithms.choice import cluster, load
 from clusterworker.clustering.algorithms.clustering import Clustering
@@ -16,12 +16,12 @@ from clusterworker.clustering.survey import Survey, survey
 from clusterworker.data.arrays import Rows
 from clusterworker.data.dataset import Dataset, StreamedDataset
 from clusterworker.data.sources.collection import Collection
-from clusterworker.process.progress import Progress
 from clusterworker.run.distributed import DistributedDataset, DistributedSurvey
 from clusterworker.run.parts import open_parts
 from clusterworker.run.results.previous_members import Shared
 from clusterworker.run.results.record import MEMBERS
 from clusterworker.run.results.tables import MembersTable, renumber
+from clusterworker.run.workspace import Workspace
 
 
 class Passes(Protocol):
@@ -63,11 +63,7 @@ def open_passes(
     spec: RunSpec,
     seed: int,
     collections: Sequence[Collection],
-    staged: Path,
-    scratch: Path,
-    secrets: Path,
-    memory: int,
-    progress: Progress,
+    workspace: Workspace,
 ) -> Iterator[Passes]:
     """Chooses where the work is done, according to the RunSpec.
 
@@ -75,38 +71,26 @@ def open_passes(
         spec: Spec of the run.
         seed: Seed of all random choices.
         collections: The opened collections.
-        staged: Directory for members.parquet.
-        scratch: Directory for temporary files.
-        secrets: Directory of mounted Secrets.
-        memory: Bytes that the container may use.
-        progress: Receives the progress.
+        workspace: Directories, memory and log of the run; members.parquet is staged there.
     """
-    file = staged / MEMBERS
-    source = StreamedDataset(collections, spec.config.metric, progress)
+    source = StreamedDataset(collections, spec.config.metric, workspace.progress)
     known = spec.config.model_dump(mode="json")
-    with open_parts(spec, source, known, scratch, secrets, memory, progress) as parts:
+    with open_parts(spec, source, known, workspace) as parts:
         if parts is None:
-            yield _Local(spec, seed, collections, file, scratch, memory, progress)
+            yield _Local(spec.config, seed, collections, workspace)
         else:
-            yield _Distributed(spec, seed, collections, file, DistributedDataset(parts), memory, progress)
+            yield _Distributed(spec.config, seed, collections, DistributedDataset(parts), workspace)
 
 
 class _Local:
     """See Passes: this process reads and assigns all documents."""
 
     def __init__(
-        self,
-        spec: RunSpec,
-        seed: int,
-        collections: Sequence[Collection],
-        file: Path,
-        scratch: Path,
-        memory: int,
-        progress: Progress,
+        self, config: ClusteringConfig, seed: int, collections: Sequence[Collection], workspace: Workspace
     ) -> None:
-        self._config, self._seed, self._file, self._memory, self._progress = spec.config, seed, file, memory, progress
-        self._collections = collections
-        self._loaded = load(collections, spec.config, scratch, progress)
+        self._config, self._seed, self._collections = config, seed, collections
+        self._file, self._memory, self._progress = workspace.staged / MEMBERS, workspace.memory, workspace.progress
+        self._loaded = load(collections, config, workspace.scratch, self._progress)
 
     @property
     def notes(self) -> Sequence[str]:
@@ -135,15 +119,14 @@ class _Distributed:
 
     def __init__(
         self,
-        spec: RunSpec,
+        config: ClusteringConfig,
         seed: int,
         collections: Sequence[Collection],
-        file: Path,
         dataset: DistributedDataset,
-        memory: int,
-        progress: Progress,
+        workspace: Workspace,
     ) -> None:
-        self._spec, self._seed, self._file, self._memory, self._progress = spec, seed, file, memory, progress
+        self._config, self._seed = config, seed
+        self._file, self._memory, self._progress = workspace.staged / MEMBERS, workspace.memory, workspace.progress
         self._ids = [collection.collection_id for collection in collections]
         self._documents = dataset
         self._surveyed: DistributedSurvey | None = None
@@ -158,11 +141,11 @@ class _Distributed:
 
     def cluster(self, start: Start | None) -> Clustering:
         key = f"{self._seed} {self._memory} {start and start.run}"
-        train = partial(cluster, self._documents, self._spec.config, self._seed, self._memory, self._progress, start)
+        train = partial(cluster, self._documents, self._config, self._seed, self._memory, self._progress, start)
         return self._documents.kept(key, train)
 
     def survey(self, clustering: Clustering, shared: Shared | None) -> Survey:
-        surveyed = self._documents.survey(clustering, self._spec.config.metric, self._seed, self._ids)
+        surveyed = self._documents.survey(clustering, self._config.metric, self._seed, self._ids)
         self._surveyed = surveyed
         if shared:
             surveyed.compare(shared, self._progress)
