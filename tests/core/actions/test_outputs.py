@@ -12,7 +12,7 @@ from clustertrigger.api.names import ANNOTATION_ANNOUNCES
 from clustertrigger.core.actions.cluster import ClusterWork
 from clustertrigger.core.actions.registry import resolve
 from clustertrigger.core.actions.work import Ask
-from clustertrigger.core.jobs.jobs import build_job
+from clustertrigger.core.jobs.jobs import JobRequest, build_job
 from clustertrigger.core.jobs.slot import ScheduledSlot
 from clustertrigger.core.resources.catalog import COLLECTION, DEFINITION, Catalog, Unresolved
 from clustertrigger.core.resources.validation import parse_trigger
@@ -127,13 +127,15 @@ def test_a_definitions_output_that_its_trigger_waits_for(
 def test_the_collections_for_which_a_run_is_an_event(outputs: list[str], announces: tuple[str, ...]) -> None:
     known = catalog(named={"collection_id": "col_named", "source": {"uri": "x/"}, "volume": "v", "write": {}})
     spec = spec_of(*outputs)
-    job = build_job(trigger(), spec, resolved(spec, known), "products-1", ScheduledSlot(at(hours=1)), DEFAULTS)
+    job = build_job(
+        JobRequest(trigger(), spec, resolved(spec, known), "products-1", ScheduledSlot(at(hours=1)), DEFAULTS)
+    )
     assert job["metadata"]["annotations"][ANNOTATION_ANNOUNCES] == ",".join(announces)
 
 
 def test_outputs_are_mounted_writable_with_both_secrets() -> None:
     spec = spec_of("labels", "elsewhere", "articles", inputs=("products", "articles"))
-    job = build_job(trigger(), spec, resolved(spec), "products-1", ScheduledSlot(at(hours=1)), DEFAULTS)
+    job = build_job(JobRequest(trigger(), spec, resolved(spec), "products-1", ScheduledSlot(at(hours=1)), DEFAULTS))
     pod = job["spec"]["template"]["spec"]
     claims = {v["name"]: v["persistentVolumeClaim"] for v in pod["volumes"] if "persistentVolumeClaim" in v}
     mounts = {mount["mountPath"]: mount for mount in pod["containers"][0]["volumeMounts"]}

@@ -16,7 +16,7 @@ from clustertrigger.core.actions.taxonomy_enrichment import EnrichmentWork
 from clustertrigger.core.actions.work import Ask, in_words
 from clustertrigger.core.decide import decide
 from clustertrigger.core.decision import CreateJob
-from clustertrigger.core.jobs.jobs import build_job
+from clustertrigger.core.jobs.jobs import JobRequest, build_job
 from clustertrigger.core.jobs.slot import ScheduledSlot
 from clustertrigger.core.resources.catalog import COLLECTION, TAXONOMY, Catalog, Unresolved
 from clustertrigger.core.resources.validation import parse_trigger
@@ -153,7 +153,7 @@ def test_the_worker_gets_the_executors() -> None:
     assert parsed is not None, problems
     work = resolve(catalog(), "search", parsed)
     assert isinstance(work, EnrichmentWork)
-    job = build_job(trigger(raw()), parsed, work, "job", ScheduledSlot(at(hours=1)), DEFAULTS)
+    job = build_job(JobRequest(trigger(raw()), parsed, work, "job", ScheduledSlot(at(hours=1)), DEFAULTS))
     (container,) = job["spec"]["template"]["spec"]["containers"]
     told = next(one["value"] for one in container["env"] if one["name"] == ENRICHMENT_SPEC_VARIABLE)
     engine = EnrichmentSpec.model_validate_json(told).engine

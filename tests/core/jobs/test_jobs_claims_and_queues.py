@@ -10,7 +10,7 @@ import pytest
 from clustercontract.baseline import Baseline
 from clustertrigger.api.schedule import ConditionalSchedule
 from clustertrigger.core.actions.cluster import ClusterWork
-from clustertrigger.core.jobs.jobs import build_check_job, build_job
+from clustertrigger.core.jobs.jobs import JobRequest, build_check_job, build_job
 from clustertrigger.core.jobs.slot import CheckSlot, ScheduledSlot
 from clustertrigger.core.resources.validation import parse_collection
 from tests.core.builders import DEFAULTS, HOURLY, HOURLY_CHECK, at, trigger
@@ -32,10 +32,12 @@ def job(run: Object, *claims: str, check: bool = False, results_uri: str = "") -
     )
     defaults = replace(DEFAULTS, results_uri=results_uri)
     if not check:
-        return build_job(it, it.spec, work, "products-1", ScheduledSlot(at(hours=1)), defaults)
+        return build_job(JobRequest(it, it.spec, work, "products-1", ScheduledSlot(at(hours=1)), defaults))
     schedule = it.spec.schedule
     assert isinstance(schedule, ConditionalSchedule)
-    return build_check_job(it, it.spec, schedule, work, BASELINE, "products-c1", CheckSlot(at(60)), defaults)
+    return build_check_job(
+        JobRequest(it, it.spec, work, "products-c1", CheckSlot(at(60)), defaults), schedule, BASELINE
+    )
 
 
 RESULTS = {"claimName": "clustertrigger-results"}

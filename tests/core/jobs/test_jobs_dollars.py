@@ -8,7 +8,7 @@ import pytest
 
 from clustercontract.run import RunSpec
 from clustertrigger.core.actions.cluster import ClusterWork
-from clustertrigger.core.jobs.jobs import build_job
+from clustertrigger.core.jobs.jobs import JobRequest, build_job
 from clustertrigger.core.jobs.slot import ScheduledSlot
 from clustertrigger.core.resources.validation import parse_collection
 from tests.core.builders import DEFAULTS, HOURLY, at, trigger
@@ -33,7 +33,7 @@ def test_a_path_reaches_the_worker_as_it_was_written(uri: str) -> None:
     assert it.spec is not None
     assert it.spec.execution_config is not None
     work = ClusterWork(execution=it.spec.execution_config, collections=(("col_a", collection),))
-    job = build_job(it, it.spec, work, "products-1", ScheduledSlot(at(hours=1)), DEFAULTS)
+    job = build_job(JobRequest(it, it.spec, work, "products-1", ScheduledSlot(at(hours=1)), DEFAULTS))
     (variable,) = job["spec"]["template"]["spec"]["containers"][0]["env"]
     said = RunSpec.model_validate_json(expanded(variable["value"]))
     assert said.collections[0].source.uri == uri

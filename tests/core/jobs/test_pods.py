@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from clustertrigger.api.trigger import RunPolicy
 from clustertrigger.core.actions.cluster import ClusterWork
 from clustertrigger.core.actions.work import Order
-from clustertrigger.core.jobs.jobs import build_job
+from clustertrigger.core.jobs.jobs import JobRequest, build_job
 from clustertrigger.core.jobs.pods import pod_spec
 from clustertrigger.core.jobs.slot import ScheduledSlot
 from clustertrigger.core.resources.validation import parse_collection, parse_trigger
@@ -103,7 +103,9 @@ def test_every_run_has_the_same_restrictions(run: Object) -> None:
     spec, problems = parse_trigger({**HOURLY, "run": {**run, "engine": {"type": "local"}}})
     assume(not problems and spec is not None)
     assert spec is not None
-    job = build_job(trigger({**HOURLY, "run": run}), spec, work(), "job", ScheduledSlot(at(hours=1)), DEFAULTS)
+    job = build_job(
+        JobRequest(trigger({**HOURLY, "run": run}), spec, work(), "job", ScheduledSlot(at(hours=1)), DEFAULTS)
+    )
     assert job["metadata"]["namespace"] == "search"
     assert_ours(job)
     pod = job["spec"]["template"]["spec"]

@@ -12,7 +12,7 @@ from clustercontract.engine import Engine
 from clustercontract.run import RUN_SPEC_VARIABLE, RunSpec
 from clustertrigger.api.schedule import ConditionalSchedule
 from clustertrigger.core.actions.work import Image, RunDefaults
-from clustertrigger.core.jobs.jobs import build_check_job, build_job
+from clustertrigger.core.jobs.jobs import JobRequest, build_check_job, build_job
 from clustertrigger.core.jobs.slot import CheckSlot, ScheduledSlot
 from clustertrigger.core.resources.validation import parse_trigger
 from harness.specs.strategies import allowed
@@ -33,7 +33,9 @@ SPARK = {"type": "spark", "executors": 3}
 def job_of(run: Object, base: Object = HOURLY) -> Object:
     spec, problems = parse_trigger({**base, "run": run})
     assert spec is not None, problems
-    return build_job(trigger({**base, "run": run}), spec, work(), "job", ScheduledSlot(at(hours=1)), DEFAULTS)
+    return build_job(
+        JobRequest(trigger({**base, "run": run}), spec, work(), "job", ScheduledSlot(at(hours=1)), DEFAULTS)
+    )
 
 
 def pod_of(job: Object) -> Object:
@@ -139,7 +141,7 @@ def test_checks_are_local() -> None:
     assert spec is not None, problems
     assert isinstance(spec.schedule, ConditionalSchedule)
     slot = CheckSlot(at(hours=1))
-    job = build_check_job(trigger(raw), spec, spec.schedule, work(), BASELINE, "check", slot, DEFAULTS)
+    job = build_check_job(JobRequest(trigger(raw), spec, work(), "check", slot, DEFAULTS), spec.schedule, BASELINE)
     (container,) = pod_of(job)["containers"]
     assert container["image"] == "worker:1"
     assert pod_of(job)["automountServiceAccountToken"] is False

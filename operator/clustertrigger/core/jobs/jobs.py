@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from clustercontract.baseline import Baseline
 from clustercontract.check import CHECK_SPEC_VARIABLE, CheckSpec
@@ -32,7 +32,7 @@ from clustertrigger.api.names import (
 )
 from clustertrigger.api.schedule import ConditionalSchedule
 from clustertrigger.api.status import LastResult
-from clustertrigger.api.trigger import ClusterTriggerSpec, RunPolicy
+from clustertrigger.api.trigger import ClusterTriggerSpec
 from clustertrigger.core.actions.work import (
     Ask,
     FromTemplate,
@@ -49,6 +49,8 @@ from clustertrigger.core.jobs.slot import CheckSlot, EventSlot, RunSlot, Slot
 from clustertrigger.core.jobs.spark_pods import driver, engine
 from clustertrigger.core.jobs.template_pods import template_pod_spec
 from clustertrigger.core.resources.trigger import Trigger
+
+SlotT_co = TypeVar("SlotT_co", bound=Slot, covariant=True)
 
 _LONGEST_LABEL = 63
 _SHORTEST_MEMORY, _LONGEST_MEMORY = 600, 604_800
@@ -71,24 +73,44 @@ class _Pod:
     annotations: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class JobRequest(Generic[SlotT_co]):
+    """What a Job is built for.
+
+    Attributes:
+        trigger: Owner of the Job.
+        spec: Its spec.
+        work: What its action does, with the current definitions.
+        name: Name of the Job.
+        slot: The slot that the Job handles.
+        defaults: Settings of the operator.
+    """
+
+    trigger: Trigger
+    spec: ClusterTriggerSpec
+    work: Work
+    name: str
+    slot: SlotT_co
+    defaults: RunDefaults
+
+
 def build_job(
-    trigger: Trigger,
-    spec: ClusterTriggerSpec,
-    work: Work,
-    name: str,
-    slot: RunSlot,
-    defaults: RunDefaults,
-    previous: PreviousRun | None = None,
-    last_result: LastResult | None = None,
+    request: JobRequest[RunSlot], previous: PreviousRun | None = None, last_result: LastResult | None = None
 ) -> dict[str, Any]:
-    """Returns the Job of a run."""
-    run = spec.run
-    defaults, executors = engine(run, work, defaults, _labels(trigger, ROLE_RUN))
+    """Returns the Job of a run.
+
+    Args:
+        request: What it is built for.
+        previous: The run whose cluster ids this one continues.
+        last_result: Result of the last completed run.
+    """
+    trigger, work, run = request.trigger, request.work, request.spec.run
+    defaults, executors = engine(run, work, request.defaults, _labels(trigger, ROLE_RUN))
     ask = Ask(
         trigger.key.namespace,
         trigger.key.name,
-        name,
-        str(slot),
+        request.name,
+        str(request.slot),
         seed(trigger.uid),
         run,
         defaults,
@@ -107,28 +129,27 @@ def build_job(
         ROLE_RUN, run.timeout_seconds, ttl_seconds=max(run.starting_deadline_seconds, 3600), queue_name=run.queue_name
     )
     state = trigger.status.event_state
-    chain = state.chain if state is not None and isinstance(slot, EventSlot) else ()
+    chain = state.chain if state is not None and isinstance(request.slot, EventSlot) else ()
     annotations = {ANNOTATION_ANNOUNCES: ",".join(work.announces), ANNOTATION_CHAIN: ",".join(chain)}
-    return _job(trigger, run, work, kind, name, slot, pod, {key: text for key, text in annotations.items() if text})
+    return _job(request, kind, pod, {key: text for key, text in annotations.items() if text})
 
 
 def build_check_job(
-    trigger: Trigger,
-    spec: ClusterTriggerSpec,
-    schedule: ConditionalSchedule,
-    work: Work,
-    baseline: Baseline,
-    name: str,
-    slot: CheckSlot,
-    defaults: RunDefaults,
+    request: JobRequest[CheckSlot], schedule: ConditionalSchedule, baseline: Baseline
 ) -> dict[str, Any]:
-    """Returns the Job of a check."""
-    run = spec.run
+    """Returns the Job of a check.
+
+    Args:
+        request: What it is built for.
+        schedule: Schedule of the trigger.
+        baseline: The baseline that the documents are compared with.
+    """
+    trigger, work, run, defaults = request.trigger, request.work, request.spec.run, request.defaults
     check_spec = CheckSpec(
         namespace=trigger.key.namespace,
         trigger=trigger.key.name,
-        check=name,
-        slot=format_instant(slot.instant),
+        check=request.name,
+        slot=format_instant(request.slot.instant),
         collections=work.inputs(),
         metric=schedule.metric,
         baseline=baseline,
@@ -145,7 +166,7 @@ def build_check_job(
         ttl_seconds=_check_ttl_seconds(schedule),
         queue_name=run.queue_name if run.check.queue_name is None else run.check.queue_name,
     )
-    return _job(trigger, run, work, kind, name, slot, pod)
+    return _job(request, kind, pod)
 
 
 def end_job_patch(reason: str, *, completed: bool = False, unstarted: bool = False) -> dict[str, Any]:
@@ -185,15 +206,9 @@ def _check_ttl_seconds(schedule: ConditionalSchedule) -> int:
 
 
 def _job(
-    trigger: Trigger,
-    run: RunPolicy,
-    work: Work,
-    kind: _Kind,
-    name: str,
-    slot: Slot,
-    pod: _Pod,
-    annotations: Mapping[str, str] = MappingProxyType({}),
+    request: JobRequest[Slot], kind: _Kind, pod: _Pod, annotations: Mapping[str, str] = MappingProxyType({})
 ) -> dict[str, Any]:
+    trigger, run = request.trigger, request.spec.run
     labels = _labels(trigger, kind.role)
     queued = {LABEL_QUEUE: kind.queue_name} if kind.queue_name else {}
     if queued and run.priority_class is not None:
@@ -227,14 +242,14 @@ def _job(
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {
-            "name": name,
+            "name": request.name,
             "namespace": trigger.key.namespace,
             "labels": {**labels, **queued},
             "annotations": {
-                **work.annotations,
+                **request.work.annotations,
                 **annotations,
-                ANNOTATION_SLOT: str(slot),
-                ANNOTATION_COLLECTIONS: collections_digest(work),
+                ANNOTATION_SLOT: str(request.slot),
+                ANNOTATION_COLLECTIONS: collections_digest(request.work),
             },
             "ownerReferences": [
                 {

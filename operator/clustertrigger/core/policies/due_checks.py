@@ -12,7 +12,7 @@ from clustertrigger.api.conditions import EventReason
 from clustertrigger.api.status import Check
 from clustertrigger.core.decision import CreateJob
 from clustertrigger.core.draft import Draft
-from clustertrigger.core.jobs.jobs import build_check_job
+from clustertrigger.core.jobs.jobs import JobRequest, build_check_job
 from clustertrigger.core.jobs.naming import job_name
 from clustertrigger.core.jobs.slot import CheckSlot
 from clustertrigger.core.jobs.workload import ObservedRun
@@ -51,8 +51,8 @@ def check_due_slot(draft: Draft) -> None:
         draft.account_for(due)
         draft.note(EventReason.SLOT_SKIPPED, f"Skipped a check: {obstacle}")
     elif (work := work_to_start(draft, name, deadline)) is not None:
-        manifest = build_check_job(draft.trigger, spec, schedule, work, baseline, name, slot, draft.observed.defaults)
-        create(draft, CreateJob(name, slot, manifest), deadline)
+        request = JobRequest(draft.trigger, spec, work, name, slot, draft.observed.defaults)
+        create(draft, CreateJob(name, slot, build_check_job(request, schedule, baseline)), deadline)
 
 
 def trim_checks(draft: Draft) -> None:

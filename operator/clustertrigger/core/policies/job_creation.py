@@ -9,7 +9,7 @@ from clustertrigger.api.trigger import ClusterTriggerSpec
 from clustertrigger.core.actions.work import Work
 from clustertrigger.core.decision import CreateJob, DeleteJob, Refusal
 from clustertrigger.core.draft import Draft
-from clustertrigger.core.jobs.jobs import build_job
+from clustertrigger.core.jobs.jobs import JobRequest, build_job
 from clustertrigger.core.jobs.slot import RunSlot
 from clustertrigger.core.policies.baseline import baseline_of
 from clustertrigger.core.policies.overdue import waits_for
@@ -30,8 +30,8 @@ def launch(draft: Draft, spec: ClusterTriggerSpec, name: str, slot: RunSlot, dea
     draft.do(*(DeleteJob(check.job_id) for check in draft.active_checks()))
     if spec.run.concurrency_policy == "Replace":
         draft.do(*(DeleteJob(entry.job_id) for entry in draft.active_runs()))
-    defaults, last_result = draft.observed.defaults, draft.status.last_result
-    manifest = build_job(draft.trigger, spec, work, name, slot, defaults, _previous_run(draft, work), last_result)
+    request = JobRequest(draft.trigger, spec, work, name, slot, draft.observed.defaults)
+    manifest = build_job(request, _previous_run(draft, work), draft.status.last_result)
     create(draft, CreateJob(name, slot, manifest), deadline)
 
 
