@@ -12,8 +12,8 @@ import aiohttp
 from aiohttp.client_reqrep import ClientResponse
 
 from clustertrigger import __version__
-from clustertrigger.core.json_text import write_json
 from clustertrigger.core.kube.answers import object_in
+from clustertrigger.core.kube.request import Request, deletion, merge_patch, metadata_only
 from clustertrigger.core.resources.problem import Problem
 from clustertrigger.core.text import beginning
 from clustertrigger.net.tls import trusting
@@ -22,9 +22,8 @@ from clustertrigger.rest.settings import Settings
 
 Object = dict[str, Any]
 
-_MERGE_PATCH = "application/merge-patch+json"
-_METADATA_ONLY = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json"
-_CHANGED = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io,application/json"
+_METADATA_ONLY = metadata_only("PartialObjectMetadataList")
+_CHANGED = metadata_only("PartialObjectMetadata")
 _PASSED_ON = (400, 401, 403, 404, 405, 409, 410, 413, 422, 429)
 _GONE, _INVALID, _TOO_MANY, _UNAVAILABLE = 410, 422, 429, 503
 _SPEC = "spec."
@@ -92,7 +91,7 @@ class ApiServer:
         Raises:
             RefusedError: refused, or no answer.
         """
-        return await self._ask("GET", token, path, parameters=parameters)
+        return await self._ask(token, Request("GET", path, parameters=parameters))
 
     async def names(self, token: str, path: str, **parameters: str) -> list[Object]:
         """Reads the metadata of the objects of a collection.
@@ -100,7 +99,7 @@ class ApiServer:
         Raises:
             RefusedError: refused, or no answer.
         """
-        listed = await self._ask("GET", token, path, parameters=parameters, accept=_METADATA_ONLY)
+        listed = await self._ask(token, Request("GET", path, parameters=parameters, accept=_METADATA_ONLY))
         return listed.get("items") or []
 
     async def version(self, path: str) -> str:
@@ -109,7 +108,8 @@ class ApiServer:
         Raises:
             RefusedError: refused, or no answer.
         """
-        listed = await self._ask("GET", self._own_token(), path, parameters={"limit": "1"}, accept=_METADATA_ONLY)
+        one = Request("GET", path, parameters={"limit": "1"}, accept=_METADATA_ONLY)
+        listed = await self._ask(self._own_token(), one)
         return str(listed["metadata"]["resourceVersion"])
 
     async def pages(self, path: str) -> AsyncIterator[tuple[list[Object], str]]:
@@ -197,7 +197,7 @@ class ApiServer:
         Raises:
             RefusedError: refused, or no answer.
         """
-        return await self._ask("POST", token, path, body, parameters={"fieldValidation": "Strict"})
+        return await self._ask(token, Request("POST", path, body, {"fieldValidation": "Strict"}))
 
     async def merge_patch(self, token: str, path: str, body: Mapping[str, Any]) -> Object:
         """Changes an object with a JSON merge patch.
@@ -207,7 +207,7 @@ class ApiServer:
         Raises:
             RefusedError: refused, or no answer.
         """
-        return await self._ask("PATCH", token, path, body, content_type=_MERGE_PATCH)
+        return await self._ask(token, merge_patch(path, body))
 
     async def delete(self, token: str, path: str, uid: str) -> Object:
         """Deletes an object and, in the background, the objects that it owns, but not a new object with the same name.
@@ -218,8 +218,7 @@ class ApiServer:
         Raises:
             RefusedError: refused, or no answer.
         """
-        options = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
-        return await self._ask("DELETE", token, path, options)
+        return await self._ask(token, deletion(path, preconditions={"uid": uid}))
 
     async def end_pod(self, token: str, path: str) -> None:
         """Deletes a Pod at once.
@@ -227,7 +226,7 @@ class ApiServer:
         Raises:
             RefusedError: refused, or no answer.
         """
-        await self._ask("DELETE", token, path, {"gracePeriodSeconds": 0})
+        await self._ask(token, Request("DELETE", path, {"gracePeriodSeconds": 0}))
 
     async def run_in_pod(self, token: str, path: str, container: str, program: Sequence[str], seconds: float) -> Ended:
         """Runs a program in a container of a Pod, with the WebSocket protocol of `kubectl exec`.
@@ -295,25 +294,14 @@ class ApiServer:
         except OSError as error:
             raise RefusedError(403, f"the API's own token cannot be read: {error}") from error
 
-    async def _ask(
-        self,
-        method: str,
-        token: str,
-        path: str,
-        body: Mapping[str, Any] | None = None,
-        *,
-        parameters: Mapping[str, str] | None = None,
-        content_type: str = "application/json",
-        accept: str = "application/json",
-    ) -> Object:
-        headers = {"Authorization": f"Bearer {token}", "Accept": accept, "Content-Type": content_type}
+    async def _ask(self, token: str, request: Request) -> Object:
         try:
             async with self._session.request(
-                method,
-                path,
-                params=parameters or None,
-                data=None if body is None else write_json(body),
-                headers=headers,
+                request.method,
+                request.path,
+                params=request.parameters or None,
+                data=request.content,
+                headers={"Authorization": f"Bearer {token}", **request.headers},
                 allow_redirects=False,
             ) as answer:
                 status, text = answer.status, await answer.read()

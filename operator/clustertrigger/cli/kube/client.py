@@ -17,14 +17,16 @@ import httpx
 from clustertrigger import __version__
 from clustertrigger.cli.kube.credentials import Credentials, read_content
 from clustertrigger.cli.kube.kubeconfig import Context, KubeconfigError
-from clustertrigger.core.json_text import write_json
 from clustertrigger.core.kube.answers import ApiError, no_answer, object_in, refusal
+from clustertrigger.core.kube.request import Request, deletion, merge_patch
 from clustertrigger.net.tls import trusting
 
 POD_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 _STREAM = httpx.Timeout(None, connect=10.0)
 _PAGE = 500
+_ACCEPT = {"Accept": "application/json, */*"}
+"""Logs of containers are text."""
 _UNAUTHORIZED = 401
 
 
@@ -143,7 +145,7 @@ class ApiClient:
         Raises:
             ApiError: refused, or no answer.
         """
-        return await self._object("GET", path, parameters=parameters)
+        return await self._object(Request("GET", path, parameters=parameters))
 
     async def find(self, path: str) -> dict[str, Any] | None:
         """Reads one object; returns None if it does not exist.
@@ -180,7 +182,7 @@ class ApiClient:
         Raises:
             ApiError: refused, or no answer.
         """
-        return await self._object("POST", path, body)
+        return await self._object(Request("POST", path, body))
 
     async def merge_patch(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Changes an object with a JSON merge patch (RFC 7386).
@@ -188,7 +190,7 @@ class ApiClient:
         Raises:
             ApiError: refused, or no answer.
         """
-        return await self._object("PATCH", path, body, content_type="application/merge-patch+json")
+        return await self._object(merge_patch(path, body))
 
     async def delete(self, path: str, **options: Any) -> None:
         """Deletes an object and, in the background, the objects that it owns. It is not an error if it does not exist.
@@ -197,7 +199,7 @@ class ApiClient:
             ApiError: refused, or no answer.
         """
         try:
-            await self._object("DELETE", path, {"propagationPolicy": "Background", **options})
+            await self._object(deletion(path, **options))
         except ApiError as error:
             if not error.is_not_found:
                 raise
@@ -208,7 +210,7 @@ class ApiClient:
         Raises:
             ApiError: refused, or no answer.
         """
-        answer = await self._send("GET", path, parameters=parameters)
+        answer = await self._send(Request("GET", path, parameters=parameters))
         return answer.content.decode(errors="replace")
 
     async def follow(self, path: str, **parameters: str) -> AsyncIterator[str]:
@@ -218,7 +220,7 @@ class ApiClient:
             ApiError: refused, or the connection broke.
         """
         buffer = b""
-        async with self._streamed(path, {**parameters, "follow": "true"}) as answer:
+        async with self._streamed(Request("GET", path, parameters={**parameters, "follow": "true"})) as answer:
             try:
                 async for chunk in answer.aiter_bytes():
                     *lines, buffer = (buffer + chunk).split(b"\n")
@@ -230,10 +232,9 @@ class ApiClient:
             yield buffer.decode(errors="replace")
 
     @asynccontextmanager
-    async def _streamed(self, path: str, parameters: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
-        request = self._request("GET", path, None, parameters, "application/json", timeout=_STREAM)
+    async def _streamed(self, request: Request) -> AsyncIterator[httpx.Response]:
         try:
-            answer = await self._http.send(request, stream=True)
+            answer = await self._http.send(self._encoded(request, _STREAM), stream=True)
         except httpx.HTTPError as error:
             raise no_answer(error) from error
         try:
@@ -244,16 +245,8 @@ class ApiClient:
         finally:
             await answer.aclose()
 
-    async def _object(
-        self,
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | None = None,
-        *,
-        parameters: Mapping[str, str] | None = None,
-        content_type: str = "application/json",
-    ) -> dict[str, Any]:
-        answer = await self._send(method, path, body, parameters=parameters, content_type=content_type)
+    async def _object(self, request: Request) -> dict[str, Any]:
+        answer = await self._send(request)
         found = object_in(answer.content)
         if found is None:
             raise ApiError(
@@ -261,19 +254,11 @@ class ApiClient:
             )
         return found
 
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | None = None,
-        *,
-        parameters: Mapping[str, str] | None = None,
-        content_type: str = "application/json",
-    ) -> httpx.Response:
+    async def _send(self, request: Request) -> httpx.Response:
         for attempt in (1, 2):
-            request = self._request(method, path, body, parameters, content_type)
+            encoded = self._encoded(request, _TIMEOUT)
             try:
-                answer = await self._http.send(request)
+                answer = await self._http.send(encoded)
             except httpx.HTTPError as error:
                 raise no_answer(error) from error
             refused = answer.status_code == _UNAUTHORIZED and attempt == 1 and self._access.credentials.forget()
@@ -283,24 +268,16 @@ class ApiClient:
             raise refusal(answer.status_code, answer.reason_phrase, answer.content)
         return answer
 
-    def _request(
-        self,
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | None,
-        parameters: Mapping[str, str] | None,
-        content_type: str,
-        timeout: httpx.Timeout = _TIMEOUT,
-    ) -> httpx.Request:
-        headers = {"Accept": "application/json, */*", "Content-Type": content_type}
+    def _encoded(self, request: Request, timeout: httpx.Timeout) -> httpx.Request:
+        headers = request.headers | _ACCEPT
         if authorization := self._access.credentials.authorization():
             headers["Authorization"] = authorization
         server_name = self._access.server_name
         return self._http.build_request(
-            method,
-            path,
-            params=parameters or None,
-            content=None if body is None else write_json(body),
+            request.method,
+            request.path,
+            params=request.parameters or None,
+            content=request.content,
             headers=headers,
             timeout=timeout,
             extensions={"sni_hostname": server_name} if server_name else None,

@@ -1,6 +1,6 @@
 """Interprets the responses of API servers: an object, or an error.
 
-The operator and the command have separate clients.
+The operator, the command and the HTTP API have separate clients.
 """
 
 from __future__ import annotations

@@ -14,9 +14,9 @@ import aiohttp
 from kubernetes.aio.client import Configuration
 
 from clustertrigger import __version__
-from clustertrigger.core.json_text import write_json
 from clustertrigger.core.kube.answers import ApiError, no_answer, object_in, refusal
 from clustertrigger.core.kube.paths import is_path, kind_at
+from clustertrigger.core.kube.request import Request, deletion, merge_patch, metadata_only
 from clustertrigger.core.text import beginning
 from clustertrigger.shell.kube.credentials import Credentials, CredentialsError
 from clustertrigger.shell.kube.session import TIMEOUT, open_session
@@ -31,9 +31,7 @@ _LONG_LIST = aiohttp.ClientTimeout(total=300, sock_connect=5, sock_read=60)
 _PROMPT = 1.0
 """Seconds: a response that took longer does not determine the time precisely."""
 _UNAUTHORIZED, _NOT_FOUND = 401, 404
-_MERGE_PATCH = "application/merge-patch+json"
 _NAMES = "PartialObjectMetadataList"
-_METADATA_ONLY = f"application/json;as={_NAMES};v=v1;g=meta.k8s.io,application/json"
 _ITEMS = '"items":['
 _decode = json.JSONDecoder().raw_decode
 
@@ -84,38 +82,39 @@ class ApiServer:
 
     async def get(self, path: str) -> dict[str, Any]:
         """Reads one object."""
-        return await self._request("GET", path)
+        return await self._request(Request("GET", path))
 
     async def create(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Creates an object in the collection at `path`."""
-        return await self._request("POST", path, body)
+        return await self._request(Request("POST", path, body))
 
     async def replace(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Replaces an object if it still has the version in the body."""
-        return await self._request("PUT", path, body)
+        return await self._request(Request("PUT", path, body))
 
     async def merge_patch(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Changes an object with a JSON merge patch (RFC 7386)."""
-        return await self._request("PATCH", path, body, content_type=_MERGE_PATCH)
+        return await self._request(merge_patch(path, body))
 
     async def delete(self, path: str) -> None:
         """Deletes an object, and its dependents in the background. It is not an error if the object does not exist."""
         try:
-            await self._request("DELETE", path, {"propagationPolicy": "Background"})
+            await self._request(deletion(path))
         except ApiError as error:
             if not error.is_not_found:
                 raise
 
     async def pages(self, path: str, **parameters: str) -> AsyncIterator[tuple[list[dict[str, Any]], str]]:
         """Yields all objects at `path`, in pages, and the resource version that a watch continues from."""
-        page: dict[str, str] = {}
+        following: dict[str, str] = {}
         while True:
-            answer = await self._request("GET", path, parameters={**parameters, "limit": str(_PAGE), **page})
+            page = {**parameters, "limit": str(_PAGE), **following}
+            answer = await self._request(Request("GET", path, parameters=page))
             metadata = answer.get("metadata") or {}
             yield answer.get("items") or [], metadata.get("resourceVersion", "")
             if not metadata.get("continue"):
                 return
-            page = {"continue": metadata["continue"]}
+            following = {"continue": metadata["continue"]}
 
     async def names(
         self, path: str, selector: str = "", *, remembered: bool, most: int | None = None
@@ -137,7 +136,8 @@ class ApiServer:
             parameters["resourceVersion"] = "0"
         if most is not None:
             parameters["limit"] = str(most)
-        payload = await self._send("GET", path, parameters=parameters, accept=_METADATA_ONLY, limits=_LONG_LIST)
+        request = Request("GET", path, parameters=parameters, accept=metadata_only(_NAMES))
+        payload = await self._send(request, _LONG_LIST)
         kind, version, found = await _read_names(payload)
         if kind not in (_NAMES, f"{kind_at(path)}List"):
             raise ApiError(0, "WrongKind", f"{path}: the response is a {kind}, not a {_NAMES}")
@@ -152,16 +152,9 @@ class ApiServer:
             version = as_of
         return items, version
 
-    async def _request(
-        self,
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | None = None,
-        *,
-        parameters: Mapping[str, str] | None = None,
-        content_type: str = "application/json",
-    ) -> dict[str, Any]:
-        payload = await self._send(method, path, body, parameters=parameters, content_type=content_type)
+    async def _request(self, request: Request) -> dict[str, Any]:
+        method, path = request.method, request.path
+        payload = await self._send(request, TIMEOUT)
         found = object_in(payload)
         if found is None:
             shown = beginning(payload) or "nothing"
@@ -173,22 +166,11 @@ class ApiServer:
             raise ApiError(0, "NotUnderstood", f"{path}: the response is a {kind} without metadata")
         return found
 
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | None = None,
-        *,
-        parameters: Mapping[str, str] | None = None,
-        content_type: str = "application/json",
-        accept: str = "application/json",
-        limits: aiohttp.ClientTimeout = TIMEOUT,
-    ) -> bytes:
-        _check_path(path)
-        data = None if body is None else write_json(body)
-        headers = {"Content-Type": content_type, "Accept": accept}
+    async def _send(self, request: Request, limits: aiohttp.ClientTimeout) -> bytes:
+        _check_path(request.path)
+        content = request.content
         try:
-            answer, payload = await self._ask(method, path, data, parameters, headers, limits)
+            answer, payload = await self._ask(request, content, limits)
             if answer.status < 400:
                 return payload
             error = refusal(answer.status, answer.reason, payload, answer.headers.get("Retry-After", ""))
@@ -197,17 +179,11 @@ class ApiServer:
         except (aiohttp.ClientError, OSError, RuntimeError, ValueError) as cause:
             # A closed session, or a token that is not valid in a header, also causes no response.
             error = no_answer(cause)
-        self._metrics.api_errors.labels(method, str(error.status)).inc()
+        self._metrics.api_errors.labels(request.method, str(error.status)).inc()
         raise error
 
     async def _ask(
-        self,
-        method: str,
-        path: str,
-        data: bytes | None,
-        parameters: Mapping[str, str] | None,
-        more_headers: Mapping[str, str],
-        limits: aiohttp.ClientTimeout,
+        self, request: Request, content: bytes | None, limits: aiohttp.ClientTimeout
     ) -> tuple[aiohttp.ClientResponse, bytes]:
         """Returns the response and its content.
 
@@ -215,10 +191,10 @@ class ApiServer:
         """
         credentials = await self.credentials.headers()
         while True:
-            headers = {**credentials, **more_headers}
+            headers = {**credentials, **request.headers}
             began = time.monotonic()
             async with self.session.request(
-                method, path, data=data, params=parameters, headers=headers, timeout=limits
+                request.method, request.path, data=content, params=request.parameters, headers=headers, timeout=limits
             ) as answer:
                 if time.monotonic() - began <= _PROMPT:
                     self._hear(answer.headers.get("Date", ""))
