@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial.distance import cdist
 
 from clusterworker.data.arrays import Doubles, Rows
 from clusterworker.data.prints import prints
@@ -192,6 +191,8 @@ def _blur(vectors: Doubles, *, unit: bool) -> tuple[float, float]:
 
     The second is infinite if all vectors are copies.
     """
+    from scipy.spatial.distance import cdist
+
     rounded = vectors.astype(np.float32).astype(np.float64)
     if unit:
         directed = vectors.any(axis=1) & rounded.any(axis=1)

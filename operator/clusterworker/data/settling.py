@@ -1,7 +1,6 @@
 """Makes vectors of one direction equal that differ by rounding."""
 
 import numpy as np
-from scipy import sparse
 
 from clusterworker.data.arrays import Vectors
 from clusterworker.data.sources.batch import BATCH_ROWS
@@ -40,6 +39,8 @@ def settle(vectors: Vectors) -> None:
     pairs = np.concatenate([np.empty((2, 0), np.int64), *links], axis=1)
     if not pairs.size:
         return
+    from scipy import sparse
+
     graph = sparse.coo_array((np.ones(pairs.shape[1], np.int8), (pairs[0], pairs[1])), shape=(len(vectors),) * 2)
     parts = sparse.csgraph.connected_components(graph, directed=False)[1]
     first = np.unique(parts, return_index=True)[1][parts]
