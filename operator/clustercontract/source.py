@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from clustercontract.base import ApiModel, cel
-from clustercontract.filters import Filter, check_filters
+from clustercontract.filters import Filter, check_filters, within
 from clustercontract.globs import DOUBLE_STAR, glob_problem
 
 ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")]
@@ -236,3 +236,11 @@ class Source(ApiModel):
     def _filters_are_bounded(self) -> Self:
         check_filters(self.filters)
         return self
+
+    def narrowed(self, filters: Filter) -> Self:
+        """Returns the source with both its own filters and others.
+
+        Raises:
+            ValueError: together they exceed the limits of a filter.
+        """
+        return self.model_copy(update={"filters": within(self.filters, filters)})

@@ -92,6 +92,16 @@ class Draft:
             return timetable(schedule, self.schedule_state.anchor)
         return None
 
+    def due_slot(self, slots: Timetable) -> datetime | None:
+        """Returns the latest due slot that is not accounted for; None also if the next decision handles it."""
+        due = slots.latest_until(self.now)
+        if due is None or due <= self.schedule_state.accounted_until:
+            return None
+        if self.begins_now:
+            self.wake(self.now)
+            return None
+        return due
+
     @property
     def history(self) -> list[Execution]:
         """Runs, newest first."""

@@ -57,8 +57,8 @@ def measure(metric: DriftMetric, baseline: StoredBaseline, now: Profile, seed: i
             floor = assignment_floor(stability_index, baseline.counts, now.counts, seed)
             return Drift(assignment_psi(baseline.counts, now.counts), floor)
         case "mmd_rbf":
-            discrepancy = mmd_rbf(baseline.reservoir, now.reservoir, seed)
-            return Drift(discrepancy.value, discrepancy.noise_floor, discrepancy.p_value)
+            test = mmd_rbf(baseline.reservoir, now.reservoir, seed)
+            return Drift(test.value, test.noise_floor, test.p_value)
         case "domain_auc":
-            separation = domain_auc(baseline.reservoir, now.reservoir, seed)
-            return Drift(separation.value, separation.noise_floor, separation.p_value)
+            test = domain_auc(baseline.reservoir, now.reservoir, seed)
+            return Drift(test.value, test.noise_floor, test.p_value)

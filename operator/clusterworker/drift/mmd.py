@@ -5,13 +5,12 @@ MMD² (lemma 6) with a Gaussian kernel exp(-gamma ‖x - y‖²). gamma is 1 / m
 together (section 8).
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from clusterworker.clustering.algorithms.pairs import Pairs
 from clusterworker.data.arrays import Doubles, Vectors
 from clusterworker.drift.moments import CONFIDENCE
+from clusterworker.drift.permutation_test import PermutationTest, tested
 
 PERMUTATIONS = 500
 _BLOCK_BYTES = 32 << 20
@@ -21,22 +20,7 @@ _MEDIAN_ROWS = 1_000
 """Number of documents whose distances to all others determine the median; they are evenly spaced in both samples."""
 
 
-@dataclass(frozen=True)
-class Discrepancy:
-    """Result of the test.
-
-    Attributes:
-        value: Unbiased MMD²; about 0, and often below, if nothing has changed.
-        noise_floor: Half of the value that permuted samples stay below in 99.5 % of permutations, at least 0.
-        p_value: Share of permutations that are at least as far apart.
-    """
-
-    value: float
-    noise_floor: float
-    p_value: float
-
-
-def mmd_rbf(baseline: Vectors, now: Vectors, seed: int, permutations: int = PERMUTATIONS) -> Discrepancy:
+def mmd_rbf(baseline: Vectors, now: Vectors, seed: int, permutations: int = PERMUTATIONS) -> PermutationTest:
     """Compares two samples.
 
     Args:
@@ -46,10 +30,11 @@ def mmd_rbf(baseline: Vectors, now: Vectors, seed: int, permutations: int = PERM
         permutations: Number of permutations.
 
     Returns:
-        The value and the test; of fewer than two documents on a side, no discrepancy.
+        The unbiased MMD²: about 0, and often below, if nothing has changed. Its noise floor is at least 0. Fewer than
+        two documents on a side count as unchanged.
     """
     if min(len(baseline), len(now)) < 2:
-        return Discrepancy(0.0, 0.0, 1.0)
+        return PermutationTest(0.0, 0.0, 1.0)
     kernel = _kernel(np.concatenate([baseline, now]))
     size, total = len(baseline), len(baseline) + len(now)
     generator = np.random.default_rng(seed)
@@ -58,10 +43,9 @@ def mmd_rbf(baseline: Vectors, now: Vectors, seed: int, permutations: int = PERM
     for column in range(1, permutations + 1):
         chosen[generator.permutation(total)[:size], column] = 1
     found = _discrepancies(kernel, chosen)
-    value, null = float(found[0]), found[1:]
-    reached = int(np.count_nonzero(null >= value))
+    null = found[1:]
     floor = max(float(np.quantile(null, CONFIDENCE)) / 2, 0.0) if permutations else 0.0
-    return Discrepancy(value, floor, (1 + reached) / (1 + permutations))
+    return tested(float(found[0]), null, floor)
 
 
 def _kernel(vectors: Vectors) -> Vectors:

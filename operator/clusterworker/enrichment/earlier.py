@@ -1,7 +1,7 @@
 """Reads the last completed enrichment, from which an incremental one takes documents over."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from clusterworker.enrichment.table import NO_NODE, Provenance, read_provenance
 from clusterworker.process.errors import RunError
 from clusterworker.process.text import one_line
 from clusterworker.storage.addresses import bucket_at
-from clusterworker.storage.volume import explained
+from clusterworker.storage.volume import errors_at
 
 BYTES_PER_DOCUMENT = 40
 """Bytes of memory for each document of the previous run: its key, its current row, and temporary space for sorting."""
@@ -165,17 +165,9 @@ def _open(uri: str, spec: EnrichmentSpec, secrets: Path) -> tuple[pq.ParquetFile
     if bucket is None:
         if not Path(uri).is_file():
             raise FileNotFoundError(f"{uri} does not exist")
-        return pq.ParquetFile(uri, pre_buffer=False), _errors(uri)
+        return pq.ParquetFile(uri, pre_buffer=False), errors_at(uri, "read it", where="")
     with bucket.errors():
         return pq.ParquetFile(bucket.connect().open_input_file(bucket.path), pre_buffer=False), bucket.errors()
-
-
-@contextmanager
-def _errors(uri: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise explained(uri, error, "read it", where="") from error
 
 
 def _full(why: str) -> str:

@@ -12,9 +12,8 @@ from clusterworker.process.command import Mounts
 from clusterworker.process.errors import MisconfiguredError
 from clusterworker.process.progress import Progress
 from clusterworker.run.results.record import FILE, MARKER, RunRecord
-from clusterworker.run.results.stages import clearing_stages
-from clusterworker.run.results.target import Target, staging
-from clusterworker.run.workspace import Workspace
+from clusterworker.run.results.target import Target
+from clusterworker.run.workspace import Workspace, workspace_of
 
 if TYPE_CHECKING:
     from clusterworker.data.sources.collection import Collection
@@ -46,10 +45,8 @@ def enrich(
         RunError: the run failed, in one line.
     """
     progress.plan([phase for phase in PHASES if phase != "write" or spec.outputs])
-    mounts = mounts or Mounts()
-    memory = memory or ControlGroup().memory()
-    with staging(spec, mounts) as (target, staged, scratch), clearing_stages(spec, mounts.secrets):
-        return _Run(spec, target, Workspace(staged, scratch, mounts.secrets, memory, progress)).carry_out()
+    with workspace_of(spec, progress, mounts, memory) as (target, workspace):
+        return _Run(spec, target, workspace).carry_out()
 
 
 class _Run:

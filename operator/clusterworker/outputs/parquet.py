@@ -18,7 +18,7 @@ from clusterworker.process.errors import MisconfiguredError, RunError
 from clusterworker.process.progress import Progress
 from clusterworker.storage.addresses import bucket_at
 from clusterworker.storage.bucket import Bucket
-from clusterworker.storage.volume import explained, sync_directory, sync_file
+from clusterworker.storage.volume import errors_at, sync_directory, sync_file
 
 _MARK = b"clustertrigger.run"
 """Key in the metadata of every file that a run writes. Other files are never replaced."""
@@ -109,14 +109,14 @@ class _VolumeFile:
 
     def schema(self) -> Any | None:
         """Returns the schema of the existing file; None if there is none."""
-        with self._errors():
+        with errors_at(self.shown, "write it", where=""):
             if self._file.is_dir():
                 raise MisconfiguredError(f"{self.shown}: it is a directory: change the uri of the collection")
             return _schema_of(lambda: pq.read_schema(self._file)) if self._file.exists() else None
 
     def prepare(self) -> None:
         """Creates its directory, and removes files of killed attempts there."""
-        with self._errors():
+        with errors_at(self.shown, "write it", where=""):
             self._file.parent.mkdir(parents=True, exist_ok=True)
             for leftover in self._file.parent.glob(f".{self._file.name}.*.partial"):
                 leftover.unlink(missing_ok=True)
@@ -129,7 +129,7 @@ class _VolumeFile:
         """Yields a path to write to. If there is no error, the file is replaced atomically."""
         draft = self._file.with_name(f".{self._file.name}.{random.token_hex(4)}.partial")
         try:
-            with self._errors():
+            with errors_at(self.shown, "write it", where=""):
                 yield draft
                 sync_file(draft)
                 draft.chmod(0o664)  # The volume's group (the Pod's fsGroup) may remove it.
@@ -137,13 +137,6 @@ class _VolumeFile:
                 sync_directory(self._file.parent)
         finally:
             draft.unlink(missing_ok=True)
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise explained(self.shown, error, "write it", where="") from error
 
 
 class _Object:

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 from clustercontract.baseline import BASELINE_FILE, Baseline
 from clustercontract.counted import counted
 from clustercontract.run import RunResult, RunSpec
-from clusterworker.process.cgroup import ControlGroup
 from clusterworker.process.command import Mounts
 from clusterworker.process.progress import Progress
 from clusterworker.run.results.record import MARKER, MEMBERS
-from clusterworker.run.results.stages import clearing_stages
-from clusterworker.run.results.target import Target, staging
-from clusterworker.run.workspace import Workspace
+from clusterworker.run.results.target import Target
+from clusterworker.run.workspace import Workspace, workspace_of
 
 if TYPE_CHECKING:
     from clusterworker.data.sources.collection import Collection
@@ -38,10 +36,8 @@ def run(spec: RunSpec, progress: Progress, mounts: Mounts | None = None, memory:
         RunError: the run failed, in one line.
     """
     progress.plan(phases_of(spec))
-    mounts = mounts or Mounts()
-    memory = memory or ControlGroup().memory()
-    with staging(spec, mounts) as (target, staged, scratch), clearing_stages(spec, mounts.secrets):
-        return _Run(spec, target, Workspace(staged, scratch, mounts.secrets, memory, progress)).carry_out()
+    with workspace_of(spec, progress, mounts, memory) as (target, workspace):
+        return _Run(spec, target, workspace).carry_out()
 
 
 _WITHOUT = {"assign": ("read", "cluster", "measure"), "composite": ("read", "measure")}

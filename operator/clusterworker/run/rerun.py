@@ -10,7 +10,7 @@ from pydantic_core import from_json
 from clustercontract.actions.batch_rerun import RERUN_SPEC_VARIABLE, RerunSpec
 from clustercontract.actions.taxonomy_enrichment import EnrichmentSpec, PreviousEnrichment
 from clustercontract.container import CollectionInput, ResultsTarget
-from clustercontract.filters import Filter, within
+from clustercontract.filters import Filter
 from clustercontract.output import OutputInput, is_same_place
 from clustercontract.run import PreviousRun, RunResult, RunSpec
 from clusterworker.process.command import Command, Mounts
@@ -167,15 +167,14 @@ def narrowed(collection: CollectionInput, filters: Filter | None) -> CollectionI
     """
     if filters is None:
         return collection
-    source = collection.source
     try:
-        both = within(source.filters, filters)
+        source = collection.source.narrowed(filters)
     except ValueError as error:
         raise MisconfiguredError(
             "action_config.filters: together with those of the batch's collection "
             f"{collection.collection_id!r}, {error}"
         ) from error
-    return collection.model_copy(update={"source": source.model_copy(update={"filters": both})})
+    return collection.model_copy(update={"source": source})
 
 
 def moved(previous: Previous, source: ResultsTarget, now: ResultsTarget) -> Previous:

@@ -8,7 +8,7 @@ from typing import Protocol
 from clustercontract.container import ResultsTarget
 from clusterworker.storage.addresses import bucket_at
 from clusterworker.storage.bucket import Bucket
-from clusterworker.storage.volume import explained, replace
+from clusterworker.storage.volume import errors_at, replace
 
 
 class StoredFile(Protocol):
@@ -47,23 +47,20 @@ class VolumeFile:
 
     def read(self) -> bytes | None:
         """See StoredFile."""
-        try:
-            return Path(self.uri).read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError as error:
-            raise explained(self.uri, error, "read it", where="") from error
+        with errors_at(self.uri, "read it", where=""):
+            try:
+                return Path(self.uri).read_bytes()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
 
     def write(self, content: bytes) -> None:
         """See StoredFile."""
         file = Path(self.uri)
-        try:
+        with errors_at(self.uri, "write it", where=""):
             file.parent.mkdir(parents=True, exist_ok=True)
             for leftover in file.parent.glob(f".{file.name}.*.partial"):
                 leftover.unlink(missing_ok=True)  # of an attempt that was killed
             replace(file, content, random.token_hex(4), 0o664)  # the volume's group (the Pod's fsGroup) may clear up
-        except OSError as error:
-            raise explained(self.uri, error, "write it", where="") from error
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 import ctypes
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from clusterworker.process.errors import MisconfiguredError, RunError, UnavailableError
@@ -73,15 +75,25 @@ def sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def explained(uri: str, error: OSError, doing: str = "write results", where: str = " there") -> RunError:
-    """Returns the error for a failed operation of the file system, with the remedy.
+@contextmanager
+def errors_at(uri: str, doing: str = "write results", where: str = " there") -> Iterator[None]:
+    """Converts errors of the file system.
 
     Args:
         uri: The affected address.
-        error: Error of the file system.
         doing: The operation.
         where: Its place, if that is not the uri itself.
+
+    Raises:
+        RunError: an operation failed; says the remedy.
     """
+    try:
+        yield
+    except OSError as error:
+        raise _explained(uri, error, doing, where) from error
+
+
+def _explained(uri: str, error: OSError, doing: str, where: str) -> RunError:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return MisconfiguredError(
             f"{uri}: cannot {doing}{where} as user {os.geteuid()}: {error.strerror}: "

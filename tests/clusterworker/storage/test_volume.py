@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from clusterworker.process.errors import MisconfiguredError
-from clusterworker.storage import volume
-from clusterworker.storage.volume import replace
+from clusterworker.process.errors import MisconfiguredError, RunError
+from clusterworker.storage.volume import errors_at, replace
 
 
 def test_a_file_that_cannot_be_replaced_stays_and_leaves_no_draft(
@@ -26,13 +25,13 @@ def test_a_file_that_cannot_be_replaced_stays_and_leaves_no_draft(
 
 
 def test_full_results_volume_may_pass_when_tried_again() -> None:
-    error = volume.explained("/results/a/b/c", OSError(28, os.strerror(28)))
-    assert not isinstance(error, MisconfiguredError)
-    assert str(error).startswith("/results/a/b/c: no space left for results: enlarge the results volume")
+    with pytest.raises(RunError) as raised, errors_at("/results/a/b/c"):
+        raise OSError(28, os.strerror(28))
+    assert not isinstance(raised.value, MisconfiguredError)
+    assert str(raised.value).startswith("/results/a/b/c: no space left for results: enlarge the results volume")
 
 
 @pytest.mark.parametrize("number", [13, 30])
 def test_read_only_results_volume_is_a_wrong_configuration(number: int) -> None:
-    error = volume.explained("/results/a/b/c", OSError(number, os.strerror(number)))
-    assert isinstance(error, MisconfiguredError)
-    assert os.strerror(number) in str(error)
+    with pytest.raises(MisconfiguredError, match=os.strerror(number)), errors_at("/results/a/b/c"):
+        raise OSError(number, os.strerror(number))

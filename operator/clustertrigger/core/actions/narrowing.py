@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clustercontract.filters import Filter, within
+from clustercontract.filters import Filter
 from clustertrigger.api.collection import CollectionSpec
 from clustertrigger.api.conditions import Reason
 from clustertrigger.core.resources.catalog import Unresolved
@@ -18,12 +18,11 @@ def narrowed(wanted: str, collection: CollectionSpec, filters: Filter | None) ->
     """
     if filters is None:
         return collection
-    source = collection.source
     try:
-        both = within(source.filters, filters)
+        source = collection.source.narrowed(filters)
     except ValueError as error:
         return Unresolved(Reason.INVALID_REFERENCE, f"together with those of collection {wanted!r}, {error}")
-    return collection.model_copy(update={"source": source.model_copy(update={"filters": both})})
+    return collection.model_copy(update={"source": source})
 
 
 def fields_of(one: Filter) -> set[str | None]:

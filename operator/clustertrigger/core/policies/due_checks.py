@@ -36,11 +36,8 @@ def check_due_slot(draft: Draft) -> None:
     spec, slots, schedule = draft.trigger.spec, draft.timetable, condition(draft)
     if spec is None or slots is None or schedule is None or not is_live(draft) or draft.actions:
         return
-    due, baseline = slots.latest_until(draft.now), usable_baseline(draft)
-    if due is None or due <= draft.schedule_state.accounted_until or baseline is None:
-        return
-    if draft.begins_now:
-        draft.wake(draft.now)
+    baseline = usable_baseline(draft)
+    if baseline is None or (due := draft.due_slot(slots)) is None:
         return
     slot = CheckSlot(due)
     name = job_name(draft.trigger.key.name, draft.trigger.uid, slot)

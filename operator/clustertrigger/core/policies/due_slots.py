@@ -22,11 +22,7 @@ def fire_due_slot(draft: Draft) -> None:
     spec, slots = draft.trigger.spec, draft.timetable
     if spec is None or slots is None or not is_live(draft) or is_checked(draft):
         return
-    due = slots.latest_until(draft.now)
-    if due is None or due <= draft.schedule_state.accounted_until:
-        return
-    if draft.begins_now:
-        draft.wake(draft.now)
+    if (due := draft.due_slot(slots)) is None:
         return
     slot = ScheduledSlot(due)
     name = job_name(draft.trigger.key.name, draft.trigger.uid, slot)

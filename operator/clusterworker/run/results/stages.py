@@ -23,7 +23,7 @@ from clusterworker.run.results.record import lineage
 from clusterworker.run.results.target import Destination, folder_of
 from clusterworker.storage.addresses import bucket_at
 from clusterworker.storage.bucket import Bucket
-from clusterworker.storage.volume import explained, sync_file
+from clusterworker.storage.volume import errors_at, sync_file
 
 _SUFFIX = ".stages"
 _ABANDONED_SECONDS = 2 * 24 * 3600
@@ -98,7 +98,7 @@ class VolumeStages:
 
     def names(self) -> set[str]:
         """See Stages."""
-        with self._errors():
+        with errors_at(self.uri):
             if not self._folder.is_dir():
                 return set()
             return {file.name for file in self._folder.iterdir() if not file.name.startswith(".")}
@@ -106,7 +106,7 @@ class VolumeStages:
     @contextmanager
     def create(self, name: str, scratch: Path) -> Iterator[Path]:
         """See Stages."""
-        with self._errors():
+        with errors_at(self.uri):
             self._folder.mkdir(parents=True, exist_ok=True)
             draft = self._folder / f".{name}.{random.token_hex(4)}"
             try:
@@ -120,7 +120,7 @@ class VolumeStages:
         """See Stages."""
         import pyarrow as pa
 
-        with self._errors():
+        with errors_at(self.uri):
             return pa.OSFile(str(self._folder / name))
 
     def clear(self) -> None:
@@ -135,13 +135,6 @@ class VolumeStages:
     @property
     def _folder(self) -> Path:
         return Path(self.uri)
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise explained(self.uri, error) from error
 
 
 @dataclass(frozen=True)

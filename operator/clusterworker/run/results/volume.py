@@ -4,15 +4,14 @@ import errno
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from clusterworker.run.results import record as records
 from clusterworker.run.results.record import MARKER, SPEC, RunRecord, lineage, read_record
-from clusterworker.storage.volume import exchange, explained, replace, sync, sync_directory
+from clusterworker.storage.volume import errors_at, exchange, replace, sync, sync_directory
 
 _REMOVED = ".removed"
 
@@ -35,7 +34,7 @@ class VolumeTarget:
 
     def prepare(self, scratch: Path) -> Path:
         """See Target."""
-        with self._errors():
+        with errors_at(self.uri):
             os.umask(0o002)  # The volume's group (the Pod's fsGroup) may remove it.
             self.siblings.mkdir(parents=True, exist_ok=True)
             self.abandon()
@@ -45,7 +44,7 @@ class VolumeTarget:
 
     def publish(self, staged: Path) -> None:
         """See Target."""
-        with self._errors():
+        with errors_at(self.uri):
             sync(staged)
             try:
                 staged.rename(self.folder)
@@ -59,7 +58,7 @@ class VolumeTarget:
 
     def put_beside(self, name: str, content: bytes) -> None:
         """See Target."""
-        with self._errors():
+        with errors_at(self.uri):
             replace(self.siblings / name, content, self.folder.name)
 
     def abandon(self) -> None:
@@ -70,7 +69,7 @@ class VolumeTarget:
     def finished(self) -> list[RunRecord]:
         """See Target."""
         own_lineage = lineage(self.folder.name)
-        with self._errors():
+        with errors_at(self.uri):
             folders = [entry for entry in self.siblings.iterdir() if lineage(entry.name) == own_lineage]
             found = [_record(folder) for folder in folders if (folder / MARKER).is_file()]
         return [record for record in found if record]
@@ -78,7 +77,7 @@ class VolumeTarget:
     def remove(self, run: str) -> None:
         """See Target. Readers with open files of it keep them; on NFS, their names stay until they are closed."""
         aside = self.siblings / f".{run}.{secrets.token_hex(4)}{_REMOVED}"
-        with self._errors():
+        with errors_at(self.uri):
             try:
                 (self.siblings / run).rename(aside)
             except FileNotFoundError:
@@ -89,13 +88,13 @@ class VolumeTarget:
         """See Target. It lies beside the folder until the folder, which is published atomically, exists."""
         if self.kept_spec() == content:
             return  # This is an attempt of a run that has completed, or failed, before.
-        with self._errors():
+        with errors_at(self.uri):
             replace(self._spec_aside, content, secrets.token_hex(4))
 
     def forget_specs(self, most: int) -> None:
         """See Target."""
         own_lineage = lineage(self.folder.name)
-        with self._errors():
+        with errors_at(self.uri):
             files = self.siblings.glob(f".*.{SPEC}")
             found = [(_modified(file), file) for file in files if lineage(file.name.split(".")[1]) == own_lineage]
             for _, file in sorted(found, reverse=True)[most:]:
@@ -103,7 +102,7 @@ class VolumeTarget:
 
     def kept_spec(self) -> bytes | None:
         """See Target."""
-        with self._errors():
+        with errors_at(self.uri):
             for place in self.spec_places:
                 with suppress(FileNotFoundError):
                     return Path(place).read_bytes()
@@ -121,17 +120,10 @@ class VolumeTarget:
     def clear_remnants(self, before: datetime) -> None:
         """See Target. A renamed folder belongs to no run, whenever its run finished."""
         own_lineage = lineage(self.folder.name)
-        with self._errors():
+        with errors_at(self.uri):
             for entry in self.siblings.glob(f".*{_REMOVED}"):
                 if lineage(entry.name.removeprefix(".").partition(".")[0]) == own_lineage:
                     shutil.rmtree(entry, ignore_errors=True)
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise explained(self.uri, error) from error
 
 
 def _modified(file: Path) -> float:
