@@ -5,31 +5,32 @@ centroid is the number of documents of its cluster. The algorithm gets as many c
 keeps copies together and counts them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Collection as Container
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from clustercontract.counted import counted
 from clustercontract.run import RunSpec
 from clusterworker.clustering.algorithms.choice import cluster
+from clusterworker.clustering.algorithms.clustering import Clustering
 from clusterworker.clustering.algorithms.start import Start
 from clusterworker.clustering.description import LastNames, describe
 from clusterworker.clustering.naming import of_document
-from clusterworker.clustering.survey import Distances, Membership, survey
+from clusterworker.clustering.survey import Distances, Membership, Survey, survey
 from clusterworker.data.arrays import NOISE, Labels, Rows
 from clusterworker.data.dataset import SpooledDataset, StreamedDataset
-from clusterworker.data.sorted_arrays import places_in
 from clusterworker.data.sources.batch import Batch, FilePlace
 from clusterworker.data.sources.collection import Collection
 from clusterworker.process.progress import Progress
+from clusterworker.run.composite_members import AssignedCentroids, write_members
 from clusterworker.run.composite_sources import Source
 from clusterworker.run.findings import Findings
 from clusterworker.run.results.previous import (
+    Previous,
     begun_in_words,
     changes_of,
     crossing_of,
@@ -38,9 +39,8 @@ from clusterworker.run.results.previous import (
     numbered,
     previous_of,
 )
-from clusterworker.run.results.previous_members import Shared, keys_of
 from clusterworker.run.results.record import MEMBERS
-from clusterworker.run.results.tables import members_schema, members_writer, renumber
+from clusterworker.run.results.tables import renumber
 from clusterworker.run.workspace import Workspace
 
 MOST_COPIES = 20_000
@@ -112,45 +112,28 @@ def cluster_centroids(spec: RunSpec, seed: int, sources: Sequence[Source], works
     inside = [source for source in sources if source.rows]
     count = sum(source.rows for source in inside)
     progress.phase("cluster", f"clustering {count} centroids of {len(sources)} runs by {config.algorithm}")
-    ends = np.cumsum([source.rows for source in inside])
-    counts = np.split(copies_of(np.concatenate([source.sizes for source in inside])), ends[:-1])
-    copies: list[Collection] = [_Copies(*each) for each in zip(inside, counts, strict=True)]
-    weighted = SpooledDataset(StreamedDataset(copies, config.metric, progress), workspace.scratch)
     previous = previous_of(spec, sources[0].dimensions, workspace.secrets, workspace.memory)
-    start = Start(previous.ancestors.run, previous.ancestors.centroids) if previous.ancestors else None
-    clustering = cluster(weighted, config, seed, workspace.memory, progress, start)
-    if clustering.labels is None:
-        raise TypeError("a spooled data set without labels")
-    each = np.concatenate(counts)
-    labels = clustering.labels[np.cumsum(each) - each]
-    own = replace(clustering, labels=labels, layered=None, layout=None, modes=None)
-    apart = np.full(count, np.nan, np.float32)
+    clustering, labels = _cluster_copies(spec, seed, inside, previous, workspace)
+    found, distances = _survey_centroids(inside, replace(clustering, labels=labels), config.metric, seed, progress)
 
-    def keep(batch: Batch, _: Labels, distances: Distances) -> None:
-        first = int(ends[batch.collection]) - inside[batch.collection].rows
-        row = first + (batch.place.row if isinstance(batch.place, FilePlace) else 0)
-        apart[row : row + len(distances)] = distances
-
-    among: list[Collection] = list(inside)
-    found = survey(StreamedDataset(among, config.metric, progress), own, config.metric, seed, keep, progress)
-
-    progress.phase("assign", f"writing the members of {counted(len(own.centroids), 'cluster')}")
-    starts = {id(source): int(end) - source.rows for source, end in zip(inside, ends, strict=True)}
-    shared = previous.members.counter_by_key(len(own.centroids)) if previous.members else None
-    written = _write_members(members_file, sources, starts, labels, apart, len(own.centroids), shared, progress)
+    progress.phase("assign", f"writing the members of {counted(len(clustering.centroids), 'cluster')}")
+    shared = previous.members.counter_by_key(len(clustering.centroids)) if previous.members else None
+    starts = dict(zip(map(id, inside), _starts(inside), strict=True))
+    assigned = AssignedCentroids(starts, labels, distances, len(clustering.centroids))
+    written = write_members(members_file, sources, assigned, shared, progress)
     membership = Membership(written.sizes, written.noise, found.central, found.reservoir)
     order = membership.largest_first()
     if shared:
         shared.reorder(order)
-    own = replace(own, centroids=own.centroids[order], means=own.means[order], labels=None)
-    succession = numbered(previous, config, own, membership.sizes, distance_limit(config, found), shared)
+    clustering = replace(clustering, centroids=clustering.centroids[order], means=clustering.means[order])
+    succession = numbered(previous, config, clustering, membership.sizes, distance_limit(config, found), shared)
     ids = np.empty_like(order)
     ids[order] = succession.ids
     renumber(members_file, ids)
     notes = [
         *previous.notes,
         f"{count} centroids of {len(sources)} runs are clustered, weighted by their numbers of documents",
-        *begun_in_words(own),
+        *begun_in_words(clustering),
         *clustering.notes,
     ]
     if written.repeated:
@@ -160,23 +143,20 @@ def cluster_centroids(spec: RunSpec, seed: int, sources: Sequence[Source], works
     for note in notes:
         progress.info(note)
     shown = [name for source in inside for name in source.shown]
-    places = np.argsort(order)
-    held = {
-        (int(places[label]), of_document(name)) for label, name in zip(labels, shown, strict=True) if label != NOISE
-    }
+    places = np.append(np.argsort(order), NOISE)[labels]
     description = describe(
-        among,
+        list(inside),
         membership,
         succession.ids,
         None,
         (),
         lambda rows: {int(row): shown[row] for row in rows},
-        LastNames(names_of(previous, succession), lambda names: {p for p, name in names.items() if (p, name) in held}),
+        LastNames(names_of(previous, succession), _still_held(places, shown)),
     )
     return Findings(
         spec=spec,
         seed=seed,
-        clustering=own,
+        clustering=clustering,
         survey=membership,
         metrics={},
         notes=notes,
@@ -185,61 +165,60 @@ def cluster_centroids(spec: RunSpec, seed: int, sources: Sequence[Source], works
         texts=description.texts,
         finished_at=datetime.now(UTC),
         succession=succession,
-        changes=changes_of(previous, succession, own, shared, description.names),
+        changes=changes_of(previous, succession, clustering, shared, description.names),
         last_names=previous.names_by_id,
         shown=shown,
         crossing=crossing_of(previous, shared),
     )
 
 
-@dataclass(frozen=True)
-class _Written:
-    sizes: Rows
-    noise: int
-    repeated: int
+def _starts(sources: Sequence[Source]) -> list[int]:
+    """Returns the place of each source's first centroid among those of all."""
+    return [0, *np.cumsum([source.rows for source in sources]).tolist()][:-1]
 
 
-def _write_members(
-    file: Path,
-    sources: Sequence[Source],
-    starts: dict[int, int],
-    labels: Labels,
-    apart: npt.NDArray[np.float32],
-    clusters: int,
-    shared: Shared | None,
-    progress: Progress,
-) -> _Written:
-    """Writes every document once. A document of several runs is written as in the last of them."""
-    integers = all(source.has_integer_ids for source in sources)
-    schema = members_schema(integer_ids=integers, tells_collections=True)
-    # The last number of each is for NOISE, which is -1.
-    labels, apart = np.append(labels, NOISE), np.append(apart, np.float32(np.nan))
-    sizes, noise, repeated = np.zeros(clusters, np.int64), 0, 0
-    seen_keys = np.empty(0, np.int64)
-    with members_writer(file, schema) as writer:
-        for done, source in enumerate(reversed(sources)):
-            fresh = [seen_keys]
-            start = starts.get(id(source), 0)
-            for stored_ids, collections, places in source.documents():
-                ids = stored_ids.cast(schema.field("document_id").type)
-                keys = keys_of(ids, collections.to_pylist())
-                _, known = places_in(seen_keys, keys)
-                fresh.append(keys[~known])
-                repeated += int(known.sum())
-                mask = pa.array(~known)
-                rows = np.where(places == NOISE, NOISE, start + places)[~known]
-                own = labels[rows].astype(np.int32)
-                columns = [
-                    ids.filter(mask),
-                    pa.array(own),
-                    pa.array(apart[rows], from_pandas=True),
-                    collections.filter(mask).dictionary_encode(),
-                ]
-                writer.write_batch(pa.record_batch(columns, schema=schema))
-                if shared:
-                    shared.add(keys[~known], own)
-                sizes += np.bincount(own[own != NOISE], minlength=clusters)
-                noise += int((own == NOISE).sum())
-            seen_keys = np.unique(np.concatenate(fresh))
-            progress.advance((done + 1) / len(sources))
-    return _Written(sizes, noise, repeated)
+def _cluster_copies(
+    spec: RunSpec, seed: int, sources: Sequence[Source], previous: Previous, workspace: Workspace
+) -> tuple[Clustering, Labels]:
+    """Clusters the copies of the centroids.
+
+    Returns:
+        The clusters, without what describes the copies, and the cluster of each centroid.
+    """
+    counts = copies_of(np.concatenate([source.sizes for source in sources]))
+    starts = _starts(sources)
+    copies: list[Collection] = [_Copies(*each) for each in zip(sources, np.split(counts, starts[1:]), strict=True)]
+    dataset = StreamedDataset(copies, spec.config.metric, workspace.progress)
+    weighted = SpooledDataset(dataset, workspace.scratch)
+    start = Start(previous.ancestors.run, previous.ancestors.centroids) if previous.ancestors else None
+    clustering = cluster(weighted, spec.config, seed, workspace.memory, workspace.progress, start)
+    if clustering.labels is None:
+        raise TypeError("a spooled data set without labels")
+    labels = clustering.labels[np.cumsum(counts) - counts]
+    return replace(clustering, labels=None, layered=None, layout=None, modes=None), labels
+
+
+def _survey_centroids(
+    sources: Sequence[Source], clustering: Clustering, metric: str, seed: int, progress: Progress
+) -> tuple[Survey, Distances]:
+    """Passes over the centroids. Also returns the distance of each to its cluster's centroid; NaN for noise."""
+    starts = _starts(sources)
+    distances_of_all = np.full(sum(source.rows for source in sources), np.nan, np.float32)
+
+    def keep(batch: Batch, _: Labels, distances: Distances) -> None:
+        row = starts[batch.collection] + (batch.place.row if isinstance(batch.place, FilePlace) else 0)
+        distances_of_all[row : row + len(distances)] = distances
+
+    dataset = StreamedDataset(list(sources), metric, progress)
+    return survey(dataset, clustering, metric, seed, keep, progress), distances_of_all
+
+
+def _still_held(places: Rows, shown: Sequence[str]) -> Callable[[Mapping[int, str]], Container[int]]:
+    """Returns the function that finds the clusters that still contain the document they are named after.
+
+    Args:
+        places: Place of the cluster of each centroid, or NOISE, shape (centroids,).
+        shown: Name of each centroid.
+    """
+    held = {(place, of_document(name)) for place, name in zip(places.tolist(), shown, strict=True) if place != NOISE}
+    return lambda names: {place for place, name in names.items() if (place, name) in held}
