@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterable
+from itertools import product, starmap
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
@@ -83,8 +84,5 @@ def rights_listed(kubeconfig: Path, namespace: str) -> set[Right]:
 
 def _rights(rules: Iterable[dict[str, Any]]) -> Iterable[Right]:
     for rule in rules:
-        for group in rule["apiGroups"]:
-            for resource in rule["resources"]:
-                for name in rule.get("resourceNames") or [""]:
-                    for verb in rule["verbs"]:
-                        yield Right(group, resource, name, verb)
+        names = rule.get("resourceNames") or [""]
+        yield from starmap(Right, product(rule["apiGroups"], rule["resources"], names, rule["verbs"]))

@@ -153,12 +153,10 @@ def _paragraphs(lines: list[str], name: str, first: int, *, is_sentence: bool) -
         if paragraph and _BEGINS_A_PARAGRAPH.match(line):
             yield Text(f"{name}:{begin}", " ".join(paragraph), is_sentence)
             paragraph = []
-        if line.strip():
-            if line.lstrip().startswith("|"):
-                for cell in line.strip().strip("|").split("|"):
-                    if cell.strip():
-                        yield Text(f"{name}:{number}", cell.strip(), is_sentence=False)
-                continue
+        if line.lstrip().startswith("|"):
+            cells = map(str.strip, line.strip().strip("|").split("|"))
+            yield from (Text(f"{name}:{number}", cell, is_sentence=False) for cell in cells if cell)
+        elif line.strip():
             begin = begin if paragraph else number
             paragraph.append(line.strip())
     if paragraph:

@@ -6,6 +6,7 @@ import sys
 import tempfile
 import webbrowser
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -145,12 +146,11 @@ async def image_of(cluster: Cluster, name: str, run: Execution, jobs: Sequence[M
     """
     if found := image_in(jobs, name, run):
         return found
-    try:
-        for deployment in await cluster.api.list(paths.deployments(), labelSelector=SELECTOR):
-            for container in deployment["spec"]["template"]["spec"]["containers"]:
-                for variable in container.get("env") or ():
-                    if variable["name"] == _IMAGE_VARIABLE and variable.get("value"):
-                        return str(variable["value"])
-    except ApiError:
-        pass
+    with suppress(ApiError):
+        deployments = await cluster.api.list(paths.deployments(), labelSelector=SELECTOR)
+        containers = (one for each in deployments for one in each["spec"]["template"]["spec"]["containers"])
+        variables = (variable for container in containers for variable in container.get("env") or ())
+        for variable in variables:
+            if variable["name"] == _IMAGE_VARIABLE and variable.get("value"):
+                return str(variable["value"])
     raise CommandError("the worker's image is not known, because the Jobs of past runs were deleted: set --image")

@@ -55,6 +55,21 @@ SlotT_co = TypeVar("SlotT_co", bound=Slot, covariant=True)
 _LONGEST_LABEL = 63
 _SHORTEST_MEMORY, _LONGEST_MEMORY = 600, 604_800
 """Number of seconds for which an ended check is kept."""
+_POD_FAILURE_POLICY: Mapping[str, Any] = {
+    "rules": [
+        {
+            "action": "FailJob",
+            "onExitCodes": {
+                "containerName": WORKER_CONTAINER,
+                "operator": "In",
+                "values": [int(ExitCode.MISCONFIGURED)],
+            },
+        },
+        # After a drain, a preemption or an eviction, the run restarts elsewhere. This does not count as an
+        # attempt.
+        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+    ]
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,21 +234,7 @@ def _job(
         "backoffLimit": run.retries,
         "activeDeadlineSeconds": kind.timeout_seconds,
         "ttlSecondsAfterFinished": kind.ttl_seconds,
-        "podFailurePolicy": {
-            "rules": [
-                {
-                    "action": "FailJob",
-                    "onExitCodes": {
-                        "containerName": WORKER_CONTAINER,
-                        "operator": "In",
-                        "values": [int(ExitCode.MISCONFIGURED)],
-                    },
-                },
-                # After a drain, a preemption or an eviction, the run restarts elsewhere. This does not count as an
-                # attempt.
-                {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
-            ]
-        },
+        "podFailurePolicy": _POD_FAILURE_POLICY,
         "template": {"metadata": pod_metadata(run, labels, pod.labels, pod.annotations), "spec": pod.spec},
     }
     if queued:

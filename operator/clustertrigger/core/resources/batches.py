@@ -118,15 +118,12 @@ class Batches:
         return sorted(self._triggers[namespace])
 
     def _follow(self, before: Trigger | None, now: Trigger | None) -> None:
-        for trigger in filter(None, (before, now)):
-            for index, places in ((self._wanted, _wanted(trigger)), (self._clustered, _offered(trigger))):
-                for place in places:
-                    if trigger is now:
-                        index[place].add(trigger.key)
-                    elif place in index:
-                        index[place].discard(trigger.key)
-                        if not index[place]:
-                            del index[place]
+        for index, places_of in ((self._wanted, _wanted), (self._clustered, _offered)):
+            if before:
+                _remove(index, places_of(before), before.key)
+            if now:
+                for place in places_of(now):
+                    index[place].add(now.key)
 
     def _concerned(self, key: Key, before: Trigger | None, now: Trigger | None) -> Iterable[Key]:
         if not self._wanted:
@@ -150,6 +147,14 @@ def _clustered(trigger: Trigger, collections: str) -> Clustered | None:
         return None
     run = next((run for run in trigger.status.history if run.job_id == baseline.run), None)
     return Clustered(trigger.key.name, baseline, trigger.spec.run, run)
+
+
+def _remove(index: dict[_Place, set[Key]], places: Iterable[_Place], key: Key) -> None:
+    for place in places:
+        if place in index:
+            index[place].discard(key)
+            if not index[place]:
+                del index[place]
 
 
 def _wanted(trigger: Trigger) -> list[_Place]:

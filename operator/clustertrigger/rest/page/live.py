@@ -55,24 +55,17 @@ async def fragments(source: Source, leaving: asyncio.Event) -> AsyncGenerator[Se
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + _LONGEST
-    bell = asyncio.Event()
-    listening: asyncio.Task[None] | None = None
+    reader = _Reader(source)
     sent, state = "", None
-    bell.set()
     try:
         while not leaving.is_set() and loop.time() < end:
             began = loop.time()
-            if bell.is_set():
-                bell.clear()
-                try:
-                    state = await source.read()
-                except RefusedError as problem:
-                    if problem.status in _FINAL:
-                        yield ServerSentEvent(event=ENDED, raw_data=str(problem.status))
-                        return
-                else:
-                    if listening is None or listening.done():
-                        listening = asyncio.create_task(_listen(source, state.version, bell))
+            try:
+                state = await reader.read(state)
+            except RefusedError as problem:
+                if problem.status in _FINAL:
+                    yield ServerSentEvent(event=ENDED, raw_data=str(problem.status))
+                    return
             if state is not None:
                 # Rendering runs in a thread, because with thousands of triggers it takes as long as a hundred responses
                 # of the API.
@@ -82,11 +75,46 @@ async def fragments(source: Source, leaving: asyncio.Event) -> AsyncGenerator[Se
                     yield ServerSentEvent(raw_data=html)
             spent = loop.time() - began
             await _wait(leaving, max(_LEAST, spent / _SHARE))
-            await _wait_for_any(bell, leaving)
+            await _wait_for_any(reader.bell, leaving)
     finally:
-        if listening is not None:
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
+        await reader.close()
+
+
+class _Reader:
+    """Reads a page's content at the beginning and after each change.
+
+    Args:
+        source: The content of the page.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._listening: asyncio.Task[None] | None = None
+        self.bell = asyncio.Event()
+        self.bell.set()
+
+    async def read(self, known: Seen | None) -> Seen | None:
+        """Returns the current content.
+
+        Args:
+            known: What was read last, which is returned if nothing has changed.
+
+        Raises:
+            RefusedError: it cannot be read.
+        """
+        if not self.bell.is_set():
+            return known
+        self.bell.clear()
+        state = await self._source.read()
+        if self._listening is None or self._listening.done():
+            self._listening = asyncio.create_task(_listen(self._source, state.version, self.bell))
+        return state
+
+    async def close(self) -> None:
+        """Ends the watch."""
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.gather(self._listening, return_exceptions=True)
 
 
 async def _listen(source: Source, version: str, bell: asyncio.Event) -> None:
