@@ -20,10 +20,11 @@ from clusterworker.process.errors import MisconfiguredError
 from clusterworker.run.distributed import Given, assign_by_parts
 from clusterworker.run.findings import Findings
 from clusterworker.run.parts import open_parts
+from clusterworker.run.results.centroids import StoredCentroids
 from clusterworker.run.results.earlier import clusters_of
 from clusterworker.run.results.map import read_map
+from clusterworker.run.results.members_table import MembersTable, read_document_ids
 from clusterworker.run.results.record import MEMBERS
-from clusterworker.run.results.tables import MembersTable, StoredCentroids, read_document_ids
 from clusterworker.run.workspace import Workspace
 
 _REMEDY = "request a run with mode full"

@@ -29,6 +29,7 @@ from clusterworker.process.progress import Progress
 from clusterworker.run.composite_members import AssignedCentroids, write_members
 from clusterworker.run.composite_sources import Source
 from clusterworker.run.findings import Findings
+from clusterworker.run.results.members_table import renumber
 from clusterworker.run.results.previous import (
     Previous,
     begun_in_words,
@@ -40,7 +41,6 @@ from clusterworker.run.results.previous import (
     previous_of,
 )
 from clusterworker.run.results.record import MEMBERS
-from clusterworker.run.results.tables import renumber
 from clusterworker.run.workspace import Workspace
 
 MOST_COPIES = 20_000

@@ -12,8 +12,8 @@ from clusterworker.data.arrays import NOISE, Labels, Rows
 from clusterworker.data.sorted_arrays import places_in
 from clusterworker.process.progress import Progress
 from clusterworker.run.composite_sources import Source
+from clusterworker.run.results.members_table import members_schema, members_writer
 from clusterworker.run.results.previous_members import Shared, keys_of
-from clusterworker.run.results.tables import members_schema, members_writer
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ from clusterworker.data.sources.collections import of_another_model, of_other_di
 from clusterworker.data.sources.messages import OTHER_MODEL
 from clusterworker.process.errors import MisconfiguredError
 from clusterworker.process.text import one_line
+from clusterworker.run.results.centroids import CENTROIDS, StoredCentroids
 from clusterworker.run.results.earlier import clusters_of
 from clusterworker.run.results.previous import file_of
 from clusterworker.run.results.record import MEMBERS, SPEC
-from clusterworker.run.results.tables import CENTROIDS, StoredCentroids
 from clusterworker.storage.file import open_file
 
 _REMEDY = "name another run in source_execution_ids"

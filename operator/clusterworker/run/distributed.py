@@ -34,9 +34,9 @@ from clusterworker.data.rounding import Rounding
 from clusterworker.data.sources.batch import Batch, FilePlace
 from clusterworker.process.progress import Progress
 from clusterworker.run.parts import Parts, Silent, part_name, task_scratch
+from clusterworker.run.results.members_table import MembersTable, members_schema, members_writer, renumbered
 from clusterworker.run.results.previous_members import Shared
 from clusterworker.run.results.stages import Stages, read_arrays, write_arrays
-from clusterworker.run.results.tables import MembersTable, members_schema, members_writer, renumbered
 
 _LOST = "rounding."
 """Prefix of the arrays with what a part's documents lost by rounding."""

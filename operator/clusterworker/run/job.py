@@ -137,6 +137,7 @@ class _Run:
     def _find_by(self, passes: "Passes", collections: "list[Collection]") -> "Findings":
         from clusterworker.clustering.description import describe
         from clusterworker.run.findings import Findings
+        from clusterworker.run.results.members_table import read_document_ids
         from clusterworker.run.results.previous import (
             begun_in_words,
             changes_of,
@@ -147,7 +148,6 @@ class _Run:
             previous_of,
             start_of,
         )
-        from clusterworker.run.results.tables import read_document_ids
 
         config, dataset, progress = self._spec.config, passes.dataset, self._progress
         members_file = self._staged / MEMBERS
@@ -223,17 +223,12 @@ class _Run:
         from clusterworker.drift.record import measured_before
         from clusterworker.run.report.contents import write_report
         from clusterworker.run.results.baseline import baseline_of, describe_baseline
+        from clusterworker.run.results.centroids import CENTROIDS, StoredCentroids
+        from clusterworker.run.results.continuation import write_layout, write_modes
         from clusterworker.run.results.layers import write_layers
+        from clusterworker.run.results.lineage import LINEAGE, write_lineage
         from clusterworker.run.results.metrics import write_metrics
         from clusterworker.run.results.previous import is_lasting
-        from clusterworker.run.results.tables import (
-            CENTROIDS,
-            LINEAGE,
-            StoredCentroids,
-            write_layout,
-            write_lineage,
-            write_modes,
-        )
 
         self._progress.phase("report", "drawing the map and writing the report")
         staged = self._staged

@@ -18,9 +18,9 @@ from clusterworker.data.dataset import Dataset, StreamedDataset
 from clusterworker.data.sources.collection import Collection
 from clusterworker.run.distributed import DistributedDataset, DistributedSurvey
 from clusterworker.run.parts import open_parts
+from clusterworker.run.results.members_table import MembersTable, renumber
 from clusterworker.run.results.previous_members import Shared
 from clusterworker.run.results.record import MEMBERS
-from clusterworker.run.results.tables import MembersTable, renumber
 from clusterworker.run.workspace import Workspace
 
 

@@ -27,7 +27,7 @@ from clusterworker.data.sources.parquet.collection import ParquetCollection
 from clusterworker.data.sources.parquet.store import VolumeStore
 from clusterworker.process.errors import MisconfiguredError
 from clusterworker.process.progress import Progress
-from clusterworker.run.results.tables import MembersTable
+from clusterworker.run.results.members_table import MembersTable
 from tests.clusterworker.data.generated_files import GeneratedFile, expected_ids, expected_vector, generated_files
 
 NEEDED = ("document_id", "embedding", "text", "f", "a.b")

@@ -18,7 +18,7 @@ from clusterworker.run.report.page import Level, Page
 from clusterworker.run.report.picture import Picture
 from clusterworker.run.report.plot import plot
 from clusterworker.run.results.map import write_map
-from clusterworker.run.results.tables import read_document_ids
+from clusterworker.run.results.members_table import read_document_ids
 
 _LAYOUTS = {
     "pca": "the two directions in which documents differ most (PCA)",

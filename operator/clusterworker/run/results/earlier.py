@@ -7,7 +7,7 @@ import pyarrow as pa
 from clustercontract.run import PreviousRun, RunSpec
 from clusterworker.process.errors import MisconfiguredError
 from clusterworker.process.text import one_line
-from clusterworker.run.results.tables import CENTROIDS, StoredCentroids, read_centroids
+from clusterworker.run.results.centroids import CENTROIDS, StoredCentroids, read_centroids
 from clusterworker.storage.file import open_file
 
 

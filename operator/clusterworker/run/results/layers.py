@@ -14,7 +14,8 @@ from clusterworker.clustering.algorithms.clustering import LayeredClusters
 from clusterworker.clustering.layer_succession import LayerSuccession
 from clusterworker.clustering.succession import Step
 from clusterworker.data.arrays import NOISE, Labels, Rows, Vectors
-from clusterworker.run.results.tables import centroids_in, lineage_columns, vector_column
+from clusterworker.run.results.centroids import centroids_in, vector_column
+from clusterworker.run.results.lineage import lineage_columns
 
 TABLE, CLUSTERS, LINEAGE = "layers.parquet", "layer_clusters.parquet", "layer_lineage.parquet"
 NODES = "taxonomy.parquet"

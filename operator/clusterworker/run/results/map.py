@@ -13,8 +13,8 @@ from clusterworker.data.arrays import Rows, Vectors
 from clusterworker.drift.baseline import parse
 from clusterworker.process.errors import RunError
 from clusterworker.run.findings import EarlierMap
+from clusterworker.run.results.centroids import vector_column, vectors_in
 from clusterworker.run.results.previous import file_of
-from clusterworker.run.results.tables import vector_column, vectors_in
 from clusterworker.storage.file import open_file
 
 MAP = "map.parquet"

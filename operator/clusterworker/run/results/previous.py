@@ -24,17 +24,11 @@ from clusterworker.data.dataset import Dataset
 from clusterworker.process.errors import RunError
 from clusterworker.process.text import one_line
 from clusterworker.run.findings import Crossing
+from clusterworker.run.results.centroids import CENTROIDS, read_centroids
+from clusterworker.run.results.continuation import LAYOUT, MODES, read_layout, read_modes
+from clusterworker.run.results.members_table import read_clusters_named_after
 from clusterworker.run.results.previous_members import Members, Shared
 from clusterworker.run.results.record import MEMBERS
-from clusterworker.run.results.tables import (
-    CENTROIDS,
-    LAYOUT,
-    MODES,
-    read_centroids,
-    read_clusters_named_after,
-    read_layout,
-    read_modes,
-)
 from clusterworker.storage.file import open_file
 
 _BYTES_PER_DOCUMENT, _BYTES_WITH_LAYERS = 12, 60

@@ -19,8 +19,9 @@ from clusterworker.data.dataset import Dataset
 from clusterworker.data.sorted_arrays import places_in
 from clusterworker.data.sources.batch import Batch
 from clusterworker.data.sources.document_ids import document_keys
+from clusterworker.run.results.centroids import CENTROIDS
+from clusterworker.run.results.continuation import LAYOUT
 from clusterworker.run.results.record import MEMBERS
-from clusterworker.run.results.tables import CENTROIDS, LAYOUT
 
 ABSENT = -1
 """Place of a document that the previous run did not have."""
