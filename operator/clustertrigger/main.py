@@ -44,9 +44,12 @@ from clustertrigger.shell.metrics.triggers import TriggerCollector
 from clustertrigger.shell.notifications.courier import Courier
 from clustertrigger.shell.notifications.sending import Sender
 from clustertrigger.shell.observed.census import Census
-from clustertrigger.shell.observed.intake import Known, References, Runs, Triggers
 from clustertrigger.shell.observed.kinds import Kind, Kinds
+from clustertrigger.shell.observed.known import Known
 from clustertrigger.shell.observed.queues import Queues
+from clustertrigger.shell.observed.references import References
+from clustertrigger.shell.observed.runs import Runs
+from clustertrigger.shell.observed.triggers import Triggers
 from clustertrigger.shell.reconciling.agenda import Agenda
 from clustertrigger.shell.reconciling.inquiries import Inquiries
 from clustertrigger.shell.reconciling.job_writer import JobWriter

@@ -18,7 +18,7 @@ from clustertrigger.core.events.event_counting import Arrival
 from clustertrigger.core.resources.trigger import Key, Trigger
 from clustertrigger.shell.events.group_commit import MOST_WAITING, BacklogError, GroupCommit
 from clustertrigger.shell.metrics.process import Metrics
-from clustertrigger.shell.observed.intake import Triggers
+from clustertrigger.shell.observed.triggers import Triggers
 from clustertrigger.shell.status.status_writer import Outcome, StatusWriter
 
 KEY = Key("default", "ingest")

@@ -17,7 +17,7 @@ from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.notifications import courier as module
 from clustertrigger.shell.notifications.courier import Courier
 from clustertrigger.shell.notifications.sending import Attempt, Sender
-from clustertrigger.shell.observed.intake import Triggers
+from clustertrigger.shell.observed.triggers import Triggers
 from tests.core.builders import CREATED, UID, spec
 
 A, B = "https://a.example.com/hook", "https://b.example.com/hook"

@@ -14,8 +14,8 @@ from clustertrigger.shell.kube.api_server import ApiServer, Named
 from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.observed import census
 from clustertrigger.shell.observed.census import Census
-from clustertrigger.shell.observed.intake import Triggers
 from clustertrigger.shell.observed.kinds import Kind
+from clustertrigger.shell.observed.triggers import Triggers
 from harness.control_plane.kube import Object
 from harness.control_plane.manifests import rarely
 

@@ -15,8 +15,10 @@ from clustertrigger.core.resources.catalog import COLLECTION, Catalog
 from clustertrigger.core.resources.trigger import Key, Owner
 from clustertrigger.shell.kube.api_server import Named
 from clustertrigger.shell.metrics.process import Metrics
-from clustertrigger.shell.observed.intake import Jobs, Pods, References, Triggers
 from clustertrigger.shell.observed.kinds import Kind, Name
+from clustertrigger.shell.observed.references import References
+from clustertrigger.shell.observed.triggers import Triggers
+from clustertrigger.shell.observed.views import Jobs, Pods
 from harness.control_plane.kube import Object
 from harness.control_plane.manifests import rarely
 

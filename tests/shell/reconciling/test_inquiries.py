@@ -15,7 +15,7 @@ from clustertrigger.core.jobs.pod_view import read_pod
 from clustertrigger.core.kube import paths
 from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.resources.trigger import Key
-from clustertrigger.shell.observed.intake import Runs
+from clustertrigger.shell.observed.runs import Runs
 from clustertrigger.shell.reconciling.inquiries import Inquiries
 from harness.control_plane.kube import Object
 from tests.core.builders import at, observed, run, trigger

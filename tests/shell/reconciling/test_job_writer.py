@@ -15,7 +15,7 @@ from clustertrigger.core.decision import CreateJob, EndJob
 from clustertrigger.core.kube import paths
 from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.shell.metrics.process import Metrics
-from clustertrigger.shell.observed.intake import Runs
+from clustertrigger.shell.observed.runs import Runs
 from clustertrigger.shell.reconciling.job_writer import JobWriter
 from harness.control_plane.kube import Object
 from tests.core.builders import at, observed, trigger

@@ -15,7 +15,9 @@ from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.resources.catalog import COLLECTION, Catalog
 from clustertrigger.core.resources.trigger import Key, Trigger
 from clustertrigger.shell.metrics.process import Metrics
-from clustertrigger.shell.observed.intake import Known, Runs, Triggers
+from clustertrigger.shell.observed.known import Known
+from clustertrigger.shell.observed.runs import Runs
+from clustertrigger.shell.observed.triggers import Triggers
 from clustertrigger.shell.reconciling.agenda import Agenda
 from clustertrigger.shell.reconciling.inquiries import Inquiries
 from clustertrigger.shell.reconciling.job_writer import JobWriter

@@ -14,7 +14,7 @@ from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.resources.trigger import Key, Trigger
 from clustertrigger.shell.kube.api_server import ApiServer
 from clustertrigger.shell.metrics.process import Metrics
-from clustertrigger.shell.observed.intake import Triggers
+from clustertrigger.shell.observed.triggers import Triggers
 from clustertrigger.shell.status.status_writer import Outcome, StatusWriter
 from harness.control_plane.kube import Object
 from harness.control_plane.manifests import rarely

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.resources.trigger import Key, Trigger
-from clustertrigger.shell.observed.intake import Triggers
+from clustertrigger.shell.observed.triggers import Triggers
 from clustertrigger.shell.status.status_writer import Outcome, StatusWriter
 
 logger = logging.getLogger(__name__)

@@ -28,7 +28,7 @@ from clustertrigger.shell.events.group_commit import MOST_WAITING, BacklogError,
 from clustertrigger.shell.events.senders import Senders
 from clustertrigger.shell.kube.api_server import ApiServer
 from clustertrigger.shell.metrics.process import Metrics
-from clustertrigger.shell.observed.intake import Triggers
+from clustertrigger.shell.observed.triggers import Triggers
 from clustertrigger.shell.serving.fair_turns import CrowdedError
 from clustertrigger.shell.serving.http_server import Limits, serve
 from clustertrigger.shell.serving.sources import Proxies

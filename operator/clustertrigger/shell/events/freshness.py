@@ -9,7 +9,7 @@ from collections import defaultdict
 from clustertrigger.core.kube.paths import custom
 from clustertrigger.shell.kube.api_server import ApiServer
 from clustertrigger.shell.kube.reading import read_or_skip
-from clustertrigger.shell.observed.intake import Triggers
+from clustertrigger.shell.observed.triggers import Triggers
 
 _FRESH = 1.0
 """Seconds for which a list is recent enough."""

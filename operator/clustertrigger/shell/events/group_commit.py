@@ -21,7 +21,7 @@ from clustertrigger.core.resources.trigger import Key, Trigger
 from clustertrigger.core.status_patch import status_patch
 from clustertrigger.shell.clock import Clock
 from clustertrigger.shell.metrics.process import Metrics
-from clustertrigger.shell.observed.intake import Triggers
+from clustertrigger.shell.observed.triggers import Triggers
 from clustertrigger.shell.serving.fair_turns import FairTurns
 from clustertrigger.shell.status.status_writer import Outcome, StatusWriter
 

@@ -11,7 +11,7 @@ from clustertrigger.core.events.seen_events import fingerprint
 from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.resources.trigger import Key, Trigger
 from clustertrigger.shell.events.group_commit import GroupCommit, NotStoredError
-from clustertrigger.shell.observed.intake import Triggers
+from clustertrigger.shell.observed.triggers import Triggers
 
 
 class OwnEvents:

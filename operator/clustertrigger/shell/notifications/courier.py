@@ -26,7 +26,7 @@ from clustertrigger.core.notifications.permissions import host_of
 from clustertrigger.core.resources.trigger import Key, Trigger
 from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.notifications.sending import AT_ONCE, Attempt, Sender
-from clustertrigger.shell.observed.intake import Triggers
+from clustertrigger.shell.observed.triggers import Triggers
 from clustertrigger.shell.serving.fair_turns import FairTurns
 
 logger = logging.getLogger(__name__)

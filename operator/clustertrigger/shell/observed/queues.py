@@ -10,7 +10,7 @@ from clustertrigger.core.jobs.queue_position import read_positions
 from clustertrigger.core.kube import paths
 from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.shell.kube.api_server import ApiServer
-from clustertrigger.shell.observed.intake import Queue, Runs
+from clustertrigger.shell.observed.runs import Queue, Runs
 
 logger = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from clustertrigger.core.resources.trigger import Key, Trigger
 from clustertrigger.shell.clock import Clock
 from clustertrigger.shell.kube.api_server import ApiServer
 from clustertrigger.shell.metrics.process import Metrics
-from clustertrigger.shell.observed.intake import Runs
+from clustertrigger.shell.observed.runs import Runs
 
 logger = logging.getLogger(__name__)
 

@@ -31,7 +31,7 @@ from clustertrigger.core.status_patch import status_patch
 from clustertrigger.shell.clock import Clock
 from clustertrigger.shell.logs import log_context
 from clustertrigger.shell.metrics.process import Metrics
-from clustertrigger.shell.observed.intake import Known
+from clustertrigger.shell.observed.known import Known
 from clustertrigger.shell.reconciling.agenda import Agenda
 from clustertrigger.shell.reconciling.foresight import Foresight
 from clustertrigger.shell.reconciling.inquiries import Inquiries

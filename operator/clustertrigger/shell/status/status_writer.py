@@ -13,7 +13,7 @@ from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.kube.paths import trigger as trigger_path
 from clustertrigger.core.resources.trigger import Trigger
 from clustertrigger.shell.kube.api_server import ApiServer
-from clustertrigger.shell.observed.intake import Triggers
+from clustertrigger.shell.observed.triggers import Triggers
 
 
 class Outcome(Enum):

@@ -6,7 +6,7 @@ import pytest
 
 from clustertrigger.core.resources.trigger import Key
 from clustertrigger.shell.metrics.process import Metrics
-from clustertrigger.shell.observed.intake import Triggers
+from clustertrigger.shell.observed.triggers import Triggers
 from harness.control_plane.kube import Object
 from harness.control_plane.manifests import rarely
 
