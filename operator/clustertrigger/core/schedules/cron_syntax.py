@@ -30,8 +30,10 @@ def parse(expression: str) -> CronExpression:
         ScheduleError: not what crontab(5) describes, or it names no day that ever comes.
     """
     fields = SHORTCUTS.get(expression.strip().lower(), expression).split()
-    if (reason := cron_advice.for_shape(expression, fields, _is_good, zone_names())) is not None:
-        raise ScheduleError(FIELD, expression, reason)
+    if not _is_good(" ".join(fields)):
+        reason = cron_advice.for_shape(expression, fields, _is_good, zone_names())
+        if reason is not None:
+            raise ScheduleError(FIELD, expression, reason)
     try:
         minutes, hours, days, months, weekdays = (_values(position, text) for position, text in enumerate(fields))
     except _FieldError as error:
