@@ -158,6 +158,8 @@ ONE, TWO = f"{HEAD}spec: {{v: 1}}\n", f"{HEAD}spec: {{v: 2}}\n"
         (f"%YAML 1.1\n---\n{ONE}", ERROR),
         (f"%TAG ! tag:example.org,2000:\n---\n{ONE}", ERROR),
         (f"{HEAD}spec:\n  v: |\n    ---\n    x\n", ["---\nx\n"]),
+        (f"{HEAD}spec:\n  v: |\n    x", ["x\n"]),
+        (f"{HEAD}spec: {{v: 1}}\n\ufeffa: 1\n", [1]),
         (f"{HEAD}spec:\n\tv: 1\n", ERROR),
         (f"{HEAD}spec:\n  v:\t1\n", [1]),
         (f"{HEAD}spec: {{\n\tv: 1\n  }}\n", [1]),

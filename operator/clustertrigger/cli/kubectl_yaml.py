@@ -76,9 +76,10 @@ def _chunks(text: str) -> Iterator[tuple[int, str]]:
     """Yields the first line, from 0, and the text of each document.
 
     kubectl splits at lines that begin with three dashes, before it parses YAML: each document can begin with a byte
-    order mark, and only blanks or a comment can follow the dashes.
+    order mark, and only blanks or a comment can follow the dashes. It also ends the last line, so that a block of text
+    ends with a line break.
     """
-    lines = text.split("\n")
+    lines = (text if text.endswith("\n") else f"{text}\n").split("\n")
     start = 0
     for number, line in enumerate(lines):
         if not line.startswith(_SEPARATOR):
@@ -145,8 +146,6 @@ class _Parser(yaml.SafeLoader):
 
     def scan_to_next_token(self) -> None:
         while True:
-            if self.column == 0 and self.peek() == "\ufeff":
-                self.forward()
             super().scan_to_next_token()
             if self.peek() != "\t" or not (self.flow_level or not self.allow_simple_key):
                 return
@@ -166,7 +165,7 @@ class _Parser(yaml.SafeLoader):
             if character in _BREAKS:
                 breaks.append(self.scan_line_break())  # type: ignore[no-untyped-call]
                 self.allow_simple_key = True
-                if self.check_document_end():  # type: ignore[no-untyped-call]
+                if self.check_document_end() or self.check_document_start():  # type: ignore[no-untyped-call]
                     return None
             elif character == "\t" and self.column < indent:
                 problem = "found a tab character that violates indentation"
