@@ -22,6 +22,8 @@ from clusterworker.process.progress import Progress
 
 LARGEST = 1e15
 """The largest number in a vector with metric euclidean; squares of larger numbers exceed the range of float32."""
+_USUAL = (2.0**-100, 2.0**100)
+"""Range of a vector's largest number in which float32 holds the others as precisely."""
 _SAFE = (1e-30, 1e30)
 """Squared lengths that float32 represents accurately; others are computed again in float64."""
 
@@ -80,11 +82,12 @@ class StreamedDataset:
     def given(self) -> Iterator[Batch]:
         """Yields all documents in order, with unchecked and unscaled vectors.
 
-        They can have any length, and be all zeros. The first pass measures what they have lost by rounding.
+        They can have any length, and be all zeros. The first pass measures what they have lost by rounding. With metric
+        cosine, those beyond the range of float32 are scaled; see `in_range`.
         """
         rounding = Rounding(unit=self.unit) if self._rounding is None else None
         for index, collection in enumerate(self._collections):
-            yield from _given(collection, index, rounding, integer_ids=self.integer_ids)
+            yield from _given(collection, index, rounding, unit=self.unit, integer_ids=self.integer_ids)
         self._rounding = self._rounding or rounding
 
     @property
@@ -159,7 +162,7 @@ class DatasetPart:
 
     def given(self) -> Iterator[Batch]:
         """See StreamedDataset."""
-        return _given(self.collection, self.index, self.rounding, integer_ids=self.integer_ids)
+        return _given(self.collection, self.index, self.rounding, unit=self.unit, integer_ids=self.integer_ids)
 
     def measured(self) -> "tuple[DatasetPart, Rounding]":
         """Returns the part with a new measurement, which is complete after a pass."""
@@ -167,9 +170,12 @@ class DatasetPart:
         return replace(self, rounding=rounding), rounding
 
 
-def _given(collection: Collection, index: int, rounding: Rounding | None, *, integer_ids: bool) -> Iterator[Batch]:
+def _given(
+    collection: Collection, index: int, rounding: Rounding | None, *, unit: bool, integer_ids: bool
+) -> Iterator[Batch]:
     """Yields a collection's documents, with ids of the data set's type."""
-    for batch in whole_pass(collection, index):
+    for read in whole_pass(collection, index):
+        batch = in_range(read, unit=unit)
         if rounding:
             rounding.add(batch)
         ids = batch.ids if integer_ids else batch.ids.cast(pa.string())
@@ -251,6 +257,32 @@ def picked(dataset: Dataset, chosen: Rows) -> Vectors:
     return vectors
 
 
+def in_range(batch: Batch, *, unit: bool) -> Batch:
+    """Returns a source's batch with vectors that float32 holds.
+
+    Args:
+        batch: Vectors with doubles can be infinite in float32, or zeros although the doubles are not.
+        unit: Whether only directions count. Vectors beyond the range of float32 are then scaled by powers of two.
+
+    Raises:
+        MisconfiguredError: lengths count, and a number is beyond LARGEST; names the row and the number.
+    """
+    doubles = batch.doubles
+    if doubles is None or not len(doubles):
+        return batch
+    if not unit:
+        refuse_too_large(batch)
+        return batch
+    largest = np.maximum(doubles.max(axis=1), -doubles.min(axis=1))
+    outside = (largest > 0) & ((largest < _USUAL[0]) | (largest > _USUAL[1]))
+    if not outside.any():
+        return batch
+    doubles, vectors = doubles.copy(), batch.vectors.copy()
+    doubles[outside] = np.ldexp(doubles[outside], -np.frexp(largest[outside])[1][:, None])
+    vectors[outside] = doubles[outside]
+    return replace(batch, vectors=vectors, doubles=doubles)
+
+
 def lengths(batch: Batch) -> Doubles:
     """Returns the Euclidean length of each vector, shape (rows,).
 
@@ -282,14 +314,14 @@ def refuse_too_large(batch: Batch) -> Vectors:
     Raises:
         MisconfiguredError: a number is beyond LARGEST; names the row and the number.
     """
-    vectors = batch.vectors
-    if len(vectors) and max(float(vectors.max()), -float(vectors.min())) > LARGEST:
-        row, column = np.unravel_index(int(np.abs(vectors).argmax()), vectors.shape)
+    numbers = batch.vectors if batch.doubles is None else batch.doubles
+    if len(numbers) and max(float(numbers.max()), -float(numbers.min())) > LARGEST:
+        row, column = np.unravel_index(int(np.abs(numbers).argmax()), numbers.shape)
         raise MisconfiguredError(
-            f"{batch.place.at(int(row))}: a number of the vector is {vectors[row, column]:.3g}: Euclidean distances "
+            f"{batch.place.at(int(row))}: a number of the vector is {numbers[row, column]:.3g}: Euclidean distances "
             f"are supported up to {LARGEST:g}: scale the vectors down, or set metric: cosine"
         )
-    return vectors
+    return batch.vectors
 
 
 def _unit_length(batch: Batch) -> Vectors:

@@ -4,6 +4,7 @@ float32 has 7 significant digits. Doubles with a large common offset, such as 1,
 equal. Centred, the same vectors lose nothing.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,10 @@ OWN_ERROR = 1e-13
 """Relative difference that computations in float64 produce themselves; documents that differ less are copies."""
 NOTICEABLE = 0.1
 """Share of the distance to the nearest document by which rounding may move a vector without a note."""
+_LEAST_SQUARE = 1e-290
+"""Squared lengths below this value have lost digits, or are 0."""
+_GREATEST_FACTOR = 300
+"""Greatest exponent of a factor in advice, because doubles end at 1e308."""
 _SEED = 20_261_129
 """Seed of the direction along which lost parts are compared; any number works."""
 _BLOCK_ROWS = 1_024
@@ -95,6 +100,8 @@ class Rounding:
             exact, squares = doubles[part], np.vecdot(doubles[part], doubles[part])
             lost = exact - batch.vectors[part]
             extents[part], lengths[part] = lost @ direction, np.sqrt(squares)
+            tiny = np.flatnonzero(squares < _LEAST_SQUARE)
+            lengths[part][tiny] = _lengths(exact[tiny])
             if self._unit:  # A difference in length is none.
                 radial = np.vecdot(exact, lost) / np.maximum(squares, np.finfo(np.float64).tiny)
                 extents[part] -= (exact @ direction) * radial
@@ -151,8 +158,9 @@ class Rounding:
             effects.append(
                 f"{equal:,} of {documents:,} documents became equal to others that differ by up to {least:.1g}"
             )
-        changed, nearest = _blur(self._sample, unit=self._unit)
-        if changed > NOTICEABLE * nearest:
+        share, nearest = _blur(self._sample, unit=self._unit)
+        if share > NOTICEABLE:
+            changed = share * nearest
             effects.append(
                 f"distances between nearest documents changed by up to {changed:.1g}, and are only {nearest:.1g} "
                 f"(medians of {len(self._sample)} sampled documents)"
@@ -169,27 +177,39 @@ class Rounding:
         """
         sample = self._sample
         mean, largest = sample.mean(axis=0), np.abs(sample).max(initial=0)
-        factor = 10.0 ** -np.floor(np.log10(largest)) if largest else 1.0
+        factor = 10.0 ** min(-math.floor(math.log10(largest)), _GREATEST_FACTOR) if largest else 1.0
         ways = {
             "subtract the mean of all vectors from each, in float64,": (sample - mean, 1.0),
             f"multiply the vectors by {factor:.0e}": (sample * factor, factor),
         }
         for way, (vectors, scale) in ways.items():
-            changed, nearest = _blur(vectors, unit=self._unit)
-            if changed <= NOTICEABLE * nearest and _moved(vectors) < least * scale:
+            blurred = _blur(vectors, unit=self._unit)[0] > NOTICEABLE
+            if not blurred and _moved(vectors) < least * scale:
                 return f"{way} before you write them"
         return "the clustering cannot tell them apart; cluster them apart from the others, with their mean subtracted"
 
 
+def _lengths(vectors: Doubles) -> Doubles:
+    """Returns Euclidean lengths whose squares can be too small for doubles, shape (rows,)."""
+    exponent = _exponent(vectors)
+    lengths: Doubles = np.ldexp(np.linalg.norm(np.ldexp(vectors, -exponent), axis=1), exponent)
+    return lengths
+
+
+def _exponent(vectors: Doubles) -> int:
+    """Returns the exponent of the largest number, by which the vectors can be scaled without rounding."""
+    return math.frexp(float(np.abs(vectors).max(initial=0)))[1]
+
+
 def _moved(vectors: Doubles) -> float:
     """Returns the median distance by which rounding moves a vector."""
-    return float(np.median(np.linalg.norm(vectors - vectors.astype(np.float32), axis=1)))
+    return float(np.median(_lengths(vectors - vectors.astype(np.float32))))
 
 
 def _blur(vectors: Doubles, *, unit: bool) -> tuple[float, float]:
-    """Returns by how much rounding changes the difference from the nearest other vector, and that distance (medians).
+    """Returns by which share rounding changes the difference from the nearest other vector, and that distance.
 
-    The second is infinite if all vectors are copies.
+    The share is the ratio of the medians; 0 if all vectors are copies, and then the distance is infinite.
     """
     from scipy.spatial.distance import cdist
 
@@ -197,6 +217,8 @@ def _blur(vectors: Doubles, *, unit: bool) -> tuple[float, float]:
     if unit:
         directed = vectors.any(axis=1) & rounded.any(axis=1)
         vectors, rounded = _directions(vectors[directed]), _directions(rounded[directed])
+    exponent = _exponent(vectors)
+    vectors, rounded = np.ldexp(vectors, -exponent), np.ldexp(rounded, -exponent)
     distances = cdist(vectors, vectors)
     distances[distances <= OWN_ERROR * np.linalg.norm(vectors, axis=1)] = np.inf
     rows = np.flatnonzero(np.isfinite(distances).any(axis=1))
@@ -204,8 +226,9 @@ def _blur(vectors: Doubles, *, unit: bool) -> tuple[float, float]:
         return 0.0, np.inf
     others = distances[rows].argmin(axis=1)
     lost = vectors - rounded
-    changed = np.linalg.norm(lost[rows] - lost[others], axis=1)
-    return float(np.median(changed)), float(np.median(distances[rows, others]))
+    changed = float(np.median(np.linalg.norm(lost[rows] - lost[others], axis=1)))
+    nearest = float(np.median(distances[rows, others]))
+    return changed / nearest, float(np.ldexp(nearest, exponent))
 
 
 def _directions(vectors: Doubles) -> Doubles:

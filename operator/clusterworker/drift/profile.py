@@ -11,7 +11,7 @@ from clusterworker.clustering.algorithms.nearest import a_core_for_the_reader
 from clusterworker.clustering.tally import Tally
 from clusterworker.data.ahead import ahead
 from clusterworker.data.arrays import Doubles, Rows, Vectors
-from clusterworker.data.dataset import refuse_too_large, single_lengths
+from clusterworker.data.dataset import in_range, refuse_too_large, single_lengths
 from clusterworker.data.sources.batch import Batch
 from clusterworker.data.sources.collection import Collection, whole_pass
 from clusterworker.drift.baseline import StoredBaseline
@@ -63,7 +63,7 @@ def profile(collections: Sequence[Collection], baseline: StoredBaseline, seed: i
     rows = sum(collection.rows for collection in collections)
     profiling = _Profiling(baseline, seed)
     with a_core_for_the_reader():
-        for batch in ahead(_batches(collections)):
+        for batch in ahead(_batches(collections, unit=baseline.metric == "cosine")):
             profiling.add(batch)
             progress.advance(profiling.documents / rows)
     # The memory of batches would otherwise stay reserved while samples are compared.
@@ -102,6 +102,7 @@ class _Profiling:
         return Profile(tally.documents, tally.total, tally.total_squares, tally.counts, tally.reservoir.vectors)
 
 
-def _batches(collections: Sequence[Collection]) -> Iterator[Batch]:
+def _batches(collections: Sequence[Collection], *, unit: bool) -> Iterator[Batch]:
     for index, collection in enumerate(collections):
-        yield from whole_pass(collection, index)
+        for batch in whole_pass(collection, index):
+            yield in_range(batch, unit=unit)

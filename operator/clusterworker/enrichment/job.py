@@ -129,8 +129,8 @@ class _Run:
         )
         search = NodeSearch(taxonomy.vectors, taxonomy_input.top_k)
         settings = SearchSettings.of(spec, taxonomy, collection.rows)
-        # Vectors are compared as given: they are not scaled, and large numbers are accepted.
-        documents = StreamedDataset([collection], "euclidean", progress)
+        # Vectors are compared as given, whatever their lengths.
+        documents = StreamedDataset([collection], "cosine", progress)
         with (
             open_parts(spec, documents, {}, workspace) as parts,
             EnrichmentTable(workspace.staged / ENRICHMENT_FILE, taxonomy, provenance, integer_ids=integers) as table,

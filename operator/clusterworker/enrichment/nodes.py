@@ -10,6 +10,7 @@ import numpy as np
 
 from clustercontract.actions.taxonomy_enrichment import TaxonomyInput
 from clusterworker.data.arrays import Doubles, Vectors
+from clusterworker.data.dataset import in_range
 from clusterworker.data.sources.batch import Place
 from clusterworker.data.sources.collection import Collection, whole_pass
 from clusterworker.data.sources.collections import open_collections
@@ -128,7 +129,8 @@ def _documents(collection: Collection) -> tuple[list[str], Vectors]:
     """Returns the nodes' ids and unit vectors."""
     ids: list[str] = []
     vectors = np.empty((collection.rows, collection.dimensions), np.float32)
-    for batch in whole_pass(collection, 0):
+    for read in whole_pass(collection, 0):
+        batch = in_range(read, unit=True)
         vectors[len(ids) : len(ids) + len(batch.vectors)] = unit_length(batch.vectors, batch.place, "node")
         ids.extend(map(str, batch.ids.to_pylist()))
     return ids, vectors

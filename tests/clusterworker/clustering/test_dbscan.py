@@ -15,6 +15,7 @@ from clusterworker.clustering.algorithms import dbscan
 from clusterworker.clustering.algorithms.dbscan import find_clusters
 from clusterworker.data.arrays import Labels, Vectors
 from clusterworker.process.errors import MisconfiguredError
+from tests.clusterworker.clustering.carried_out import carried_out
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.planted import planted, write
 
@@ -101,6 +102,22 @@ def test_says_which_eps_would_do(pod: Pod, eps: float, says: str) -> None:
     write(pod.volume / "data.parquet", planted(300, 5, spread=0.2).vectors)
     _, [note, *_] = labels_of(pod, eps=eps)
     assert note.startswith(f"{says}; a tenth of the documents have 5 within 0.")
+
+
+def test_advice_on_copies_names_a_distance_that_splits_them() -> None:
+    """It said that half of the documents have as many within 0, which no eps is."""
+    vectors = np.repeat(planted(60, 3, spread=0.05).vectors, 6, axis=0)
+    _, _, _, [note, *_] = carried_out(vectors, algorithm="dbscan", eps=1.5)
+    assert note.startswith("nearly all documents are in one cluster: lower eps; a tenth of the distinct vectors have")
+    eps = float(note.rpartition(" ")[2])
+    labels, _, _, notes = carried_out(vectors, algorithm="dbscan", eps=eps)
+    assert len(set(labels.tolist())) >= 3
+    assert not any("eps" in note for note in notes)
+
+
+def test_equal_documents_get_no_advice_on_eps() -> None:
+    _, _, _, notes = carried_out(np.ones((20, 8), np.float32), algorithm="dbscan", eps=0.1)
+    assert notes[0] == "nearly all documents are in one cluster, because all vectors are equal"
 
 
 def test_more_samples_than_documents(pod: Pod) -> None:

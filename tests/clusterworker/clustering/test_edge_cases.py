@@ -78,3 +78,9 @@ def test_next_to_nothing_to_cluster(vectors: Vectors, config: dict[str, Any], cl
     again, _, _, told = carried_out(vectors, **config)
     assert (again == labels).all()
     assert told == notes
+
+
+@pytest.mark.parametrize("algorithm", ["kmeans", "hierarchical", "spectral"])
+def test_one_cluster_instead_of_several_is_in_the_singular(algorithm: str) -> None:
+    _, _, _, notes = carried_out(ALL_EQUAL, algorithm=algorithm, n_clusters=3)
+    assert "1 cluster instead of 3: the documents have only that many distinct vectors" in notes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -117,9 +118,54 @@ def test_documents_that_nothing_connects_are_no_arpack_error(pod: Pod) -> None:
     labels, notes = labels_of(pod, n_clusters=3, metric="euclidean")
     assert len(set(labels)) <= 4
     assert any(
-        note.startswith("gamma 1 splits the graph into 400 groups without connections: the median distance is")
+        note.startswith("gamma 1 makes most documents dissimilar to all others: the median distance is")
         for note in notes
     )
+
+
+def advised_parameters(notes: list[str]) -> dict[str, Any]:
+    """The parameters that notes about gamma name."""
+    text = " ".join(note for note in notes if note.startswith("gamma "))
+    found = re.findall(r"(gamma|n_clusters): (\S+?)(?:,| |$)", text)
+    return {name: int(value) if name == "n_clusters" else float(value) for name, value in found}
+
+
+FAR_GROUPS = planted(300, 10, dimensions=8, spread=1e-3).vectors * np.float32(400)
+LONE = np.diag([1e3, -2e3, 3e3, -4e3, 5e3, 6e3, -7e3, 8e3]).astype(np.float32)
+NEAR_EACH_OTHER = np.repeat(LONE[:4], 2, axis=0) + np.tile([[0.0], [0.05]], (4, 1)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("vectors", "config", "followed"),
+    [
+        pytest.param(FAR_GROUPS, {"n_clusters": 3}, 1, id="ten groups"),
+        pytest.param(FAR_GROUPS, {"n_clusters": 10}, 0, id="as many as wanted"),
+        pytest.param(FAR_GROUPS / 400 * 1e-4, {"n_clusters": 3}, 1, id="all alike"),
+        pytest.param(np.concatenate([FAR_GROUPS / 100, LONE]), {"n_clusters": 3, "gamma": 0.1}, 0, id="lone outliers"),
+        pytest.param(
+            np.concatenate([FAR_GROUPS / 100, NEAR_EACH_OTHER]), {"n_clusters": 3, "gamma": 0.1}, 1, id="pairs"
+        ),
+        pytest.param(
+            np.concatenate([FAR_GROUPS[:40] / 100, LONE, 3 * LONE]), {"n_clusters": 3, "gamma": 0.1}, 0, id="many lone"
+        ),
+    ],
+)
+def test_advice_is_followed_once_and_then_silent(vectors: Vectors, config: dict[str, Any], followed: int) -> None:
+    """Lone outliers once counted as groups without connections, which no gamma that the note suggested connected."""
+    for step in range(followed + 1):
+        notes: list[str] = []
+        partition(np.asarray(vectors, np.float32), Spectral.model_validate(config), "euclidean", 0, notes)
+        assert bool(advised_parameters(notes)) == (step < followed), (step, notes)
+        config = config | advised_parameters(notes)
+
+
+def test_copies_are_documents_that_are_similar_to_others() -> None:
+    """Four vectors with many copies and a few outliers: most documents are similar to others, most vectors are not."""
+    vectors = np.concatenate([np.repeat(LONE[:4], 50, axis=0), LONE[4:], 3 * LONE, 5 * LONE])
+    notes: list[str] = []
+    labels = partition(vectors, Spectral(n_clusters=4), "euclidean", 0, notes)
+    assert len(set(labels[:200])) == 4
+    assert not advised_parameters(notes)
 
 
 def test_micro_clusters_above_the_limit(pod: Pod) -> None:

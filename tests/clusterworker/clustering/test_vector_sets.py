@@ -25,7 +25,7 @@ from clusterworker.clustering.algorithms.density import spanning_tree
 from clusterworker.clustering.algorithms.distinct import distinct
 from clusterworker.clustering.algorithms.optics import all_pairs, find_clusters
 from clusterworker.clustering.algorithms.pairs import Pairs
-from clusterworker.clustering.algorithms.spectral import rbf
+from clusterworker.clustering.algorithms.similarity import rbf
 from clusterworker.clustering.quality import Quality
 from clusterworker.data.arrays import NOISE, Doubles, Labels, Vectors
 from clusterworker.data.dataset import LARGEST

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from decimal import Decimal
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,9 +24,12 @@ from clusterworker.data.dataset import StreamedDataset
 from clusterworker.data.rounding import Rounding
 from clusterworker.data.sources.batch import Batch, FilePlace
 from clusterworker.data.sources.matrix import batch_of
+from clusterworker.drift.profile import profile
+from clusterworker.process.errors import MisconfiguredError
 from clusterworker.process.progress import Progress
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.data.sources_of_all_kinds import Database
+from tests.clusterworker.drift.drifting import baseline_of
 
 HIERARCHICAL = {"algorithm": "hierarchical", "n_clusters": 4, "metric": "euclidean"}
 CENTER = "subtract the mean of all vectors from each, in float64, before you write them"
@@ -146,7 +151,7 @@ def test_a_wide_dimension_that_all_neighbours_share_blurs_nothing() -> None:
     assert measured(vectors) == []
 
 
-@pytest.mark.parametrize("scale", [1e-46, 1e-60])
+@pytest.mark.parametrize("scale", [1e-46, 1e-60, 1e-200, 1e-300, 1e-310])
 def test_numbers_below_the_range_of_float32_are_multiplied(scale: float) -> None:
     vectors = grouped()
     [note] = measured(vectors * scale)
@@ -154,6 +159,67 @@ def test_numbers_below_the_range_of_float32_are_multiplied(scale: float) -> None
     advised = re.search(r"multiply the vectors by (\S+) before you write them$", note)
     assert advised
     assert measured(vectors * scale * float(advised[1])) == []
+
+
+@pytest.mark.parametrize("scale", [1e-318, 1e-60, 1e60, 1e300, "mixed"])
+@pytest.mark.parametrize("streamed", [False, True])
+def test_directions_of_doubles_beyond_the_range_of_float32(
+    pod: Pod, monkeypatch: pytest.MonkeyPatch, scale: Any, *, streamed: bool
+) -> None:
+    """They were all zeros or infinite in float32, and the run said that they have no direction."""
+    if streamed:
+        monkeypatch.setattr(choice, "STREAMED_ROWS", 10)
+    vectors = grouped(scale=0.01)
+    factors = 10.0 ** np.random.default_rng(1).integers(-300, 300, size=(200, 1)) if scale == "mixed" else scale
+    found = []
+    for number, given in enumerate([vectors, vectors * factors]):
+        write(pod, given)
+        spec = pod.spec({"algorithm": "kmeans", "n_clusters": 4}, run=f"nightly-{number}")
+        assert lost(pod.run(spec).notes) == []
+        found.append(pq.read_table(pod.folder(spec) / "members.parquet"))
+    assert found[0]["cluster_id"].equals(found[1]["cluster_id"])
+    distances = [table["distance_to_centroid"].to_numpy() for table in found]
+    assert distances[1] == pytest.approx(distances[0], rel=1e-3, abs=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-60, 1e60])
+def test_checks_of_doubles_beyond_the_range_of_float32(tmp_path: Path, scale: float) -> None:
+    vectors = grouped(scale=0.01)
+    stored = baseline_of(vectors[:100].astype(np.float32), vectors[:4].astype(np.float32), "cosine")
+    profiles = []
+    for factor in (1.0, scale):
+        collection: Any = InMemory(batch(vectors * factor))
+        profiles.append(profile([collection], stored, 3, Progress(StringIO())))
+    assert profiles[1].total == pytest.approx(profiles[0].total, rel=1e-5)
+    assert profiles[1].counts.tolist() == profiles[0].counts.tolist()
+    assert profiles[1].reservoir == pytest.approx(profiles[0].reservoir, rel=1e-5, abs=1e-6)
+
+
+class InMemory:
+    """A collection of one batch."""
+
+    collection_id, has_integer_ids, embedding_model = "col_0", True, ""
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+        self.rows, self.dimensions = batch.vectors.shape
+
+    def batches(self, index: int) -> Iterator[Batch]:
+        yield self._batch
+
+
+@pytest.mark.parametrize(("number", "shown"), [(1e60, "1e+60"), (-2.5e300, "-2.5e+300"), (1e16, "1e+16")])
+def test_doubles_too_large_for_euclidean_distances_are_shown(pod: Pod, number: float, shown: str) -> None:
+    vectors = grouped()
+    vectors[7, 2] = number
+    write(pod, vectors)
+    with pytest.raises(MisconfiguredError) as raised:
+        pod.run(pod.spec(HIERARCHICAL))
+    assert str(raised.value) == (
+        f"data.parquet, row 7 (the first row is 0): a number of the vector is {shown}: Euclidean distances are "
+        "supported up to 1e+15: scale the vectors down, or set metric: cosine"
+    )
+    pod.run(pod.spec({"algorithm": "kmeans", "n_clusters": 2, "metric": "cosine"}))
 
 
 @pytest.mark.parametrize("kind", ["double", "decimal", "int64", "text"])

@@ -148,6 +148,24 @@ def test_lengths_of_documents_do_not_matter(enriching: Enriching, scale: float) 
     assert np.allclose(one["score"], other["score"], atol=1e-4)
 
 
+@pytest.mark.parametrize("scale", [1e-60, 1e60])
+def test_doubles_beyond_the_range_of_float32(enriching: Enriching, scale: float) -> None:
+    """In float32, their numbers are zeros or infinite; their directions count."""
+    generator = np.random.default_rng(1)
+    nodes, documents = generator.normal(size=(7, 8)), generator.normal(size=(50, 8))
+    cosines = unit(documents) @ unit(nodes).T
+    enriching.nodes(nodes)
+    for name, vectors in (("nodes", nodes), ("data", documents)):
+        columns = {"document_id": list(range(len(vectors))), "embedding": pa.array((vectors * scale).tolist())}
+        labels = {"label": [f"N{row}" for row in range(len(vectors))]}
+        pq.write_table(pa.table(columns | labels), enriching.pod.volume / f"{name}.parquet")
+    spec = enriching.spec(taxonomy={"top_k": 1, "min_score": -1.0})
+    enriching.run(spec)
+    table = enriching.table(spec)
+    assert table["node_id"].to_pylist() == [str(node) for node in cosines.argmax(axis=1)]
+    assert np.allclose(table["score"], cosines.max(axis=1), atol=1e-6)
+
+
 def test_integer_ids_and_parents_with_gaps_as_pandas_writes_them(enriching: Enriching) -> None:
     enriching.nodes(np.eye(3), pa.array([None, 1.0, float("nan")]), ids=[1, 2, 3])
     write(enriching.pod.volume / "data.parquet", np.eye(3, dtype=np.float32), ids=[10, 20, 30])

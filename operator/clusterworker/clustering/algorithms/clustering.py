@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import sparse
 
+from clustercontract.counted import counted
 from clusterworker.clustering.algorithms.start import Begun, Positions
 from clusterworker.data.arrays import NOISE, Doubles, Labels, Rows, Vectors
 from clusterworker.data.sources.batch import BATCH_ROWS
@@ -107,7 +108,7 @@ def too_few_distinct(labels: Labels, wanted: int | None) -> list[str]:
     clusters = len(np.unique(labels))
     if wanted is None or clusters >= wanted:
         return []
-    return [f"{clusters} clusters instead of {wanted}: the documents have only that many distinct vectors"]
+    return [f"{counted(clusters, 'cluster')} instead of {wanted:,}: the documents have only that many distinct vectors"]
 
 
 def means(vectors: Vectors, labels: Labels) -> Doubles:

@@ -158,12 +158,18 @@ def _joined(components: Rows, left: Rows, right: Rows) -> Rows:
 
 def _advice(points: Distinct, metric: str, parameters: DBSCAN, seed: int, *, too_small: bool) -> str:
     """Returns advice about eps: the distances at which documents of a sample become core points."""
+    outcome = "no cluster found, all documents are noise" if too_small else "nearly all documents are in one cluster"
+    if len(points) == 1:
+        return f"{outcome}, because all vectors are equal"
     pairs = Pairs(points.vectors, metric)
     chosen = np.random.default_rng(seed).choice(len(pairs), min(ADVICE_ROWS, len(pairs)), replace=False)
-    distances = core_distances(pairs.distances(np.sort(chosen)), parameters.min_samples, points.counts)
+    apart = pairs.distances(np.sort(chosen))
+    samples, subject = parameters.min_samples, f"documents have {parameters.min_samples}"
+    distances = core_distances(apart, samples, points.counts)
+    if not np.median(distances):  # Copies are at distance 0, which no eps separates.
+        distances, subject = core_distances(apart, 2), "distinct vectors have another"
     tenth, half = (rounded_up(float(value)) for value in np.quantile(distances, [0.1, 0.5]))
-    outcome = "no cluster found, all documents are noise" if too_small else "nearly all documents are in one cluster"
     return (
-        f"{outcome}: {'raise' if too_small else 'lower'} eps; a tenth of the documents have {parameters.min_samples} "
-        f"within {tenth:.3g}, half of them within {half:.3g}"
+        f"{outcome}: {'raise' if too_small else 'lower'} eps; a tenth of the {subject} within {tenth:.3g}, half of "
+        f"them within {half:.3g}"
     )

@@ -8,7 +8,13 @@ the training on all vectors begins. Design record: docs/design/faiss.md.
 import numpy as np
 
 from clustercontract.algorithms import KMeans
-from clusterworker.clustering.algorithms.clustering import Clustering, by_size, centroids_of, means
+from clusterworker.clustering.algorithms.clustering import (
+    Clustering,
+    by_size,
+    centroids_of,
+    means,
+    too_few_distinct,
+)
 from clusterworker.clustering.algorithms.distinct import distinct
 from clusterworker.clustering.algorithms.frame import Frame
 from clusterworker.clustering.algorithms.lloyd import breathe, inertia, lloyd, with_count
@@ -76,9 +82,7 @@ def kmeans(
     points = distinct(training)
     nearest = points.spread(NearestCentroid(trained)(points.vectors))
     labels = by_size(nearest)
-    clusters = int(labels.max()) + 1
-    if clusters < wanted:
-        notes.append(f"{clusters} clusters instead of {wanted}: the documents have only that many distinct vectors")
+    notes += too_few_distinct(labels, wanted)
     _, members = np.unique(labels, return_index=True)
     return Clustering(
         trained[nearest[members]],

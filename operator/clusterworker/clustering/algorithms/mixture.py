@@ -7,6 +7,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture as Mixture
 
 from clustercontract.algorithms import GaussianMixture
+from clustercontract.counted import counted
 from clusterworker.clustering.algorithms.clustering import Clustering, labelled
 from clusterworker.clustering.algorithms.distinct import distinct
 from clusterworker.clustering.algorithms.frame import Frame
@@ -59,7 +60,8 @@ def gaussian_mixture(task: Task, parameters: GaussianMixture) -> Clustering:
     labels = points.spread(predict(model, points.vectors, centre))
     clusters = len(np.unique(labels))
     if clusters < wanted:
-        notes.append(f"{clusters} clusters instead of {wanted}: no document is most likely to belong to the others")
+        fewer = f"{counted(clusters, 'cluster')} instead of {wanted:,}"
+        notes.append(f"{fewer}: no document is most likely to belong to the others")
     found = labelled(task.dataset.vectors, labels, task.metric, notes=notes)
     found.begun = begun
     return found

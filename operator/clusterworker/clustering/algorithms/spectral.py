@@ -13,8 +13,16 @@ from clusterworker.clustering.algorithms.clustering import Clustering, labelled,
 from clusterworker.clustering.algorithms.distinct import distinct
 from clusterworker.clustering.algorithms.limits import pair_limit
 from clusterworker.clustering.algorithms.micro import MICRO_CLUSTERS, micro_clusters, note
-from clusterworker.clustering.algorithms.neighbours import nearest_neighbours
 from clusterworker.clustering.algorithms.pairs import Pairs
+from clusterworker.clustering.algorithms.similarity import (
+    TINY,
+    Graph,
+    Similarity,
+    connected_parts,
+    degrees_of,
+    neighbour_graph,
+    rbf,
+)
 from clusterworker.clustering.algorithms.task import Task
 from clusterworker.data.arrays import Doubles, Flags, Labels, Rows, Vectors
 from clusterworker.process.errors import MisconfiguredError
@@ -27,21 +35,14 @@ ALIKE = 0.01
 """Value of gamma · median² below which the similarity of most pairs is 1, and documents are nearly equal."""
 ALONE = 1e-3
 """Sum of a document's similarities to all others below which it is similar to none."""
-UNCONNECTED = 1e-12
-"""Normalized similarity below which an edge does not affect the eigenvectors."""
-WEAK = 1e-6
-"""Share of the median degree below which a document does not affect the eigenvectors, and its own entries would drown
-in rounding.
-"""
-TINY = float(np.finfo(np.float32).tiny)
+FEW_ALONE = 0.1
+"""Share of documents without connections up to which they are outliers, which no other gamma would connect."""
 UNSOLVED = (
     "no eigenvectors of the similarity graph were found: choose another gamma or n_neighbors, lower n_clusters, or use "
     "algorithm: hierarchical"
 )
 STARTS = 10
 """Number of starts of k-means on the eigenvectors, scikit-learn's default."""
-
-Similarity = Vectors | sparse.csr_array
 
 
 def spectral(task: Task, parameters: Spectral) -> Clustering:
@@ -83,19 +84,13 @@ def partition(vectors: Vectors, parameters: Spectral, metric: str, seed: int, no
         labels = points.spread(np.arange(len(points), dtype=np.int32))
         notes += too_few_distinct(labels, wanted)
         return labels
+    graph: Graph | None = None
     if parameters.affinity == "rbf":
         pairs = Pairs(points.vectors, "euclidean")
-        similarity: Similarity = rbf(pairs, parameters.gamma)
-        degrees = _degrees(similarity, points.counts)
-        weak = (points.counts == 1) & (degrees < WEAK * np.median(degrees))
-        similarity[weak] = 0
-        similarity[:, weak] = 0
-        parts = connected_parts(similarity, points.counts)
-        alone = float(np.median(degrees)) < ALONE
-        advice = gamma_advice(pairs, parameters, int(parts.max()) + 1, seed, alone=alone)
-        notes += advice
-        weak |= (points.counts == 1) & (np.bincount(parts)[parts] == 1)
-        weak &= not weak.all()
+        dense = rbf(pairs, parameters.gamma)
+        graph = Graph.of(dense, points.counts)
+        similarity: Similarity = dense
+        parts = graph.parts
     else:
         similarity = neighbour_graph(points.vectors, min(parameters.n_neighbors, len(points)), metric, seed)
         parts = connected_parts(similarity, points.counts)
@@ -105,55 +100,68 @@ def partition(vectors: Vectors, parameters: Spectral, metric: str, seed: int, no
                 "them"
             )
     embedding = eigenvectors(similarity, points.counts, parts, wanted, seed)
-    if parameters.affinity == "rbf":
-        embedding[weak] = 0  # As in scikit-learn; k-means gives them a cluster of their own if one is left.
+    if graph is not None:
+        embedding[graph.weak] = 0  # As in scikit-learn; k-means gives them a cluster of their own if one is left.
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore", ConvergenceWarning
         )  # There are fewer clusters than requested, which is reported below.
         _, found, _ = k_means(embedding, wanted, sample_weight=points.counts, random_state=seed % 2**32, n_init=STARTS)
-    if parameters.affinity == "rbf" and (joined := join_nearest(found, weak, pairs)) and not advice:
-        are, join = ("is", "joins") if joined == 1 else ("are", "join")
-        notes.append(
-            f"{counted(joined, 'document')} {are} far from all others, and {join} the cluster of the nearest document: "
-            "with a higher n_clusters, outliers get a cluster of their own"
-        )
+    if graph is not None:
+        joined = join_nearest(found, graph.weak, pairs)
+        advice = gamma_advice(pairs, points.counts, parameters, graph, dense, seed)
+        notes += advice
+        if joined and not advice:
+            are, join = ("is", "joins") if joined == 1 else ("are", "join")
+            notes.append(
+                f"{counted(joined, 'document')} {are} far from all others, and {join} the cluster of the nearest "
+                "document: with a higher n_clusters, outliers get a cluster of their own"
+            )
     clusters = len(np.unique(found))
     if clusters < wanted:
-        notes.append(f"{clusters} clusters instead of {wanted}: the graph has no more separable clusters")
+        notes.append(f"{counted(clusters, 'cluster')} instead of {wanted:,}: the graph has no more separable clusters")
     return points.spread(np.asarray(found, np.int32))
 
 
-def rbf(pairs: Pairs, gamma: float) -> Vectors:
-    """Returns exp(-gamma ‖a - b‖²) of all pairs, symmetric, shape (rows, rows)."""
-    similarity = np.empty((len(pairs), len(pairs)), np.float32)
-    size = pairs.block(BLOCK_BYTES)
-    for first in range(0, len(pairs), size):
-        rows = slice(first, first + size)
-        block = pairs.squares(rows, slice(first, None))
-        block *= -gamma
-        similarity[rows, first:] = np.exp(block, out=block)
-        similarity[first:, rows] = similarity[rows, first:].T
-    return similarity
+def gamma_advice(
+    pairs: Pairs, counts: Rows, parameters: Spectral, graph: Graph, scratch: Vectors, seed: int
+) -> list[str]:
+    """Returns advice, which has been tried, if gamma makes all documents similar, or many of them similar to no other.
 
-
-def gamma_advice(pairs: Pairs, parameters: Spectral, parts: int, seed: int, *, alone: bool) -> list[str]:
-    """Returns advice about gamma if the given one makes all documents similar, or none."""
+    Args:
+        pairs: Pairs of distinct vectors.
+        counts: Documents per vector.
+        parameters: gamma and n_clusters.
+        graph: The graph with this gamma.
+        scratch: Array of the shape of the similarities, which is overwritten.
+        seed: Seed of the sample whose distances are measured.
+    """
+    wanted, gamma = parameters.n_clusters, parameters.gamma
     chosen = np.sort(np.random.default_rng(seed).choice(len(pairs), min(ADVICE_ROWS, len(pairs)), replace=False))
     distances = pairs.distances(chosen)
     median = float(np.median(distances[distances > 0]))
-    alike = parameters.gamma * median**2 < ALIKE
-    if parts <= parameters.n_clusters and not alike and not alone:
-        return []
-    outcome = "makes nearly all documents similar"
-    if parts > parameters.n_clusters:
-        outcome = f"splits the graph into {parts} groups without connections"
-    elif alone:
+    outcome = ""
+    if graph.groups > wanted:
+        outcome = f"splits the graph into {graph.groups} groups without connections"
+    elif graph.median_degree < ALONE:
         outcome = "makes most documents dissimilar to all others"
-    return [
-        f"gamma {parameters.gamma:g} {outcome}: the median distance is {median:.3g}, which suggests "
-        f"gamma: {1 / median**2:.3g}"
-    ]
+    elif graph.unconnected > FEW_ALONE:
+        outcome = f"leaves {graph.unconnected:.0%} of the documents without connections"
+    elif gamma * median**2 < ALIKE:
+        outcome = "makes nearly all documents similar"
+    if not outcome:
+        return []
+    suggested = float(f"{1 / median**2:.3g}")
+    tried = Graph.of(rbf(pairs, suggested, scratch), counts)
+    if graph.groups <= wanted and tried.unconnected > FEW_ALONE:
+        return []
+    finding = f"gamma {gamma:g} {outcome}: the median distance is {median:.3g}"
+    if tried.groups <= wanted:
+        return [f"{finding}, which suggests gamma: {suggested:.3g}"]
+    if tried.groups < graph.groups:
+        fewer = f"gamma: {suggested:.3g} leaves {tried.groups} groups"
+        return [f"{finding}, and {fewer}: set it, and n_clusters: {tried.groups}"]
+    return [f"{finding}, and no useful gamma connects them: set n_clusters: {graph.groups}"]
 
 
 def join_nearest(labels: Labels, weak: Flags, pairs: Pairs) -> int:
@@ -176,60 +184,6 @@ def join_nearest(labels: Labels, weak: Flags, pairs: Pairs) -> int:
         part = rows[first : first + size]
         labels[part] = labels[strong[pairs.squares(part)[:, strong].argmin(axis=1)]]
     return len(rows)
-
-
-def neighbour_graph(vectors: Vectors, count: int, metric: str, seed: int) -> sparse.csr_array:
-    """Returns 1 if each of two is among the other's nearest, ½ if one of them is, including the vector itself."""
-    indices, _ = nearest_neighbours(vectors, count, metric, seed)
-    rows = np.repeat(np.arange(len(vectors)), count)
-    shape = (len(vectors), len(vectors))
-    graph = sparse.csr_array((np.ones(rows.size, np.float32), (rows, indices.ravel())), shape=shape)
-    return sparse.csr_array((graph + graph.T) * np.float32(0.5))
-
-
-def connected_parts(similarity: Similarity, counts: Rows) -> Rows:
-    """Numbers the parts of the graph that are almost unconnected, shape (rows,); 0 is the largest.
-
-    Args:
-        similarity: Symmetric, shape (rows, rows).
-        counts: documents per row, shape (rows,).
-    """
-    if sparse.issparse(similarity):
-        parts: Rows = sparse.csgraph.connected_components(similarity, directed=False)[1].astype(np.int64)
-    else:
-        parts = _dense_parts(similarity, _degrees(similarity, counts))
-    sizes = np.bincount(parts, weights=counts)
-    numbers = np.empty(len(sizes), np.int64)
-    numbers[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
-    return np.asarray(numbers[parts])
-
-
-def _dense_parts(similarity: Vectors, degrees: Doubles) -> Rows:
-    """Follows the edges that affect the eigenvectors, part by part; each row is visited once."""
-    rows = len(degrees)
-    roots = np.sqrt(np.maximum(degrees, TINY))
-    parts = np.full(rows, -1, np.int64)
-    for start in range(rows):
-        if parts[start] >= 0:
-            continue
-        number = int(parts.max()) + 1
-        parts[start], waiting = number, [start]
-        while waiting:
-            row = waiting.pop()
-            reached = np.flatnonzero((parts < 0) & (similarity[row] > UNCONNECTED * roots[row] * roots))
-            parts[reached] = number
-            waiting.extend(reached.tolist())
-    return parts
-
-
-def _degrees(similarity: Similarity, counts: Rows) -> Doubles:
-    """Returns the sum of each document's connections.
-
-    As in scikit-learn, a document is not connected with itself, but with its copies.
-    """
-    weights = counts.astype(np.float32)
-    total = np.asarray(similarity @ weights, np.float64).ravel() - np.asarray(similarity.diagonal(), np.float64)
-    return np.maximum(total, 0)
 
 
 def eigenvectors(similarity: Similarity, counts: Rows, parts: Rows, wanted: int, seed: int) -> Doubles:
@@ -274,7 +228,7 @@ def _connected_eigenvectors(similarity: Similarity, counts: Rows, wanted: int, s
     if rows == 1:  # As in scikit-learn, a single document is not connected with itself, and so not a group.
         return np.ones(1) * (counts > 1), np.ones((1, 1))
     diagonal = np.asarray(similarity.diagonal(), np.float64)
-    roots = np.sqrt(np.maximum(_degrees(similarity, counts), TINY))
+    roots = np.sqrt(np.maximum(degrees_of(similarity, counts), TINY))
     shares = np.sqrt(counts) / roots
 
     def times(vector: Doubles) -> Doubles:

@@ -73,7 +73,7 @@ def to_numbers(column: Any, dimensions: int, place: Place, what: str) -> Numbers
 
 
 def batch_of(ids: Any, numbers: Numbers, index: int, place: Place, what: str) -> Batch:
-    """Returns a batch with numbers rounded to float32.
+    """Returns a batch with numbers rounded to float32; those beyond its range become infinite, or 0.
 
     Args:
         ids: Its documents' ids.
@@ -83,26 +83,26 @@ def batch_of(ids: Any, numbers: Numbers, index: int, place: Place, what: str) ->
         what: Name of the column in messages.
 
     Raises:
-        MisconfiguredError: a vector holds NaN or infinity, or a number beyond the range of float32; names the row.
+        MisconfiguredError: a vector holds NaN or infinity; names the row.
     """
-    with np.errstate(over="ignore"):  # What is too large becomes infinite.
+    with np.errstate(over="ignore", under="ignore"):
         vectors: Vectors = numbers.astype(np.float32, copy=False)
-    _refuse_not_finite(vectors, place, what)
+    _refuse_not_finite(vectors, numbers, place, what)
     return Batch(ids, vectors, index, place, None if numbers.dtype == np.float32 else numbers)
 
 
-def _refuse_not_finite(matrix: Vectors, place: Place, what: str) -> None:
+def _refuse_not_finite(vectors: Vectors, numbers: Numbers, place: Place, what: str) -> None:
     with np.errstate(over="ignore", invalid="ignore"):
         # NaN and infinity remain in the sum of squares, which takes one pass and no array of the matrix's size.
-        squares = np.vecdot(matrix, matrix)
+        squares = np.vecdot(vectors, vectors)
     if np.isfinite(squares).all():
         return
-    finite = np.isfinite(matrix)
-    if finite.all():  # The sum of squares of numbers beyond 1e18 can be infinite, although the numbers are not.
+    finite = np.isfinite(numbers)
+    if finite.all():  # The squares of numbers beyond 1e18 are infinite in float32, although the numbers are not.
         return
     row = int(np.argmin(finite.all(axis=1)))
-    value = matrix[row][~finite[row]][0]
-    shown = "NaN" if np.isnan(value) else "an infinite number, or one beyond 3.4e+38, the range of single precision"
+    value = numbers[row][~finite[row]][0]
+    shown = "NaN" if np.isnan(value) else "an infinite number"
     raise MisconfiguredError(f"{place.at(row)}: {what} holds {shown}: {REMEDY}")
 
 
