@@ -1,12 +1,11 @@
-"""Calls the Kubernetes API server with the caller's token, and translates its errors into the API's own errors."""
+"""Calls the Kubernetes API server with the caller's token."""
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import aiohttp
 from aiohttp.client_reqrep import ClientResponse
@@ -14,21 +13,17 @@ from aiohttp.client_reqrep import ClientResponse
 from clustertrigger import __version__
 from clustertrigger.core.kube.answers import object_in
 from clustertrigger.core.kube.request import Request, deletion, merge_patch, metadata_only
-from clustertrigger.core.resources.problem import Problem
-from clustertrigger.core.text import beginning
 from clustertrigger.net.tls import trusting
-from clustertrigger.rest.errors import FieldError, RefusedError, invalid
+from clustertrigger.rest.errors import RefusedError
+from clustertrigger.rest.objects import Object
+from clustertrigger.rest.pod_program import Ended, run_program
+from clustertrigger.rest.refusals import UNAVAILABLE, refusal, unavailable
 from clustertrigger.rest.settings import Settings
-
-Object = dict[str, Any]
 
 _METADATA_ONLY = metadata_only("PartialObjectMetadataList")
 _CHANGED = metadata_only("PartialObjectMetadata")
-_PASSED_ON = (400, 401, 403, 404, 405, 409, 410, 413, 422, 429)
-_GONE, _INVALID, _TOO_MANY, _UNAVAILABLE = 410, 422, 429, 503
-_SPEC = "spec."
+_GONE = 410
 _KUBE_SYSTEM = "/api/v1/namespaces/kube-system"
-_RETRY_AFTER = {"Retry-After": "1"}
 _PAGE = "500"
 _ASKED_AGAIN = 60.0
 """Seconds until the cluster's id is read again, if access was denied."""
@@ -37,20 +32,6 @@ _SILENCE = 90.0
 """Seconds without data on a watch, after which it counts as broken: the server sends a bookmark each minute."""
 _PROBES = (("SO_KEEPALIVE", 1), ("TCP_KEEPIDLE", 5), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 2))
 """TCP keep-alive settings, which detect a dead connection within 15 seconds."""
-
-
-_EXEC = ("v4.channel.k8s.io",)
-"""The protocol of exec that every supported version knows. A message's first byte identifies its stream."""
-_STDOUT, _STDERR, _OUTCOME = 1, 2, 3
-
-
-class Ended(NamedTuple):
-    """The result of a program in a Pod."""
-
-    output: bytes
-    errors: str
-    exit_code: int | None
-    """Exit code; None if the connection broke off."""
 
 
 class WatchEndedError(Exception):
@@ -160,7 +141,7 @@ class ApiServer:
                     text = await answer.read()
                     if answer.status == _GONE:
                         raise WatchEndedError
-                    raise _refusal(answer.status, object_in(text) or {}, text, answer.headers.get("Retry-After"))
+                    raise refusal(answer.status, object_in(text) or {}, text, answer.headers.get("Retry-After"))
                 yield "OPENED", {}
                 async for line in _lines(answer):
                     event = object_in(line)
@@ -168,7 +149,7 @@ class ApiServer:
                         raise WatchEndedError
                     yield event["type"], event["object"]
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise _unavailable("interrupted the watch" if isinstance(error, TimeoutError) else None) from error
+            raise unavailable("interrupted the watch" if isinstance(error, TimeoutError) else None) from error
 
     async def changes(self, token: str, path: str, **parameters: str) -> AsyncGenerator[None, None]:
         """Yields whenever an object of a collection changes, until the server ends the watch.
@@ -185,11 +166,11 @@ class ApiServer:
             ) as answer:
                 if answer.status != 200:
                     text = await answer.read()
-                    raise _refusal(answer.status, object_in(text) or {}, text, answer.headers.get("Retry-After"))
+                    raise refusal(answer.status, object_in(text) or {}, text, answer.headers.get("Retry-After"))
                 async for _ in _lines(answer):
                     yield
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise _unavailable("interrupted the watch" if isinstance(error, TimeoutError) else None) from error
+            raise unavailable("interrupted the watch" if isinstance(error, TimeoutError) else None) from error
 
     async def create(self, token: str, path: str, body: Mapping[str, Any]) -> Object:
         """Creates an object in a collection. An unknown field is rejected if the server supports that.
@@ -229,43 +210,8 @@ class ApiServer:
         await self._ask(token, Request("DELETE", path, {"gracePeriodSeconds": 0}))
 
     async def run_in_pod(self, token: str, path: str, container: str, program: Sequence[str], seconds: float) -> Ended:
-        """Runs a program in a container of a Pod, with the WebSocket protocol of `kubectl exec`.
-
-        Args:
-            token: The caller's token.
-            path: Path of the Pod.
-            container: Name of the container.
-            program: The program and its arguments.
-            seconds: Maximum duration.
-
-        Raises:
-            RefusedError: refused, no answer, or it took longer.
-        """
-        query = [("container", container), ("stdout", "true"), ("stderr", "true")]
-        query += [("command", word) for word in program]
-        streams: dict[int, list[bytes]] = {_STDOUT: [], _STDERR: [], _OUTCOME: []}
-        try:
-            async with (
-                asyncio.timeout(seconds),
-                self._session.ws_connect(
-                    f"{path}/exec", params=query, headers={"Authorization": f"Bearer {token}"}, protocols=_EXEC
-                ) as socket,
-            ):
-                async for message in socket:
-                    if message.type is aiohttp.WSMsgType.BINARY and message.data and message.data[0] in streams:
-                        streams[message.data[0]].append(message.data[1:])
-        except aiohttp.WSServerHandshakeError as error:
-            if error.status in (401, 403, 404):
-                raise RefusedError(
-                    error.status,
-                    "the Kubernetes API server does not allow this token to run a program in a Pod: ask for the right "
-                    "to create and get pods/exec in the namespace",
-                ) from error
-            raise _unavailable(f"answered {error.status} to pods/exec") from error
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise _unavailable("did not answer in time" if isinstance(error, TimeoutError) else None) from error
-        output, errors, outcome = (b"".join(streams[channel]) for channel in (_STDOUT, _STDERR, _OUTCOME))
-        return Ended(output, errors.decode(errors="replace"), _exit_code(object_in(outcome) or {}))
+        """See `run_program`."""
+        return await run_program(self._session, token, f"{path}/exec", container, program, seconds)
 
     async def cluster_id(self) -> str:
         """Returns the cluster's id, which is read once with the API's own token; empty if access is denied."""
@@ -275,7 +221,7 @@ class ApiServer:
                 found = await self.get(self._own_token(), _KUBE_SYSTEM)
                 self._cluster_id = str(found["metadata"]["uid"])
             except RefusedError as problem:
-                if problem.status == _UNAVAILABLE:
+                if problem.status == UNAVAILABLE:
                     self._cluster_id_after = 0.0
         return self._cluster_id
 
@@ -307,39 +253,11 @@ class ApiServer:
                 status, text = answer.status, await answer.read()
                 retry_after = answer.headers.get("Retry-After")
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise _unavailable("did not answer in time" if isinstance(error, TimeoutError) else None) from error
+            raise unavailable("did not answer in time" if isinstance(error, TimeoutError) else None) from error
         found = object_in(text)
         if status < 300 and found is not None:
             return found
-        raise _refusal(status, found or {}, text, retry_after)
-
-
-def _exit_code(outcome: Object) -> int | None:
-    if outcome.get("status") == "Success":
-        return 0
-    causes = (outcome.get("details") or {}).get("causes") or ()
-    codes = [str(cause.get("message")) for cause in causes if cause.get("reason") == "ExitCode"]
-    return int(codes[0]) if codes and codes[0].isdecimal() else None
-
-
-def _refusal(status: int, status_object: Object, text: bytes, retry_after: str | None) -> RefusedError:
-    """Returns the error of the server's Status object, or of a proxy's text."""
-    message = str(status_object.get("message") or beginning(text) or "no message")
-    reason = str(status_object.get("reason") or "") or None
-    if status == _INVALID and (causes := (status_object.get("details") or {}).get("causes")):
-        return invalid(_errors(causes), code=reason)
-    if status not in _PASSED_ON:
-        return _unavailable(f"answered {status}: {message}", "")
-    headers = {"Retry-After": retry_after or "1"} if status == _TOO_MANY else {}
-    if status == 401:
-        message = "the Kubernetes API server does not know this token: it may have expired"
-        headers = {"WWW-Authenticate": "Bearer"}
-    return RefusedError(status, message, code=reason, headers=headers)
-
-
-def _unavailable(what: str | None, remedy: str = ": try again") -> RefusedError:
-    message = f"the Kubernetes API server {what or 'cannot be reached'}{remedy}"
-    return RefusedError(_UNAVAILABLE, message, code="api_server_unavailable", headers=_RETRY_AFTER)
+        raise refusal(status, found or {}, text, retry_after)
 
 
 async def _lines(answer: ClientResponse) -> AsyncIterator[bytes]:
@@ -361,13 +279,3 @@ def _socket(address: aiohttp.AddrInfoType) -> socket.socket:
             made.setsockopt(socket.SOL_SOCKET if name.startswith("SO_") else socket.IPPROTO_TCP, option, value)
     made.setblocking(False)
     return made
-
-
-def _errors(causes: Sequence[Object]) -> list[FieldError]:
-    return [
-        FieldError(
-            Problem(str(cause.get("field", "")).removeprefix(_SPEC), None, str(cause.get("message", ""))),
-            str(cause.get("reason", "value_error")),
-        )
-        for cause in causes
-    ]

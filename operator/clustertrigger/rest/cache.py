@@ -17,9 +17,10 @@ from typing import Protocol
 
 from clustertrigger.core.kube import paths
 from clustertrigger.core.kube.staleness import Graves, is_newer, number_of
-from clustertrigger.rest.api_server import ApiServer, Object, WatchEndedError
+from clustertrigger.rest.api_server import ApiServer, WatchEndedError
 from clustertrigger.rest.errors import RefusedError
 from clustertrigger.rest.index import Definitions, Entry, TriggerIndex
+from clustertrigger.rest.objects import Object
 
 logger = logging.getLogger(__name__)
 

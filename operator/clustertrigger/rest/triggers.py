@@ -20,7 +20,7 @@ from clustertrigger.core.resources.trigger import Key
 from clustertrigger.core.resources.validation import parse_trigger
 from clustertrigger.rest import views
 from clustertrigger.rest.actions import action_of
-from clustertrigger.rest.api_server import ApiServer, Object
+from clustertrigger.rest.api_server import ApiServer
 from clustertrigger.rest.cache import Cache
 from clustertrigger.rest.errors import FieldError, RefusedError, invalid
 from clustertrigger.rest.index import Definitions, Entry, TriggerIndex
@@ -33,6 +33,7 @@ from clustertrigger.rest.names import (
     name_by_key,
     readable,
 )
+from clustertrigger.rest.objects import Object
 from clustertrigger.rest.rights import Rights
 from clustertrigger.rest.settings import Settings
 

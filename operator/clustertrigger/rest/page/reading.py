@@ -15,9 +15,9 @@ from clustertrigger.api import GROUP
 from clustertrigger.api.status import Execution
 from clustertrigger.core.kube import paths
 from clustertrigger.core.resources.trigger import Key
-from clustertrigger.rest.api_server import Object
 from clustertrigger.rest.errors import RefusedError
 from clustertrigger.rest.index import Entry
+from clustertrigger.rest.objects import Object
 from clustertrigger.rest.page.report import fetch_report
 from clustertrigger.rest.page.views.glance import Glance, Listed, Read, glance_at
 from clustertrigger.rest.triggers import Backend, Triggers

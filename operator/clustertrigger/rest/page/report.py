@@ -12,8 +12,9 @@ from clustertrigger.api.names import COMMAND, LABEL_MANAGED_BY, MANAGED_BY, WORK
 from clustertrigger.api.status import Execution
 from clustertrigger.core.kube import paths
 from clustertrigger.core.trigger_state import TriggerState
-from clustertrigger.rest.api_server import ApiServer, Object
+from clustertrigger.rest.api_server import ApiServer
 from clustertrigger.rest.errors import RefusedError
+from clustertrigger.rest.objects import Object
 from clustertrigger.results.pod import Place, image_in, place_of, reader_pod
 from clustertrigger.results.reading import (
     MissingFileError,
