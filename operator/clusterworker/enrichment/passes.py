@@ -77,10 +77,10 @@ class Found:
     """What is found out about the documents while they are read.
 
     Args:
-        asked: What is searched for.
+        settings: What is searched for.
 
     Attributes:
-        asked: What is searched for.
+        settings: What is searched for.
         tally: Sums over the documents.
         sample: Sample of all documents.
     """

@@ -29,7 +29,7 @@ class ParquetOutput:
     """A file on a volume or in a bucket; see Output.
 
     Args:
-        given: The output in the RunSpec.
+        output: The output in the RunSpec.
         scratch: Directory for files to upload.
         secrets: Directory with one directory per mounted Secret.
     """

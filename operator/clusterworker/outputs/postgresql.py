@@ -51,7 +51,7 @@ class PostgresOutput:
     """Columns of the source's table, or a separate table; see Output.
 
     Args:
-        given: The output in the RunSpec.
+        output: The output in the RunSpec.
         secret: Secret of the user who writes.
     """
 

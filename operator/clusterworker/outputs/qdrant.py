@@ -26,7 +26,7 @@ class QdrantOutput:
     """Payloads of one collection; see Output.
 
     Args:
-        given: The output in the RunSpec.
+        output: The output in the RunSpec.
         secret: Secret of the user who writes.
     """
 

@@ -24,7 +24,7 @@ class OutputSet:
     """The collections that a run writes. They are checked before the run computes anything, and written at its end.
 
     Args:
-        given: The outputs in the run's input.
+        outputs: The outputs in the run's input.
         scratch: Directory for temporary files.
         secrets: Directory with one directory per mounted Secret.
     """
