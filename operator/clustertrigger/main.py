@@ -53,7 +53,7 @@ from clustertrigger.shell.observed.triggers import Triggers
 from clustertrigger.shell.reconciling.agenda import Agenda
 from clustertrigger.shell.reconciling.inquiries import Inquiries
 from clustertrigger.shell.reconciling.job_writer import JobWriter
-from clustertrigger.shell.reconciling.reconciler import Hands, Reconciler
+from clustertrigger.shell.reconciling.reconciler import Executors, Reconciler
 from clustertrigger.shell.serving.endpoints import serve_endpoints
 from clustertrigger.shell.serving.http_server import allow_many_files
 from clustertrigger.shell.serving.sources import Proxies
@@ -208,7 +208,7 @@ class Operator:
             statuses=statuses,
             clock=self._clock,
             known=Known(self._triggers, self._runs, self._catalog, self._complete),
-            hands=Hands(
+            executors=Executors(
                 JobWriter(api, self._clock, self._runs, self.metrics),
                 Inquiries(api, self._clock, self._runs),
                 events,

@@ -22,7 +22,7 @@ from clustertrigger.cli.command import PROG, add_command, name_argument, on_clus
 from clustertrigger.cli.drift import recorded
 from clustertrigger.cli.kube import paths
 from clustertrigger.cli.output import Output, output_option, show, trigger_names
-from clustertrigger.cli.results import Found, result_in_words
+from clustertrigger.cli.results import ResultSummary, result_in_words
 from clustertrigger.cli.terminal import STYLES, styled
 from clustertrigger.core.drift.drift_series import Point, from_status, of_metric
 from clustertrigger.core.humanize import ago, coarse, until
@@ -249,7 +249,7 @@ def _clusters(view: View, count: int) -> Iterator[str | Text]:
         return
     brief = [replace(cluster, central_documents=cluster.central_documents[:1]) for cluster in newest.clusters]
     enrichment = newest.enrichment and replace(newest.enrichment, nodes=newest.enrichment.nodes[:count])
-    found = Found(run, newest.num_noise, brief[:count], newest.changes, enrichment)
+    found = ResultSummary(run, newest.num_noise, brief[:count], newest.changes, enrichment)
     yield from _section("Found", result_in_words(found))
 
 

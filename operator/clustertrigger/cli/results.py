@@ -31,7 +31,7 @@ _CLUSTER_COLUMNS = (">#", "NAME", ">DOCUMENTS", ">SHARE", "MOST CENTRAL")
 
 
 @dataclass(frozen=True)
-class Found:
+class ResultSummary:
     """Summary of the result of a run.
 
     Attributes:
@@ -104,7 +104,7 @@ async def results(cluster: Cluster, name: str, job: str | None, output: Output) 
     return 0
 
 
-def result_in_words(found: Found) -> Iterator[str | Text]:
+def result_in_words(found: ResultSummary) -> Iterator[str | Text]:
     """Yields the result of a run: a heading, a table, and where to find the rest."""
     if found.enrichment:
         yield from _nodes_in_words(found.run, found.enrichment)
@@ -121,7 +121,7 @@ def result_in_words(found: Found) -> Iterator[str | Text]:
         yield f"{counted(more, rest)} {'is' if more == 1 else 'are'} in {run.results_uri}/centroids.parquet"
 
 
-def _lines(status: ClusterTriggerStatus, found: Found | None, wide: bool) -> Iterator[str | Text]:
+def _lines(status: ClusterTriggerStatus, found: ResultSummary | None, wide: bool) -> Iterator[str | Text]:
     columns = _WIDE_RUN_COLUMNS if wide else _RUN_COLUMNS
     yield from table(columns, [_run_row(run, wide) for run in status.history])
     if found:
@@ -129,7 +129,7 @@ def _lines(status: ClusterTriggerStatus, found: Found | None, wide: bool) -> Ite
         yield from result_in_words(found)
 
 
-async def _found(cluster: Cluster, status: ClusterTriggerStatus, job: str | None) -> Found | None:
+async def _found(cluster: Cluster, status: ClusterTriggerStatus, job: str | None) -> ResultSummary | None:
     """Returns the result of the requested run, or of the newest completed one; None if no run has completed.
 
     Raises:
@@ -149,7 +149,7 @@ async def _found(cluster: Cluster, status: ClusterTriggerStatus, job: str | None
         if chosen.status != "completed":
             raise CommandError(f"--run: {job!r} is {chosen.status}: only completed runs have clusters")
     if newest and newest.job_id == chosen.job_id:
-        return Found(chosen, newest.num_noise, newest.clusters, newest.changes, newest.enrichment)
+        return ResultSummary(chosen, newest.num_noise, newest.clusters, newest.changes, newest.enrichment)
     observed = await observe(cluster, chosen.job_id)
     result = observed.result if observed else None
     if result is None and job is not None:
@@ -157,8 +157,8 @@ async def _found(cluster: Cluster, status: ClusterTriggerStatus, job: str | None
             f"--run: the Pod of {job!r} was deleted: its clusters are in {chosen.results_uri}/metrics.json"
         )
     if result is None:
-        return Found(chosen, None, ())
-    return Found(chosen, result.num_noise, result.clusters, result.changes, result.enrichment)
+        return ResultSummary(chosen, None, ())
+    return ResultSummary(chosen, result.num_noise, result.clusters, result.changes, result.enrichment)
 
 
 def _nodes_in_words(run: Execution, brief: EnrichmentBrief) -> Iterator[str | Text]:
@@ -203,7 +203,7 @@ def _cluster_rows(cluster: ClusterBrief, documents: int) -> Iterator[list[str]]:
         yield [*(first if index == 0 else [""] * len(first)), document]
 
 
-def _as_data(status: ClusterTriggerStatus, found: Found | None) -> dict[str, Any]:
+def _as_data(status: ClusterTriggerStatus, found: ResultSummary | None) -> dict[str, Any]:
     shown: dict[str, Any] | None = None
     if found:
         clusters = [as_json(cluster) for cluster in found.clusters]

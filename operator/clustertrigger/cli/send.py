@@ -32,7 +32,7 @@ _PATIENCE = 60.0
 
 
 @dataclass(frozen=True)
-class Wanted:
+class SendOptions:
     """The event, and how to send it.
 
     Attributes:
@@ -130,10 +130,10 @@ def add_send(group: click.Group) -> None:
         Without --url, the event goes through `kubectl port-forward` to the operator's Service, for which you need
         rights in the operator's namespace.
         """
-        return await send(cluster, Wanted(**options))
+        return await send(cluster, SendOptions(**options))
 
 
-async def send(cluster: Cluster, wanted: Wanted) -> int:
+async def send(cluster: Cluster, options: SendOptions) -> int:
     """Sends an event, and prints the result.
 
     Raises:
@@ -142,29 +142,29 @@ async def send(cluster: Cluster, wanted: Wanted) -> int:
     from clustertrigger.cli.delivery import deliver, direct
     from clustertrigger.cli.forwarding import find_service, forwarded
 
-    token = await _token(cluster, wanted.service_account)
-    if wanted.url:
-        route = direct(wanted.url, wanted.certificate_authority)
+    token = await _token(cluster, options.service_account)
+    if options.url:
+        route = direct(options.url, options.certificate_authority)
     else:
-        service = await find_service(cluster.api, wanted.service)
+        service = await find_service(cluster.api, options.service)
         route = forwarded(service, cluster.scope)
-    event = cloud_event(wanted, datetime.now(UTC))
+    event = cloud_event(options, datetime.now(UTC))
     receipt = await deliver(route, cluster.namespace, token, event, _PATIENCE)
-    say(_outcome(receipt, event, cluster.namespace, wanted))
+    say(_outcome(receipt, event, cluster.namespace, options))
     return 0
 
 
-def cloud_event(wanted: Wanted, now: datetime) -> dict[str, Any]:
+def cloud_event(options: SendOptions, now: datetime) -> dict[str, Any]:
     """Returns the event in CloudEvents' JSON format."""
     return {
         "specversion": "1.0",
-        "id": wanted.id or str(uuid.uuid4()),
-        "source": wanted.source,
-        "type": wanted.type,
-        "subject": wanted.collection,
+        "id": options.id or str(uuid.uuid4()),
+        "source": options.source,
+        "type": options.type,
+        "subject": options.collection,
         "time": format_instant(now.replace(microsecond=0)),
         "datacontenttype": "application/json",
-        "data": {"count": wanted.count},
+        "data": {"count": options.count},
     }
 
 
@@ -177,8 +177,8 @@ def how_to_make_sender(namespace: str, account: str) -> list[str]:
     ]
 
 
-def _outcome(receipt: Receipt, event: dict[str, Any], namespace: str, wanted: Wanted) -> str:
-    what = f"{wanted.type} for {wanted.collection} in {namespace}"
+def _outcome(receipt: Receipt, event: dict[str, Any], namespace: str, options: SendOptions) -> str:
+    what = f"{options.type} for {options.collection} in {namespace}"
     if receipt.unmatched:
         raise CommandError(
             f"unmatched: no active or paused trigger counts {what}: "
@@ -186,7 +186,7 @@ def _outcome(receipt: Receipt, event: dict[str, Any], namespace: str, wanted: Wa
         )
     if receipt.duplicates and not receipt.tried_again:
         return f"duplicate: the event {event['id']} of {event['source']} was already counted"
-    return f"accepted: {wanted.count} {what}"
+    return f"accepted: {options.count} {what}"
 
 
 async def _token(cluster: Cluster, service_account: str | None) -> str:

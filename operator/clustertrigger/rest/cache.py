@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from clustertrigger.core.kube import paths
-from clustertrigger.core.kube.staleness import Graves, is_newer, number_of
+from clustertrigger.core.kube.staleness import Tombstones, is_newer, number_of
 from clustertrigger.rest.api_server import ApiServer, WatchEndedError
 from clustertrigger.rest.errors import RefusedError
 from clustertrigger.rest.index import Definitions, Entry, TriggerIndex
@@ -90,21 +90,21 @@ class Cache:
 
     def lost(self, namespace: str, name: str, uid: str) -> None:
         """Removes an object that this process deleted."""
-        self._triggers.bury(namespace, name, uid)
+        self._triggers.remove(namespace, name, uid)
 
     @contextmanager
-    def listening(self, namespace: str) -> Iterator[News]:
+    def listening(self, namespace: str) -> Iterator[Subscription]:
         """Collects the changed triggers of a namespace (empty: of all) while the context lasts.
 
         Created and deleted triggers are included.
         """
-        news = News()
+        subscription = Subscription()
         listeners = self._triggers.listeners[namespace]
-        listeners.append(news)
+        listeners.append(subscription)
         try:
-            yield news
+            yield subscription
         finally:
-            listeners.remove(news)
+            listeners.remove(subscription)
             if not listeners:
                 self._triggers.listeners.pop(namespace, None)
 
@@ -114,14 +114,14 @@ def _is_current(followers: dict[str | None, _Follower], namespace: str) -> bool:
     return follower is not None and follower.is_current
 
 
-class News:
+class Subscription:
     """Names of changed triggers for one listener, which can be slow."""
 
     def __init__(self) -> None:
         self._names: set[str] = set()
         self._added = asyncio.Event()
 
-    def tell(self, name: str) -> None:
+    def add(self, name: str) -> None:
         """Adds a trigger."""
         self._names.add(name)
         self._added.set()
@@ -151,11 +151,11 @@ class _Store(Protocol):
 
 class _Triggers:
     def __init__(self) -> None:
-        self.listeners: defaultdict[str, list[News]] = defaultdict(list)
+        self.listeners: defaultdict[str, list[Subscription]] = defaultdict(list)
         self.changes: Counter[str] = Counter()
         """Returns the number of changes in a namespace; in all namespaces for an empty name."""
         self._by_namespace: defaultdict[str, TriggerIndex] = defaultdict(TriggerIndex)
-        self._graves = Graves()
+        self._tombstones = Tombstones()
 
     def of(self, namespace: str) -> TriggerIndex:
         return self._by_namespace.get(namespace) or TriggerIndex()
@@ -169,19 +169,19 @@ class _Triggers:
     def put(self, entry: Entry) -> None:
         index = self._by_namespace[entry.namespace]
         known = index.get(entry.name)
-        if entry.uid in self._graves or (known is not None and not is_newer(entry.version, than=known.version)):
+        if entry.uid in self._tombstones or (known is not None and not is_newer(entry.version, than=known.version)):
             return
         if known is not None and known.uid != entry.uid:
-            self._graves.bury(known.uid)
+            self._tombstones.add(known.uid)
         index.put(entry)
         self._tell(entry.namespace, entry.name)
 
     def gone(self, raw: Object) -> None:
         metadata = raw["metadata"]
-        self.bury(metadata["namespace"], metadata["name"], metadata["uid"])
+        self.remove(metadata["namespace"], metadata["name"], metadata["uid"])
 
-    def bury(self, namespace: str, name: str, uid: str) -> None:
-        self._graves.bury(uid)
+    def remove(self, namespace: str, name: str, uid: str) -> None:
+        self._tombstones.add(uid)
         index = self._by_namespace.get(namespace)
         known = index.get(name) if index is not None else None
         if index is None or known is None or known.uid != uid:
@@ -197,10 +197,10 @@ class _Triggers:
         for place in places:
             for entry in self.of(place):
                 if (place, entry.name) not in listed and not is_newer(entry.version, than=version):
-                    self.bury(place, entry.name, entry.uid)
+                    self.remove(place, entry.name, entry.uid)
 
     def begin_anew(self, namespace: str | None) -> None:
-        self._graves.clear()
+        self._tombstones.clear()
         for place in list(self._by_namespace) if namespace is None else [namespace]:
             names = [entry.name for entry in self._by_namespace.pop(place, ())]
             for name in names:
@@ -209,8 +209,8 @@ class _Triggers:
     def _tell(self, namespace: str, name: str) -> None:
         for place in (namespace, ""):
             self.changes[place] += 1
-            for news in self.listeners.get(place, ()):
-                news.tell(name)
+            for subscription in self.listeners.get(place, ()):
+                subscription.add(name)
 
 
 class _Definitions:

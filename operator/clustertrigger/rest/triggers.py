@@ -131,13 +131,13 @@ class Triggers:
             RefusedError: The caller does not have, or no longer has, the permission to list them.
         """
         path = paths.triggers(self._namespace)
-        with self._cache.listening(self._namespace) as news:
+        with self._cache.listening(self._namespace) as subscription:
             names: set[str] = set()
             while True:
                 if not await self._backend.rights.may_list(self._token, path):
                     await self._server.names(self._token, path, limit="1")  # This raises the API server's error.
                 yield names
-                names = await news.within(_SIGN_OF_LIFE)
+                names = await subscription.within(_SIGN_OF_LIFE)
 
     async def find(self, id_or_name: str) -> Object:
         """Returns the current trigger of the API server with a trigger_id or a name.

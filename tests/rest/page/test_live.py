@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from clustertrigger.rest.page.live import Source, fragments
-from clustertrigger.rest.page.reading import Seen
+from clustertrigger.rest.page.reading import PageContent
 from harness.control_plane.api_process import ApiProcess
 from harness.control_plane.cluster import Cluster
 from harness.control_plane.kube import eventually
@@ -194,9 +194,9 @@ async def test_an_internal_error_does_not_end_the_watch_of_a_page(monkeypatch: p
     monkeypatch.setattr("clustertrigger.rest.page.live._TICK", 60.0)
     reads: list[int] = []
 
-    async def read() -> Seen:
+    async def read() -> PageContent:
         reads.append(1)
-        return Seen([], str(len(reads)))
+        return PageContent([], str(len(reads)))
 
     async def changes(version: str) -> AsyncGenerator[None]:
         if version == "1":

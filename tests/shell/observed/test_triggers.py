@@ -69,5 +69,5 @@ def test_the_memory_of_deletions_is_bounded(triggers: Triggers) -> None:
     for number in range(10_000):
         triggers.saw(trigger(1, uid=str(number)))
         triggers.gone(*KEY, str(number))
-    assert len(triggers.lately_gone) <= 5_000
+    assert len(triggers.tombstones) <= 5_000
     assert triggers.put(trigger(2, uid="9999")) is None

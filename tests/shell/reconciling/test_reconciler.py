@@ -21,7 +21,7 @@ from clustertrigger.shell.observed.triggers import Triggers
 from clustertrigger.shell.reconciling.agenda import Agenda
 from clustertrigger.shell.reconciling.inquiries import Inquiries
 from clustertrigger.shell.reconciling.job_writer import JobWriter
-from clustertrigger.shell.reconciling.reconciler import Hands, Reconciler
+from clustertrigger.shell.reconciling.reconciler import Executors, Reconciler
 from clustertrigger.shell.status.recorder import Recorder
 from clustertrigger.shell.status.status_writer import StatusWriter
 from harness.control_plane.kube import Object
@@ -99,7 +99,7 @@ class Stage:
             statuses=StatusWriter(self.api, self.triggers),
             clock=self.clock,
             known=Known(self.triggers, self.runs, catalog, self.complete),
-            hands=Hands(
+            executors=Executors(
                 jobs(self.api, self.clock, self.runs, self.metrics),
                 Inquiries(self.api, self.clock, self.runs),
                 self.events,

@@ -24,7 +24,7 @@ def number_of(version: str) -> int:
     return int(version) if version.isdigit() else 0
 
 
-class Graves:
+class Tombstones:
     """The uids of recently deleted objects."""
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Graves:
     def __len__(self) -> int:
         return len(self._uids)
 
-    def bury(self, uid: str) -> None:
+    def add(self, uid: str) -> None:
         """Records that an object was deleted. Its uid is never reused."""
         self._uids[uid] = None
         if len(self._uids) > _LATELY:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from fastapi.sse import ServerSentEvent
 
 from clustertrigger.rest.errors import RefusedError
-from clustertrigger.rest.page.reading import Seen
+from clustertrigger.rest.page.reading import PageContent
 
 logger = logging.getLogger(__name__)
 
@@ -41,9 +41,9 @@ class Source:
         render: Renders it as HTML.
     """
 
-    read: Callable[[], Awaitable[Seen]]
+    read: Callable[[], Awaitable[PageContent]]
     changes: Callable[[str], AsyncGenerator[None, None]]
-    render: Callable[[Seen, datetime], str]
+    render: Callable[[PageContent, datetime], str]
 
 
 async def fragments(source: Source, leaving: asyncio.Event) -> AsyncGenerator[ServerSentEvent, None]:
@@ -93,7 +93,7 @@ class _Reader:
         self.bell = asyncio.Event()
         self.bell.set()
 
-    async def read(self, known: Seen | None) -> Seen | None:
+    async def read(self, known: PageContent | None) -> PageContent | None:
         """Returns the current content.
 
         Args:

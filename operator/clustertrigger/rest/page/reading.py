@@ -30,7 +30,7 @@ _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
 @dataclass(frozen=True)
-class Seen:
+class PageContent:
     """The content of a page.
 
     Attributes:
@@ -80,7 +80,7 @@ class Reader:
         """
         await self._may("list", "", "")
 
-    async def triggers(self, namespace: str, *, uncached: bool = False) -> Seen:
+    async def triggers(self, namespace: str, *, uncached: bool = False) -> PageContent:
         """Returns the triggers of a namespace; of all if it is empty.
 
         Args:
@@ -92,10 +92,12 @@ class Reader:
         """
         cache = self._backend.cache
         if not uncached and await self._may_use_cache(namespace):
-            return Seen([_Known(entry) for entry in cache.listed(namespace)], _FROM_CACHE + cache.edition(namespace))
+            return PageContent(
+                [_Known(entry) for entry in cache.listed(namespace)], _FROM_CACHE + cache.edition(namespace)
+            )
         found = await self._server.get(self._token, paths.triggers(namespace or None))
         version = str((found.get("metadata") or {}).get("resourceVersion") or "")
-        return Seen([Read(raw) for raw in found.get("items") or ()], version)
+        return PageContent([Read(raw) for raw in found.get("items") or ()], version)
 
     async def _may_use_cache(self, namespace: str) -> bool:
         """Returns whether the cache knows all triggers, and the reader may list them."""
@@ -103,14 +105,14 @@ class Reader:
             return False
         return await self._backend.rights.may_list(self._token, paths.triggers(namespace or None))
 
-    async def trigger(self, namespace: str, name: str) -> Seen:
+    async def trigger(self, namespace: str, name: str) -> PageContent:
         """Returns one trigger, and whether the reader may change it.
 
         Raises:
             RefusedError: there is none, or the reader may not read it.
         """
         raw = await self._server.get(self._token, paths.trigger(Key(namespace, name)))
-        return Seen([Read(raw)], raw["metadata"]["resourceVersion"], await self._may("patch", namespace, name))
+        return PageContent([Read(raw)], raw["metadata"]["resourceVersion"], await self._may("patch", namespace, name))
 
     async def changes(self, namespace: str, name: str, version: str) -> AsyncGenerator[None, None]:
         """Yields whenever triggers of a namespace (empty: of all), or the named one, change.
@@ -135,11 +137,11 @@ class Reader:
     async def _changes_of_cache(self, namespace: str, edition: str) -> AsyncGenerator[None, None]:
         """Yields whenever triggers change, as long as the cache knows all triggers, and the reader may list them."""
         cache = self._backend.cache
-        with cache.listening(namespace) as news:
+        with cache.listening(namespace) as subscription:
             if cache.edition(namespace) != edition:
                 yield
             while await self._may_use_cache(namespace):
-                if await news.within(_LOOK):
+                if await subscription.within(_LOOK):
                     yield
 
     def acting(self, namespace: str) -> Triggers:

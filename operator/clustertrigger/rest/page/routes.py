@@ -21,12 +21,12 @@ from clustertrigger.rest.errors import RefusedError
 from clustertrigger.rest.gate import Streams
 from clustertrigger.rest.page import session as sessions
 from clustertrigger.rest.page.live import Source, fragments
-from clustertrigger.rest.page.reading import Reader, Seen
+from clustertrigger.rest.page.reading import PageContent, Reader
 from clustertrigger.rest.page.rendering import ASSETS, EDITION, FRAMED, FRAMING, HEADERS, page, render
 from clustertrigger.rest.page.report import run_of
 from clustertrigger.rest.page.session import CSRF_FIELD, Session, session_of
 from clustertrigger.rest.page.views.detail import Verb, detail
-from clustertrigger.rest.page.views.overview import STATES, TYPES, Wanted, overview
+from clustertrigger.rest.page.views.overview import STATES, TYPES, Filters, overview
 from clustertrigger.rest.page.views.run import run_page
 from clustertrigger.rest.triggers import Backend
 
@@ -114,19 +114,19 @@ Sessions = Annotated[Session, Depends(_session)]
 @router.get("/")
 async def triggers(request: Request, session: Sessions, reader: Readers) -> Response:
     """Serves the table of triggers, and the coming 24 hours."""
-    wanted = _wanted(request)
+    filters = _filters(request)
     try:
         # A browser sends this header when the user reloads a page without its cache.
         uncached = "no-cache" in request.headers.get("cache-control", "")
-        state = await reader.triggers(wanted.namespace, uncached=uncached)
+        state = await reader.triggers(filters.namespace, uncached=uncached)
     except RefusedError as problem:
         if problem.status != 403:
             raise
-        if not wanted.namespace and reader.home:
-            return RedirectResponse(f"/?{wanted.query(namespace=reader.home)}", 303, headers=HEADERS)
-        return _page("forbidden.html", session, 403, message=problem.message, wanted=wanted)
-    shown = await asyncio.to_thread(overview, state.triggers, wanted, datetime.now(UTC))
-    return _page("overview.html", session, shown=shown, wanted=wanted, types=TYPES, states=STATES)
+        if not filters.namespace and reader.home:
+            return RedirectResponse(f"/?{filters.query(namespace=reader.home)}", 303, headers=HEADERS)
+        return _page("forbidden.html", session, 403, message=problem.message, filters=filters)
+    shown = await asyncio.to_thread(overview, state.triggers, filters, datetime.now(UTC))
+    return _page("overview.html", session, shown=shown, filters=filters, types=TYPES, states=STATES)
 
 
 @router.get("/triggers/{namespace}/{name}")
@@ -235,13 +235,13 @@ async def asset(edition: str, name: str) -> Response:
 @live.get("/live", response_class=EventSourceResponse)
 async def live_triggers(request: Request, stream: OpenStreams, reader: Readers) -> AsyncIterator[ServerSentEvent]:
     """Streams the table of triggers whenever it changes."""
-    wanted = _wanted(request)
+    filters = _filters(request)
 
-    def html(state: Seen, now: datetime) -> str:
-        return render("overview_live.html", {"shown": overview(state.triggers, wanted, now), "wanted": wanted})
+    def html(state: PageContent, now: datetime) -> str:
+        return render("overview_live.html", {"shown": overview(state.triggers, filters, now), "filters": filters})
 
     source = Source(
-        lambda: reader.triggers(wanted.namespace), lambda version: reader.changes(wanted.namespace, "", version), html
+        lambda: reader.triggers(filters.namespace), lambda version: reader.changes(filters.namespace, "", version), html
     )
     events = await stream.enter_async_context(aclosing(fragments(source, request.app.state.leaving)))
     async for event in events:
@@ -254,7 +254,7 @@ async def live_trigger(
 ) -> AsyncIterator[ServerSentEvent]:
     """Streams one trigger whenever it changes."""
 
-    def html(state: Seen, now: datetime) -> str:
+    def html(state: PageContent, now: datetime) -> str:
         shown = detail(state.triggers[0].raw, now, may_change=state.may_change)
         return render("detail_live.html", {"shown": shown, "csrf": session.csrf})
 
@@ -311,10 +311,10 @@ async def _form(request: Request) -> dict[str, str]:
     return {name: values[-1] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
 
 
-def _wanted(request: Request) -> Wanted:
+def _filters(request: Request) -> Filters:
     query = request.query_params
     start = query.get("start", "")
-    return Wanted(
+    return Filters(
         namespace=query.get("namespace", "").strip(),
         type=query.get("type", ""),
         state=query.get("state", ""),

@@ -58,7 +58,7 @@ class Recorder(Protocol):
 class _Lane:
     """A receiver of a trigger, for which notifications wait."""
 
-    news: asyncio.Event = field(default_factory=asyncio.Event)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set to end a pause: the spec was edited, or there is a notification that was not refused."""
     generation: int = 0
     """Generation of the trigger in the last round."""
@@ -122,7 +122,7 @@ class Courier:
             waiting = self._waiting(trigger.key, one)
             if (lane := lanes.get(one)) is not None:
                 if _has_news(lane, waiting):
-                    lane.news.set()
+                    lane.changed.set()
             elif waiting:
                 lane = self._lanes[trigger.key][one] = _Lane()
                 lane.task = self._tasks.create_task(self._serve(trigger.key, one, lane))
@@ -151,7 +151,7 @@ class Courier:
         failures = 0
         try:
             while waiting := self._waiting(key, one):
-                lane.news.clear()
+                lane.changed.clear()
                 lane.refused, lane.generation = None, waiting[0][2].generation
                 failed: Attempt | None = None
                 for notification, receiver, trigger in waiting:
@@ -169,7 +169,7 @@ class Courier:
                     if _has_news(lane, self._waiting(key, one)):  # The notification was added during this round.
                         continue
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(lane.news.wait(), _pause(failures, failed.wait))
+                        await asyncio.wait_for(lane.changed.wait(), _pause(failures, failed.wait))
         except Exception:
             # An error with one receiver affects no other. The trigger's next decision sends to it again.
             logger.exception("Internal error: notifying a receiver of %s failed", key)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from clustertrigger.core.kube.staleness import Graves, is_newer, number_of
+from clustertrigger.core.kube.staleness import Tombstones, is_newer, number_of
 from clustertrigger.shell.kube.api_server import Named
 from clustertrigger.shell.kube.reading import Raw, read_or_skip
 
@@ -52,7 +52,7 @@ class Kind:
     selector: str = ""
     shown: dict[Name, tuple[str, str]] = field(default_factory=dict)
     """Uid and resource version of each observed object, by key."""
-    graves: Graves = field(default_factory=Graves)
+    tombstones: Tombstones = field(default_factory=Tombstones)
     highest: int = 0
     """The latest version that was observed, or that an API server's cache contained."""
 
@@ -60,7 +60,7 @@ class Kind:
         """Handles a reported object. A report that is older than what is known is ignored."""
         name, uid, version = _identity(raw)
         before = self.shown.get(name)
-        if uid in self.graves or (before is not None and not is_newer(version, before[1])):
+        if uid in self.tombstones or (before is not None and not is_newer(version, before[1])):
             return
         self.shown[name] = uid, version
         self.highest = max(self.highest, number_of(version))
@@ -71,7 +71,7 @@ class Kind:
     def gone(self, raw: Raw) -> None:
         """Handles a reported deletion, which can be that of an earlier object with the name."""
         name, uid, version = _identity(raw)
-        self.graves.bury(uid)
+        self.tombstones.add(uid)
         before = self.shown.get(name)
         if before is not None and (before[0] == uid or is_newer(version, before[1])):
             del self.shown[name]
@@ -97,7 +97,7 @@ class Kind:
                 continue
             if (entry := listed.get(name)) is None or entry.uid != uid:
                 removed += 1
-                self.graves.bury(uid)
+                self.tombstones.add(uid)
                 if self.shown.get(name, ("", ""))[0] == uid:
                     del self.shown[name]
                 self.store.gone(*name, uid)
@@ -129,7 +129,7 @@ class Kind:
     def begin_anew(self) -> None:
         """Accepts lower versions and deleted objects again, after the cluster was restored."""
         self.highest = 0
-        self.graves.clear()
+        self.tombstones.clear()
         self.shown = {name: (uid, "0") for name, (uid, _) in self.shown.items()}
         self.store.doubt_versions()
 

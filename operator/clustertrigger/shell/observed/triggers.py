@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from clustertrigger.core.events.event_index import EventIndex
-from clustertrigger.core.kube.staleness import Graves, is_newer
+from clustertrigger.core.kube.staleness import Tombstones, is_newer
 from clustertrigger.core.resources.batches import Batches
 from clustertrigger.core.resources.permitted import NOTHING, Permitted
 from clustertrigger.core.resources.trigger import Key, Owner, ParsedSpec, Trigger, read_trigger
@@ -34,7 +34,7 @@ class Triggers:
         self._notable: dict[Key, Trigger] = {}
         self._doubted: set[str] = set()
         """Uids whose next version is accepted, whichever it is."""
-        self.lately_gone = Graves()
+        self.tombstones = Tombstones()
         self.event_index = EventIndex()
 
     def get(self, key: Key) -> Trigger | None:
@@ -71,7 +71,7 @@ class Triggers:
         """Stores the trigger, unless this or a later version is known, or it is known to be deleted."""
         metadata = raw["metadata"]
         uid = metadata["uid"]
-        if uid in self.lately_gone:
+        if uid in self.tombstones:
             return None
         key = Key(metadata["namespace"], metadata["name"])
         known = self._by_key.get(key)
@@ -81,11 +81,11 @@ class Triggers:
             if not newer and known.uid not in self._doubted:
                 # Of two successive triggers with the same name, the former can be reported last.
                 if uid != known.uid:
-                    self.lately_gone.bury(uid)
+                    self.tombstones.add(uid)
                 return None
             if uid != known.uid:
                 self._key_by_uid.pop(known.uid, None)
-                self.lately_gone.bury(known.uid)
+                self.tombstones.add(known.uid)
             elif known.generation == metadata.get("generation") and known.uid not in self._doubted:
                 parsed = (known.spec, known.problems)
             self._doubted.discard(known.uid)
@@ -105,7 +105,7 @@ class Triggers:
     def gone(self, namespace: str, name: str, uid: str) -> None:
         """Removes the trigger with this uid. Another one with its name can exist."""
         key = Key(namespace, name)
-        self.lately_gone.bury(uid)
+        self.tombstones.add(uid)
         known = self._by_key.get(key)
         if known is None or known.uid != uid:
             return
@@ -126,4 +126,4 @@ class Triggers:
     def doubt_versions(self) -> None:
         """Accepts the next version of each trigger, whichever it is, and triggers that were deleted."""
         self._doubted = {found.uid for found in self._by_key.values()}
-        self.lately_gone.clear()
+        self.tombstones.clear()

@@ -72,7 +72,7 @@ class Notifier(Protocol):
         """Counts notifications that were given up."""
 
 
-class Hands(NamedTuple):
+class Executors(NamedTuple):
     """The objects that execute decisions."""
 
     jobs: JobWriter
@@ -90,7 +90,7 @@ class Reconciler:
         statuses: StatusWriter,
         clock: Clock,
         known: Known,
-        hands: Hands,
+        executors: Executors,
         recorder: Recorder,
         agenda: Agenda,
         metrics: Metrics,
@@ -102,7 +102,7 @@ class Reconciler:
         self._runs = known.runs
         self._catalog = known.catalog
         self._complete = known.complete
-        self._jobs, self._inquiries, self._events, self._notifier = hands
+        self._jobs, self._inquiries, self._events, self._notifier = executors
         self._recorder = recorder
         self._agenda = agenda
         self._queue = agenda.queue

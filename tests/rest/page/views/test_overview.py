@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from clustertrigger.rest.page.views.glance import Read
-from clustertrigger.rest.page.views.overview import ROWS, Wanted, overview
+from clustertrigger.rest.page.views.overview import ROWS, Filters, overview
 from harness.control_plane.manifests import Object, conditional, cron, events, interval
 from tests.rest.page.objects import NOW, at, condition, run, seen
 
@@ -33,7 +33,7 @@ def listed(raws: list[Object]) -> list[Read]:
 
 
 def test_rows() -> None:
-    shown = overview(listed(TRIGGERS), Wanted(), NOW)
+    shown = overview(listed(TRIGGERS), Filters(), NOW)
     assert [(row.namespace, row.name) for row in shown.rows] == [
         ("research", "drifting"), ("search", "counting"), ("search", "hourly"), ("search", "lost"),
         ("search", "new"), ("search", "nightly"), ("search", "quiet"), ("search", "stopped"),
@@ -59,27 +59,27 @@ def test_rows() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "names"),
+    ("filters", "names"),
     [
-        (Wanted(namespace="research"), ["drifting"]),
-        (Wanted(namespace="nowhere"), []),
-        (Wanted(type="cron"), ["nightly"]),
-        (Wanted(type="weekly"), []),
-        (Wanted(state="not ready"), ["lost"]),
-        (Wanted(state="running", type="interval"), ["hourly"]),
-        (Wanted(action="cluster", state="paused"), ["quiet"]),
-        (Wanted(action="other"), []),
+        (Filters(namespace="research"), ["drifting"]),
+        (Filters(namespace="nowhere"), []),
+        (Filters(type="cron"), ["nightly"]),
+        (Filters(type="weekly"), []),
+        (Filters(state="not ready"), ["lost"]),
+        (Filters(state="running", type="interval"), ["hourly"]),
+        (Filters(action="cluster", state="paused"), ["quiet"]),
+        (Filters(action="other"), []),
     ],
 )
-def test_filters_and_search(wanted: Wanted, names: list[str]) -> None:
-    shown = overview(listed(TRIGGERS), wanted, NOW)
+def test_filters_and_search(filters: Filters, names: list[str]) -> None:
+    shown = overview(listed(TRIGGERS), filters, NOW)
     assert [row.name for row in shown.rows] == names
     assert shown.total == len(names)
 
 
 def test_an_unused_action_can_be_chosen() -> None:
-    assert overview(listed(TRIGGERS), Wanted(action="other"), NOW).actions == ["cluster", "other"]
-    assert overview([], Wanted(), NOW).summary == "0 triggers"
+    assert overview(listed(TRIGGERS), Filters(action="other"), NOW).actions == ["cluster", "other"]
+    assert overview([], Filters(), NOW).summary == "0 triggers"
 
 
 @pytest.mark.parametrize(
@@ -93,17 +93,17 @@ def test_an_unused_action_can_be_chosen() -> None:
 )
 def test_pages(start: int, first: str, earlier: str | None, later: str | None) -> None:
     many = [seen(f"t-{number:03}") for number in reversed(range(2 * ROWS + 5))]
-    shown = overview(listed(many), Wanted(type="interval", start=start), NOW)
+    shown = overview(listed(many), Filters(type="interval", start=start), NOW)
     assert shown.rows[0].name == first
     assert (shown.earlier, shown.later, shown.total) == (earlier, later, 205)
 
 
 def test_queries() -> None:
-    wanted = Wanted(namespace="a&b", state="not ready", start=100)
-    assert wanted.query() == "namespace=a%26b&state=not+ready&start=100"
-    assert wanted.query(start=0, state="") == "namespace=a%26b"
-    assert Wanted().query() == ""
+    filters = Filters(namespace="a&b", state="not ready", start=100)
+    assert filters.query() == "namespace=a%26b&state=not+ready&start=100"
+    assert filters.query(start=0, state="") == "namespace=a%26b"
+    assert Filters().query() == ""
 
 
 def test_coming_slots_follow_the_filters() -> None:
-    assert [lane.name for lane in overview(listed(TRIGGERS), Wanted(type="cron"), NOW).timeline.lanes] == ["nightly"]
+    assert [lane.name for lane in overview(listed(TRIGGERS), Filters(type="cron"), NOW).timeline.lanes] == ["nightly"]

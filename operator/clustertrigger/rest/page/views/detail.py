@@ -132,7 +132,7 @@ class GroupView:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ResultView:
     """The result of the newest completed run.
 
     Attributes:
@@ -210,7 +210,7 @@ class Detail:
     steps: Sequence[Step]
     bars: Bars | None
     runs: Sequence[RunView]
-    found: Found | None
+    found: ResultView | None
     drift: DriftView | None
     buttons: Sequence[Button]
     gitops: str
@@ -355,7 +355,7 @@ def run_view(run: Execution, now: datetime) -> RunView:
     )
 
 
-def _found(state: TriggerState) -> Found | None:
+def _found(state: TriggerState) -> ResultView | None:
     newest = state.status.last_result
     run = next((run for run in state.status.history if newest and run.job_id == newest.job_id), None)
     if newest is None or run is None:
@@ -363,7 +363,7 @@ def _found(state: TriggerState) -> Found | None:
     documents, folder = run.num_documents or 0, run.results_uri or ""
     if (brief := newest.enrichment) is not None:
         taken = f", {brief.num_taken_over:,} of them taken over" if brief.num_taken_over else ""
-        return Found(
+        return ResultView(
             title="Nodes",
             heading=f"{brief.num_assigned:,} of {counted(documents, 'document')} {'has' if documents == 1 else 'have'} "
             f"a node of {brief.taxonomy_id}{taken}",
@@ -378,7 +378,7 @@ def _found(state: TriggerState) -> Found | None:
         central = cluster.central_documents[0] if cluster.central_documents else None
         example = f"{central.document_id} {central.text or ''}".rstrip() if central else ""
         clusters.append((str(cluster.cluster_id), cluster.name, cluster.num_documents, example))
-    return Found(
+    return ResultView(
         title="Clusters",
         heading=f"{counted(run.num_clusters or 0, 'cluster')} of {counted(documents, 'document')}{noise}",
         changes=f"Since {newest.changes.since}: {newest.changes.summary}" if newest.changes else "",

@@ -26,7 +26,7 @@ TYPES: tuple[str, ...] = get_args(TriggerType)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Filters:
     """The reader's filters; empty for any."""
 
     namespace: str = ""
@@ -70,7 +70,7 @@ class Overview:
     """The page of many triggers.
 
     Attributes:
-        wanted: The reader's filters.
+        filters: The reader's filters.
         rows: Rows on this page of the table.
         total: Number of matching triggers.
         summary: Summary of these, in one line.
@@ -80,7 +80,7 @@ class Overview:
         later: Query of the next page; None on the last one.
     """
 
-    wanted: Wanted
+    filters: Filters
     rows: Sequence[Row]
     total: int
     summary: str
@@ -90,38 +90,38 @@ class Overview:
     later: str | None
 
 
-def overview(listed: Sequence[Listed], wanted: Wanted, now: datetime) -> Overview:
+def overview(listed: Sequence[Listed], filters: Filters, now: datetime) -> Overview:
     """Returns the page of triggers.
 
     Args:
         listed: The triggers of the requested namespace that the reader may see.
-        wanted: The reader's filters.
+        filters: The reader's filters.
         now: The current time.
     """
     pairs = [(one.glance, one) for one in listed]
     found = sorted(
-        (pair for pair in pairs if _matches(pair[0], wanted)), key=lambda pair: (pair[0].namespace, pair[0].name)
+        (pair for pair in pairs if _matches(pair[0], filters)), key=lambda pair: (pair[0].namespace, pair[0].name)
     )
     glances = [glance for glance, _ in found]
-    start = min(wanted.start, max(len(found) - 1, 0) // ROWS * ROWS)
+    start = min(filters.start, max(len(found) - 1, 0) // ROWS * ROWS)
     return Overview(
-        wanted=wanted,
+        filters=filters,
         rows=[_row(glance, TriggerState(one.raw), now) for glance, one in found[start : start + ROWS]],
         total=len(found),
         summary=_summary(glances),
-        actions=sorted({glance.action_type for glance, _ in pairs} | {wanted.action} - {""}),
+        actions=sorted({glance.action_type for glance, _ in pairs} | {filters.action} - {""}),
         timeline=timeline(glances, now),
-        earlier=wanted.query(start=start - ROWS) if start else None,
-        later=wanted.query(start=start + ROWS) if start + ROWS < len(found) else None,
+        earlier=filters.query(start=start - ROWS) if start else None,
+        later=filters.query(start=start + ROWS) if start + ROWS < len(found) else None,
     )
 
 
-def _matches(glance: Glance, wanted: Wanted) -> bool:
+def _matches(glance: Glance, filters: Filters) -> bool:
     return (
-        wanted.namespace in ("", glance.namespace)
-        and wanted.type in ("", glance.trigger_type)
-        and wanted.action in ("", glance.action_type)
-        and wanted.state in ("", glance.word)
+        filters.namespace in ("", glance.namespace)
+        and filters.type in ("", glance.trigger_type)
+        and filters.action in ("", glance.action_type)
+        and filters.state in ("", glance.word)
     )
 
 
