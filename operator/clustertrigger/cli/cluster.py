@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from clustertrigger.cli.kube import paths
-from clustertrigger.cli.kube.client import POD_ACCOUNT, Access, ApiClient, Impersonation, access_by, access_in_pod
+from clustertrigger.cli.kube.access import POD_ACCOUNT, Access, Impersonation, access_by, access_in_pod
+from clustertrigger.cli.kube.client import ApiClient
 from clustertrigger.cli.kube.kubeconfig import KubeconfigError, load_context
 from clustertrigger.cli.scope import CommandError, Scope
 from clustertrigger.core.kube.answers import ApiError

@@ -8,17 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from clustercontract.counted import counted
-from clustercontract.drift import NOISE_FACTOR
 from clustertrigger.api import API_VERSION
 from clustertrigger.api.conditions import ConditionType
 from clustertrigger.api.names import COMMAND
 from clustertrigger.api.schedule import CronSchedule
 from clustertrigger.api.status import Execution
-from clustertrigger.core.drift.drift_series import from_status, of_metric
 from clustertrigger.core.effective_state import effective_status, has_stopped
 from clustertrigger.core.humanize import duration
-from clustertrigger.core.instants import format_instant, parse_instant
+from clustertrigger.core.instants import parse_instant
 from clustertrigger.core.resources.gitops import managed_by
 from clustertrigger.core.resources.validation import parse_trigger
 from clustertrigger.core.schedules.coming_slots import slots_from
@@ -27,12 +24,13 @@ from clustertrigger.core.schedules.wallclock import wall_clock
 from clustertrigger.core.trigger_state import TriggerState, advice, condition_in_words, is_bad, work_in_words
 from clustertrigger.core.yaml_text import write_yaml
 from clustertrigger.rest.actions import action_of
-from clustertrigger.rest.page.views.charts import Bars, DriftChart, bars, drift_chart
+from clustertrigger.rest.page.views.charts import Bars, bars
+from clustertrigger.rest.page.views.drift import DriftView, drift_view
+from clustertrigger.rest.page.views.result import ResultView, result_view
 from clustertrigger.rest.page.views.words import TONES, Moment, Tone, moment, took
 
 Object = Mapping[str, Any]
 Verb = Literal["run", "pause", "resume", "reset"]
-
 SLOTS = 10
 _CALM: dict[ConditionType, Tone] = {
     ConditionType.READY: "good",
@@ -115,66 +113,6 @@ class RunView:
 
 
 @dataclass(frozen=True, slots=True)
-class GroupView:
-    """One of the largest clusters, or a node of a taxonomy.
-
-    Attributes:
-        percent: Percentage of the largest one's documents.
-        central: A central document; only for a cluster.
-    """
-
-    id: str
-    name: str
-    documents: int
-    share: str
-    percent: int
-    central: str
-
-
-@dataclass(frozen=True, slots=True)
-class ResultView:
-    """The result of the newest completed run.
-
-    Attributes:
-        title: What the groups are.
-        more: Description of the groups that are not shown.
-        folder: The folder that contains them.
-    """
-
-    title: Literal["Clusters", "Nodes"]
-    heading: str
-    changes: str
-    groups: Sequence[GroupView]
-    more: str
-    folder: str
-
-
-@dataclass(frozen=True, slots=True)
-class MeasurementView:
-    """A row in the table of measurements."""
-
-    at: Moment | None
-    value: str
-    threshold: str
-    floor: str
-    verdict: str
-
-
-@dataclass(frozen=True, slots=True)
-class DriftView:
-    """Measurements of checks, newest first."""
-
-    title: Literal["Drift", "Volume"]
-    summary: str
-    error: str
-    baseline: str
-    threshold: str
-    floor: str
-    chart: DriftChart | None
-    measurements: Sequence[MeasurementView]
-
-
-@dataclass(frozen=True, slots=True)
 class Step:
     """What a person can do."""
 
@@ -248,8 +186,8 @@ def detail(raw: Object, now: datetime, *, may_change: bool) -> Detail:
         steps=[_step(line) for line in advice(state, f"-n {state.namespace}")],
         bars=bars(status.history),
         runs=[run_view(run, now) for run in status.history],
-        found=_found(state),
-        drift=_drift(state, now),
+        found=result_view(state),
+        drift=drift_view(state, now),
         buttons=list(_buttons(state)) if may_change else [],
         gitops=f"{tool} applies this trigger, and may set its status back: change it at the source too" if tool else "",
         yaml=_as_yaml(raw),
@@ -353,98 +291,6 @@ def run_view(run: Execution, now: datetime) -> RunView:
         error=run.error or "",
         notes=run.notes or (),
     )
-
-
-def _found(state: TriggerState) -> ResultView | None:
-    newest = state.status.last_result
-    run = next((run for run in state.status.history if newest and run.job_id == newest.job_id), None)
-    if newest is None or run is None:
-        return None
-    documents, folder = run.num_documents or 0, run.results_uri or ""
-    if (brief := newest.enrichment) is not None:
-        taken = f", {brief.num_taken_over:,} of them taken over" if brief.num_taken_over else ""
-        return ResultView(
-            title="Nodes",
-            heading=f"{brief.num_assigned:,} of {counted(documents, 'document')} {'has' if documents == 1 else 'have'} "
-            f"a node of {brief.taxonomy_id}{taken}",
-            changes="",
-            groups=_groups([(node.node_id, node.label, node.num_documents, "") for node in brief.nodes], documents),
-            more=_more(brief.num_nodes - len(brief.nodes) - brief.nodes_without_documents, "node"),
-            folder=folder,
-        )
-    noise = f", {newest.num_noise:,} in no cluster" if newest.num_noise else ""
-    clusters = []
-    for cluster in newest.clusters:
-        central = cluster.central_documents[0] if cluster.central_documents else None
-        example = f"{central.document_id} {central.text or ''}".rstrip() if central else ""
-        clusters.append((str(cluster.cluster_id), cluster.name, cluster.num_documents, example))
-    return ResultView(
-        title="Clusters",
-        heading=f"{counted(run.num_clusters or 0, 'cluster')} of {counted(documents, 'document')}{noise}",
-        changes=f"Since {newest.changes.since}: {newest.changes.summary}" if newest.changes else "",
-        groups=_groups(clusters, documents),
-        more=_more((run.num_clusters or 0) - len(clusters), "cluster"),
-        folder=folder,
-    )
-
-
-def _groups(found: Sequence[tuple[str, str, int, str]], documents: int) -> list[GroupView]:
-    largest = max((size for _, _, size, _ in found), default=0)
-    return [
-        GroupView(
-            id=key,
-            name=name,
-            documents=size,
-            share=f"{size / documents:.1%}" if documents else "",
-            percent=round(100 * size / largest) if largest else 0,
-            central=central,
-        )
-        for key, name, size, central in found
-    ]
-
-
-def _more(left: int, noun: str) -> str:
-    return f"{counted(left, f'smaller {noun}')} {'is' if left == 1 else 'are'} in the run's folder" if left > 0 else ""
-
-
-def _drift(state: TriggerState, now: datetime) -> DriftView | None:
-    status, schedule = state.status, state.raw["spec"].get("schedule_config") or {}
-    last = status.last_measurement or {}
-    if state.raw["spec"].get("trigger_type") != "conditional" and not last:
-        return None
-    points = of_metric(from_status(state.raw.get("status") or {}), schedule.get("metric"))
-    threshold = schedule.get("threshold")
-    floor = next((point.noise_floor for point in reversed(points) if point.noise_floor is not None), None)
-    return DriftView(
-        title="Volume" if schedule.get("condition_type") == "volume" else "Drift",
-        summary=str(last.get("summary") or ""),
-        error=status.last_check_error or "",
-        baseline=_baseline(status.baseline_snapshot),
-        threshold="" if threshold is None else f"{threshold:g}",
-        floor="" if not floor else f"{floor * NOISE_FACTOR:.2g}",
-        chart=drift_chart(points, threshold),
-        measurements=[
-            MeasurementView(
-                at=moment(point.checked_at, now),
-                value=f"{point.value:.4g}",
-                threshold="" if point.threshold is None else f"{point.threshold:g}",
-                floor="" if point.noise_floor is None else f"{point.noise_floor:.2g}",
-                verdict={True: "fires", False: "does not fire", None: ""}[point.fires],
-            )
-            for point in reversed(points)
-        ],
-    )
-
-
-def _baseline(snapshot: Mapping[str, Any] | None) -> str:
-    if not snapshot:
-        return "There is no baseline yet. The next slot starts a run, which writes one."
-    try:
-        captured = format_instant(parse_instant(str(snapshot["captured_at"])).replace(microsecond=0))
-        documents = counted(snapshot["documents"], "document")
-        return f"The baseline was computed from {documents} by run {snapshot['run']}, {captured}."
-    except (KeyError, TypeError, ValueError):
-        return "There is a baseline."
 
 
 def _step(line: str) -> Step:
