@@ -30,6 +30,7 @@ from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.resources.catalog import REFERENTS, Catalog
 from clustertrigger.core.resources.trigger import Owner
 from clustertrigger.kopf_loop import Watcher
+from clustertrigger.net.sources import Proxies
 from clustertrigger.shell import garbage
 from clustertrigger.shell.admission.creators import Creators
 from clustertrigger.shell.clock import ClusterClock
@@ -56,7 +57,6 @@ from clustertrigger.shell.reconciling.job_writer import JobWriter
 from clustertrigger.shell.reconciling.reconciler import Executors, Reconciler
 from clustertrigger.shell.serving.endpoints import serve_endpoints
 from clustertrigger.shell.serving.http_server import allow_many_files
-from clustertrigger.shell.serving.sources import Proxies
 from clustertrigger.shell.settings import Settings, read_settings
 from clustertrigger.shell.status.recorder import Recorder
 from clustertrigger.shell.status.status_writer import StatusWriter

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections import defaultdict
 from http import HTTPStatus
 
 import uvicorn
@@ -15,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from clustertrigger.core.json_text import write_json
 from clustertrigger.net.listening import listen_everywhere
+from clustertrigger.net.sources import source_of
 from clustertrigger.net.tls import ServerCertificate
 from clustertrigger.rest.errors import RefusedError
 from clustertrigger.rest.settings import Settings
@@ -89,18 +91,25 @@ def listeners(settings: Settings) -> list[socket.socket]:
 
 
 class _Guarded(HttpToolsProtocol):
-    """Closes connections that exceed the limit, and those whose request header is too large or too slow."""
+    """Closes connections that exceed the limit, and those whose request header is too large or too slow.
+
+    If there are too many, the source with the most connections loses the one that has waited longest for a request.
+    Otherwise, one client could keep all others out.
+    """
 
     settings: Settings
     """Limits of the connection."""
     _cut: asyncio.TimerHandle | None = None
     _head = 0
     """Number of bytes of an incomplete header."""
+    _waits_since: float | None = None
+    """Since when it has waited for a request; None while one is answered."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Starts the timer for the first request."""
         super().connection_made(transport)
-        if len(self.connections) > self.settings.connections:
+        self._waits_since = self.loop.time()
+        if not self._has_room():
             transport.abort()
             return
         self._wait()
@@ -119,7 +128,13 @@ class _Guarded(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Stops the timer."""
         self._stop_waiting()
+        self._waits_since = None
         super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        """Waits for the next request."""
+        self._waits_since = self.loop.time()
+        super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Rejects what is not HTTP."""
@@ -130,6 +145,32 @@ class _Guarded(HttpToolsProtocol):
         """Stops the timer."""
         self._stop_waiting()
         super().connection_lost(exc)
+
+    def _has_room(self) -> bool:
+        """Returns whether this new connection can stay, which may close another one."""
+        if len(self.connections) <= self.settings.connections:
+            return True
+        by_source: defaultdict[str, list[_Guarded]] = defaultdict(list)
+        count = 0
+        for each in self.connections:
+            if isinstance(each, _Guarded) and not each.transport.is_closing():
+                by_source[each._source].append(each)
+                count += 1
+        if count <= self.settings.connections:
+            return True
+        mine = by_source[self._source]
+        greediest = max(by_source.values(), key=len)
+        if len(greediest) <= len(mine):
+            greediest = mine
+        waiting = [each for each in greediest if each is not self and each._waits_since is not None]
+        if not waiting:
+            return False
+        min(waiting, key=lambda each: each._waits_since or 0.0).transport.abort()
+        return True
+
+    @property
+    def _source(self) -> str:
+        return source_of(self.client[0]) if self.client else ""
 
     def _wait(self) -> None:
         self._stop_waiting()

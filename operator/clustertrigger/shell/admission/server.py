@@ -9,9 +9,9 @@ from pathlib import Path
 import kopf
 from aiohttp import web
 
+from clustertrigger.net.sources import source_of
 from clustertrigger.shell.serving.fair_turns import FairTurns
 from clustertrigger.shell.serving.http_server import Limits, serve
-from clustertrigger.shell.serving.sources import source_of
 
 _CONNECTIONS = Limits(altogether=2048, of_a_source=1024)
 """Maximum number of connections. An API server opens one for each concurrent request."""

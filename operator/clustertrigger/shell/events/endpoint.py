@@ -21,6 +21,7 @@ from clustertrigger.core.events.seen_events import fingerprint
 from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.kube.paths import is_namespace
 from clustertrigger.core.resources.trigger import Key
+from clustertrigger.net.sources import Proxies
 from clustertrigger.net.unawaited import retrieve_error
 from clustertrigger.shell.clock import Clock
 from clustertrigger.shell.events.freshness import Freshness
@@ -31,7 +32,6 @@ from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.observed.triggers import Triggers
 from clustertrigger.shell.serving.fair_turns import CrowdedError
 from clustertrigger.shell.serving.http_server import Limits, serve
-from clustertrigger.shell.serving.sources import Proxies
 from clustertrigger.shell.status.status_writer import StatusWriter
 
 logger = logging.getLogger(__name__)

@@ -22,8 +22,8 @@ from typing import cast
 from aiohttp import web
 
 from clustertrigger.net.listening import listen_everywhere
+from clustertrigger.net.sources import source_of
 from clustertrigger.net.tls import ServerCertificate
-from clustertrigger.shell.serving.sources import source_of
 
 logger = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clustertrigger.shell.serving.sources import Proxies, source_of
+from clustertrigger.net.sources import Proxies, source_of
 
 
 @pytest.mark.parametrize(

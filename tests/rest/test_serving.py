@@ -1,0 +1,88 @@
+"""Tests of the limit of connections: one client cannot keep others out."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+
+from clustertrigger.rest.serving import Server
+from clustertrigger.rest.settings import Settings
+
+MOST = 20
+ELSEWHERE = "127.0.0.2"
+REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.fixture
+async def port(tmp_path: Path) -> AsyncIterator[int]:
+    app = FastAPI()
+    app.state.leaving = asyncio.Event()
+    slow = asyncio.Event()
+
+    @app.get("/")
+    async def fast() -> str:
+        return "ok"
+
+    @app.get("/slow")
+    async def wait() -> str:
+        await slow.wait()
+        return "ok"
+
+    settings = Settings(server="http://127.0.0.1:1", token_file=tmp_path, connections=MOST, sending_seconds=60)
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = Server(app, settings)
+    serving = asyncio.create_task(server.serve([listener]))
+    while not server.started:  # noqa: ASYNC110 - a test may poll
+        await asyncio.sleep(0.01)
+    yield listener.getsockname()[1]
+    slow.set()
+    server.should_exit = True
+    await serving
+
+
+async def connect(stack: ExitStack, port: int, source: str) -> socket.socket:
+    connection = stack.enter_context(socket.socket())
+    connection.bind((source, 0))
+    connection.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", port))
+    await asyncio.sleep(0.01)
+    return connection
+
+
+async def answer(connection: socket.socket, request: bytes = REQUEST) -> bytes:
+    """Returns the first 12 bytes of the answer; nothing if the connection is closed."""
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(30):
+            await loop.sock_sendall(connection, request)
+            return (await loop.sock_recv(connection, 4096))[:12]
+    except ConnectionError:
+        return b""
+
+
+async def test_silent_connections_of_one_client_exclude_no_other(port: int) -> None:
+    with ExitStack() as stack:
+        held = [await connect(stack, port, ELSEWHERE) for _ in range(2 * MOST)]
+        other = await connect(stack, port, "127.0.0.1")
+        assert await answer(other) == b"HTTP/1.1 200"
+        assert await answer(held[0]) == b"", "the oldest had to go"
+        assert await answer(held[-1]) == b"HTTP/1.1 200"
+
+
+async def test_a_connection_whose_request_is_answered_is_kept(port: int) -> None:
+    loop = asyncio.get_running_loop()
+    with ExitStack() as stack:
+        busy = [await connect(stack, port, ELSEWHERE) for _ in range(MOST - 1)]
+        for connection in busy:
+            await loop.sock_sendall(connection, b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+        other = await connect(stack, port, "127.0.0.1")
+        assert await answer(other) == b"HTTP/1.1 200"
+        surplus = await connect(stack, port, ELSEWHERE)
+        assert await answer(surplus) == b"", "all others of its source are busy"
+        assert await answer(other) == b"HTTP/1.1 200"
