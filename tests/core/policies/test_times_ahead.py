@@ -119,6 +119,31 @@ def test_a_manual_request_expires() -> None:
     assert it.events[-1].startswith("RequestIgnored: The run requested by 'one' was abandoned")
 
 
+def test_a_refused_request_is_tried_again() -> None:
+    it = World()
+    it.step(at(1))
+    it.request(run="one")
+    it.refuse = True
+    it.step(CLOCK_AHEAD)
+    it.refuse = False
+    it.step(at(2))
+    assert it.created[-1] == "manual/one"
+
+
+def test_the_events_of_a_run_that_does_not_start_are_read() -> None:
+    it = World()
+    it.step(at(1))
+    it.request(run="one")
+    it.step(at(2))
+    (name,) = it.runs
+    it.runs[name] = replace(it.runs[name], pending_since=at(2), is_vague=True)
+    it.asked_at[name] = CLOCK_AHEAD
+    it.step(at(minutes=2))
+    assert it.looked_up == [name]
+    it.step(at(minutes=2, seconds=1))
+    assert it.looked_up == [name], "and not at each look"
+
+
 def test_a_threshold_that_was_reached_expires() -> None:
     it = World(spec(EVENTS, run={"starting_deadline_seconds": 120}))
     it.step(at(1))

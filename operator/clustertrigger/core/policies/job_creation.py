@@ -63,7 +63,7 @@ def work_to_start(draft: Draft, name: str, deadline: datetime) -> Work | None:
     refusal = draft.observed.refusals.get(name)
     if refusal is not None:
         draft.held = refusal
-        if draft.now < refusal.retry_at:
+        if draft.now < refusal.retry_at and not draft.is_ahead(refusal.retry_at):
             draft.wake(min(refusal.retry_at, deadline))
             return None
     return work

@@ -149,6 +149,8 @@ def _ask_why(draft: Draft, run: ObservedRun, report_at: datetime) -> None:
     The reasons can change, so events are read repeatedly, with growing intervals.
     """
     asked_at = draft.observed.asked_at.get(run.job)
+    if asked_at is not None and draft.is_ahead(asked_at):
+        asked_at = None
     due = report_at if asked_at is None else asked_at + max(ASK_AGAIN, asked_at - report_at)
     if draft.now < due:
         draft.wake(due)
