@@ -107,6 +107,21 @@ def test_checks_go_on() -> None:
     assert [event.partition(":")[0] for event in it.events] == ["NoDrift"] * 3
 
 
+def test_an_earlier_check_is_not_settled_again() -> None:
+    it = world(run={"history_limit": 1})
+    it.step(at(hours=1))
+    complete(it, at(hours=1, seconds=1), check=found(0.1))
+    for hour in range(2):
+        it.step(at(days=365, hours=hour))
+        complete(it, at(days=365, hours=hour, seconds=1), check=found(0.1))
+    events = len(it.events)
+    it.step(at(hours=1, minutes=5))
+    assert len(it.events) == events
+    it.step(at(hours=3))
+    assert it.created[-1] == "check/2026-03-02T15:00:00Z"
+    assert len([entry for entry in it.trigger.status.checks if entry.status == "pending"]) == 1
+
+
 def test_a_manual_request_expires() -> None:
     it = World(spec(run={"starting_deadline_seconds": 120}))
     it.step(at(1))

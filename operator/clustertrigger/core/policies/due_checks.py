@@ -24,9 +24,16 @@ from clustertrigger.core.policies.lifecycle import is_live
 def record_new_checks(draft: Draft) -> None:
     """Records every Job of a check in the status, and its slot as handled."""
     known = {entry.job_id for entry in draft.status.checks}
-    latest = max((entry.slot for entry in draft.status.checks if not draft.is_ahead(entry.slot)), default=None)
+    slots = [entry.slot for entry in draft.status.checks]
+    latest = max(slots, default=None)
+    if latest is not None and draft.is_ahead(latest):
+        before = (slot for slot in slots if not draft.is_ahead(slot))
+        latest = max(before, default=draft.schedule_state.accounted_until)
     for due, check in sorted(_by_slot(draft), key=lambda item: item[0]):
-        if check.job not in known and (latest is None or due > latest):
+        is_over = check.phase in ("completed", "failed")
+        if check.job in known or (draft.is_ahead(due) and is_over):
+            continue
+        if latest is None or due > latest:
             draft.status.checks = [Check(job_id=check.job, slot=due, status="pending"), *draft.status.checks]
             draft.account_for(due)
 
