@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from clustercontract.drift import DriftMetric
+from clustercontract.counted import counted
+from clustercontract.drift import NOISE_FACTOR, DriftMetric
 from clusterworker.drift.assignment import (
     assignment_floor,
     assignment_js,
@@ -47,18 +48,37 @@ def measure(metric: DriftMetric, baseline: StoredBaseline, now: Profile, seed: i
     match metric:
         case "cosine_drift":
             floor = cosine_floor(baseline, now.documents)
-            return Drift(cosine_drift(before, now.mean), floor, advice=cosine_advice(floor))
+            return Drift(cosine_drift(before, now.mean), floor, advice=cosine_advice(floor, len(baseline.shares)))
         case "centroid_euclidean":
             return Drift(centroid_euclidean(before, now.mean), euclidean_floor(baseline, now.documents))
         case "assignment_js":
             floor = assignment_floor(jensen_shannon, baseline.counts, now.counts, seed)
-            return Drift(assignment_js(baseline.counts, now.counts), floor)
+            return Drift(assignment_js(baseline.counts, now.counts), floor, advice=assignment_advice(metric, baseline))
         case "assignment_psi":
             floor = assignment_floor(stability_index, baseline.counts, now.counts, seed)
-            return Drift(assignment_psi(baseline.counts, now.counts), floor)
+            return Drift(assignment_psi(baseline.counts, now.counts), floor, advice=assignment_advice(metric, baseline))
         case "mmd_rbf":
             test = mmd_rbf(baseline.reservoir, now.reservoir, seed)
             return Drift(test.value, test.noise_floor, test.p_value)
         case "domain_auc":
             test = domain_auc(baseline.reservoir, now.reservoir, seed)
-            return Drift(test.value, test.noise_floor, test.p_value)
+            return Drift(test.value, test.noise_floor, test.p_value, limit_advice(test.noise_floor, baseline, now))
+
+
+def assignment_advice(metric: DriftMetric, baseline: StoredBaseline) -> str | None:
+    """Returns advice if the baseline has no two clusters between which documents could move."""
+    clusters = len(baseline.shares)
+    if clusters > 1:
+        return None
+    number = "one cluster" if clusters else "no cluster"
+    return f"the baseline has {number}: {metric} can never fire on it: set metric to mmd_rbf or domain_auc"
+
+
+def limit_advice(floor: float, baseline: StoredBaseline, now: Profile) -> str | None:
+    """Returns advice if domain_auc, whose maximum is 1, cannot exceed twice its floor."""
+    if NOISE_FACTOR * floor < 1:
+        return None
+    return (
+        f"with {counted(baseline.documents, 'document')} in the baseline and {now.documents:,} now, chance alone "
+        "reaches the maximum of domain_auc, which can never fire: add documents, or set metric to centroid_euclidean"
+    )

@@ -2,7 +2,7 @@
 
 The method is that of Gretton et al. 2012, "A Kernel Two-Sample Test", JMLR 13. It computes the unbiased estimate of
 MMD² (lemma 6) with a Gaussian kernel exp(-gamma ‖x - y‖²). gamma is 1 / median² of the distances in both samples
-together (section 8).
+together (section 8). If distances have two scales, it is the mean of two such kernels.
 """
 
 import numpy as np
@@ -16,6 +16,10 @@ PERMUTATIONS = 500
 _BLOCK_BYTES = 32 << 20
 _SAME = 1e-12
 """Share of ‖a‖² + ‖b‖² up to which squared distances can be caused by rounding of the documents' numbers."""
+_LARGE, _OTHER_SCALE = 0.9, 4.0
+"""Quantile of the squared distances, and its ratio to their median above which the distances have two scales: at twice
+the median distance, the kernel is below 0.02.
+"""
 _MEDIAN_ROWS = 1_000
 """Number of documents whose distances to all others determine the median; they are evenly spaced in both samples."""
 
@@ -53,34 +57,39 @@ def _kernel(vectors: Vectors) -> Vectors:
 
     MMD² stays the same, and float32 sums stay exact.
     """
-    median = _median(vectors)
+    scales = _scales(vectors)
     pairs = Pairs(vectors, "euclidean")
-    squares = np.empty((len(vectors), len(vectors)), np.float32)
+    kernel = np.empty((len(vectors), len(vectors)), np.float32)
     size = pairs.block(_BLOCK_BYTES)
     for first in range(0, len(vectors), size):
         rows = slice(first, first + size)
-        found = pairs.squares(rows, slice(first, None)) / -median
-        squares[rows, first:] = found
-        squares[first:, rows] = squares[rows, first:].T
-    kernel = np.exp(squares, out=squares)
+        squares = pairs.squares(rows, slice(first, None))
+        kernel[rows, first:] = sum(np.exp(squares / -scale) for scale in scales) / len(scales)
+        kernel[first:, rows] = kernel[rows, first:].T
     others = len(vectors) * (len(vectors) - 1)
     kernel -= np.float32((kernel.sum(dtype=np.float64) - len(vectors)) / others)
     np.fill_diagonal(kernel, 0)
     return np.asarray(kernel, np.float32)
 
 
-def _median(vectors: Vectors) -> float:
+def _scales(vectors: Vectors) -> list[float]:
     """Returns the squared median of the distances between different documents; 1 if all are equal, so that MMD² is 0.
 
     Copies are left out, and so are documents that differ from a copy only by rounding. If most pairs were copies, the
     median would be almost 0, all other documents would be equally far apart for the kernel, and no drift would be
-    found.
+    found. For the same reason there is a second scale, the median of the large distances, if most pairs are nearly
+    equal in relation to these. The kernel is the mean of the kernels of both.
     """
     rows = vectors[:: max(len(vectors) // _MEDIAN_ROWS, 1)]
     squares = Pairs(rows, "euclidean", vectors).squares(slice(None))
     lengths, others = (np.einsum("ij,ij->i", part, part, dtype=np.float64) for part in (rows, vectors))
     apart = squares[squares > _SAME * (lengths[:, None] + others)]
-    return float(np.median(apart)) if apart.size else 1.0
+    if not apart.size:
+        return [1.0]
+    median, large = (float(value) for value in np.quantile(apart, [0.5, _LARGE]))
+    if large <= _OTHER_SCALE * median:
+        return [median]
+    return [median, float(np.median(apart[apart > large / _OTHER_SCALE]))]
 
 
 def _discrepancies(kernel: Vectors, chosen: Vectors) -> Doubles:

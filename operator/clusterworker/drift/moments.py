@@ -64,14 +64,20 @@ def cosine_floor(baseline: StoredBaseline, documents: int) -> float:
     return min(expected * max(1.0, tail(degrees_of_freedom(across)) / 2), 1.0)
 
 
-def cosine_advice(floor: float) -> str | None:
-    """Returns advice if cosine_drift can hardly exceed twice its floor, or cannot at all, because its maximum is 2."""
+def cosine_advice(floor: float, clusters: int) -> str | None:
+    """Returns advice if cosine_drift can hardly exceed twice its floor, or cannot at all, because its maximum is 2.
+
+    Args:
+        floor: Noise floor of cosine_drift.
+        clusters: Number of clusters of the baseline; shares of fewer than two cannot change.
+    """
     if floor < HOPELESS:
         return None
     able = "can never fire" if floor >= 1 else "would fire only if the mean changed its sign"
     return (
         "the mean of the baseline is almost zero, which is typical of centred embeddings or very few documents: "
-        f"cosine_drift {able} on them: set metric to mmd_rbf, domain_auc or assignment_js"
+        f"cosine_drift {able} on them: set metric to "
+        f"{'mmd_rbf, domain_auc or assignment_js' if clusters > 1 else 'mmd_rbf or domain_auc'}"
     )
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import get_args
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 from scipy.spatial import distance
 from scipy.stats import chi2
 
+from clustercontract.drift import DriftMetric
 from clusterworker.data.arrays import Vectors
 from clusterworker.data.sources.batch import Batch, FilePlace
 from clusterworker.drift.baseline import StoredBaseline
@@ -154,7 +158,41 @@ def test_cosine_drift_of_centred_embeddings_names_other_metrics() -> None:
 
 def test_ordinary_embeddings_get_no_advice() -> None:
     drawn = unit_rows(np.random.default_rng(0), 500, 20, 2.0)
-    assert measure("cosine_drift", baseline(drawn), profile_of(drawn, drawn[:2]), 0).advice is None
+    left, now = baseline_of(drawn, drawn[:2]), profile_of(drawn, drawn[:2])
+    for metric in get_args(DriftMetric):
+        assert measure(metric, left, now, 0).advice is None
+
+
+@pytest.mark.parametrize("clusters", [0, 1])
+@pytest.mark.parametrize("metric", ["assignment_js", "assignment_psi", "cosine_drift"])
+def test_a_baseline_without_two_clusters_names_metrics_that_can_fire(metric: DriftMetric, clusters: int) -> None:
+    """All documents have the same cluster, then and now, so that the shares never change."""
+    generator = np.random.default_rng(0)
+    centred = unit_rows(generator, 500, 20, 0.0)
+    centred = centred - centred.mean(axis=0)
+    left = baseline_of(centred, centred[:1])
+    now = profile_of(unit_rows(generator, 500, 20, 3.0), centred[:1])
+    left = replace(left, centroids=left.centroids[:clusters], shares=left.shares[:clusters])
+    now = replace(now, counts=now.counts[:clusters])
+    found = measure(metric, left, now, 0)
+    assert found.value <= 2 * found.noise_floor
+    assert found.advice is not None
+    assert found.advice.endswith("set metric to mmd_rbf or domain_auc")
+    for other in ("mmd_rbf", "domain_auc"):
+        detected = measure(other, left, now, 0)
+        assert detected.value > 2 * detected.noise_floor
+        assert detected.advice is None
+
+
+def test_so_few_documents_that_domain_auc_cannot_fire() -> None:
+    generator = np.random.default_rng(0)
+    few, others = unit_rows(generator, 3, 20, 0.0), unit_rows(generator, 3, 20, 9.0)
+    found = measure("domain_auc", baseline_of(few, few), profile_of(others, few), 0)
+    assert 2 * found.noise_floor >= 1
+    assert found.advice == (
+        "with 3 documents in the baseline and 3 now, chance alone reaches the maximum of domain_auc, which can never "
+        "fire: add documents, or set metric to centroid_euclidean"
+    )
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e3, 1e6])

@@ -95,6 +95,37 @@ def test_mmd_sees_past_copies_that_differ_by_rounding() -> None:
     assert mmd_rbf(unit[0], unit[1], 0).p_value < 0.01
 
 
+@pytest.mark.parametrize("noise", [1e-4, 1e-2, 0.1, 0.3])
+@pytest.mark.parametrize("near", [440, 540])
+def test_mmd_sees_past_near_duplicates(noise: float, near: int) -> None:
+    """Most pairs are nearly equal, so their median distance made all others equally far apart: p was 0.9."""
+    generator = np.random.default_rng(0)
+    middle = generator.normal(size=64)
+
+    def side(mean: float) -> Vectors:
+        alike = middle + noise * generator.normal(size=(near, 64))
+        others = generator.normal(mean, 1, size=(600 - near, 64))
+        return np.concatenate([alike, others]).astype(np.float32)
+
+    then, now, again = side(0), side(1), side(0)
+    found, same = mmd_rbf(then, now, 0), mmd_rbf(then, again, 0)
+    assert found.p_value < 0.01
+    assert found.value > 2 * found.noise_floor
+    assert same.value <= 2 * same.noise_floor
+
+
+@pytest.mark.parametrize("far", [12, 36, 120])
+def test_mmd_sees_past_far_documents(far: int) -> None:
+    """A tenth of the pairs and more are far apart; the change is among the others."""
+    generator = np.random.default_rng(0)
+    then, now = generator.normal(size=(600, 64)), generator.normal(0.5, 1, size=(600, 64))
+    then[:far] *= 1e3
+    now[:far] = 1e3 * generator.normal(size=(far, 64))
+    found = mmd_rbf(then.astype(np.float32), now.astype(np.float32), 0)
+    assert found.p_value < 0.01
+    assert found.value > 2 * found.noise_floor
+
+
 def test_mmd_sees_past_one_far_document() -> None:
     one, other = pair(300, 300, 1.0)
     one[0] = 1e6
