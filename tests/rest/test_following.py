@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from clustertrigger.rest import cache
 from clustertrigger.rest.api_server import ApiServer, WatchEndedError
 from clustertrigger.rest.cache import Cache
 from clustertrigger.rest.errors import RefusedError
@@ -82,7 +81,7 @@ class Stage:
 
 @pytest.fixture
 async def stage(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
-    monkeypatch.setattr(cache, "_PAUSES", (0.001,))
+    monkeypatch.setattr("clustertrigger.rest.following._PAUSES", (0.001,))
     stage = Stage()
     stage.server.triggers = [trigger("a", 90, "first"), trigger("b", 95)]
     following = asyncio.create_task(stage.cache.follow())

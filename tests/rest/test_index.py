@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from clustertrigger.core.instants import parse_instant
-from clustertrigger.rest.index import Definitions, Entry, Query, TriggerIndex
+from clustertrigger.rest.definitions import Definitions
+from clustertrigger.rest.index import Entry, Query, TriggerIndex
 from harness.control_plane.kube import Object
 
 TYPES = ("cron", "interval")

@@ -21,7 +21,6 @@ from clustertrigger.rest.actions import ACTIONS, CLUSTER, cluster_id_of
 
 Object = Mapping[str, Any]
 Kept = TypeVar("Kept")
-
 _MOST_ORDERS = 64
 """Maximum number of combinations of filters and order that are kept up to date; the least recently used ones are
 dropped.
@@ -267,53 +266,6 @@ class _Order:
             return True, _LAST, entry.trigger_id
         # Removes fractions of a second, which would be sorted after Z.
         return False, value.removesuffix("Z") if isinstance(value, str) else value, entry.trigger_id
-
-
-class Definitions:
-    """The ClusterDefinitions of one namespace.
-
-    Args:
-        raws: The objects.
-    """
-
-    def __init__(self, raws: Iterable[Object] = ()) -> None:
-        self._by_name = {raw["metadata"]["name"]: raw for raw in raws}
-        self._by_id: dict[str, list[Object]] | None = None
-        self.version: object = object()
-        """A value that changes whenever a definition changes."""
-
-    def put(self, raw: Object) -> None:
-        """Adds a definition or a new version of one."""
-        self._by_name[raw["metadata"]["name"]] = raw
-        self._by_id, self.version = None, object()
-
-    def remove(self, name: str) -> None:
-        """Removes a definition."""
-        self._by_name.pop(name, None)
-        self._by_id, self.version = None, object()
-
-    def names(self) -> Sequence[str]:
-        """Returns the names of all triggers."""
-        return list(self._by_name)
-
-    def inherited(self, wanted: str) -> tuple[str, Object] | None:
-        """Returns what triggers with this cluster_id inherit, by id first and by name second; None if it is unknown.
-
-        Returns:
-            The version of the definition, and its spec.
-        """
-        if self._by_id is None:
-            self._by_id = {}
-            for raw in self._by_name.values():
-                self._by_id.setdefault(raw["spec"].get("cluster_id", ""), []).append(raw)
-        claiming = self._by_id.get(wanted) or []
-        if len(claiming) > 1:
-            return None
-        found = claiming[0] if claiming else self._by_name.get(wanted)
-        if found is None:
-            return None
-        metadata = found["metadata"]
-        return f"{metadata['uid']}/{metadata['resourceVersion']}", found["spec"]
 
 
 def _overdue_from(raw: Object, view: Object) -> float | None:

@@ -22,8 +22,9 @@ from clustertrigger.rest import views
 from clustertrigger.rest.actions import action_of
 from clustertrigger.rest.api_server import ApiServer
 from clustertrigger.rest.cache import Cache
+from clustertrigger.rest.definitions import Definitions
 from clustertrigger.rest.errors import FieldError, RefusedError, invalid
-from clustertrigger.rest.index import Definitions, Entry, TriggerIndex
+from clustertrigger.rest.index import Entry, TriggerIndex
 from clustertrigger.rest.names import (
     ANNOTATION_NAME,
     ANNOTATION_REQUEST,

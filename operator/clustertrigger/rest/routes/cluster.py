@@ -7,7 +7,8 @@ from fastapi import APIRouter, Request, Response
 from clustertrigger.rest import views
 from clustertrigger.rest.actions import CLUSTER
 from clustertrigger.rest.caller import IdempotencyKey, triggers_of
-from clustertrigger.rest.index import Definitions, Entry
+from clustertrigger.rest.definitions import Definitions
+from clustertrigger.rest.index import Entry
 from clustertrigger.rest.models import (
     ChangeTrigger,
     ClusterHistory,

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from harness.cluster.debian.binaries import VERSIONS, Binaries
-from harness.cluster.debian.node import containerd_config, full_image_name, kubelet_config, pod_network
+from harness.cluster.debian.node import full_image_name
+from harness.cluster.debian.node_config import containerd_config, kubelet_config, pod_network
 from harness.cluster.debian.program_image import PAUSE
 from harness.cluster.versions import Version
 
