@@ -170,7 +170,8 @@ def _check_set(value: object) -> None:
     if not isinstance(value, list) or not 0 < len(value) <= MOST_VALUES:
         raise ValueError(f"value must be a list of 1 to {MOST_VALUES} strings or numbers with in and nin")
     if not (all(isinstance(one, str) for one in value) or all(is_number(one) for one in value)):
-        raise ValueError("value must contain only strings or only numbers with in and nin: do not mix them")
+        remedy = "use eq for true and false" if any(isinstance(one, bool) for one in value) else "do not mix them"
+        raise ValueError(f"value must contain only strings or only numbers with in and nin: {remedy}")
 
 
 def _check_size(value: object) -> None:

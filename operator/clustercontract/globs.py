@@ -14,6 +14,7 @@ GLOB_SET = re.compile(r"\[([!^]?+)(\]?+[^\]/]*+)\]")
 shell. A `[` without a `]` in the same part of the path is a literal character.
 """
 DOUBLE_STAR = "** beside other characters: write it between slashes, as in a/**/b, or write *"
+_POSIX_CLASS = re.compile(r"\[[!^]?[^\]/]*(\[:[a-z]+:\])")
 _WILDCARDS = re.compile(r"[*?\[]")
 
 
@@ -36,6 +37,9 @@ def glob_problem(uri: str) -> str | None:
     for part in uri.split("/"):
         if "**" in part and part != "**":
             return DOUBLE_STAR
+        named = _POSIX_CLASS.search(part)
+        if named is not None:
+            return f"{named[1]}, and sets have no POSIX classes: write the characters, as in [0-9] or [a-z]"
         for found in GLOB_SET.finditer(part):
             for first, last in ranges(found[2]):
                 if first > last:

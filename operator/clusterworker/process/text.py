@@ -2,8 +2,11 @@
 
 
 def one_line(text: object) -> str:
-    """Returns a text, or the message of an error, with all white space folded."""
-    return " ".join(str(text).split())
+    """Returns a text, or the message of an error, with all white space folded.
+
+    Bytes of file names that are not UTF-8 are escaped, because neither JSON nor a log can contain them.
+    """
+    return " ".join(str(text).encode("utf-8", "backslashreplace").decode().split())
 
 
 def shortened(text: str, characters: int) -> str:

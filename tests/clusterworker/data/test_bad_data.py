@@ -68,7 +68,7 @@ BAD_FILES = [
     pytest.param(
         with_columns(document_id=["a"], embedding=[["0.1", "0.2"]]),
         "data.parquet: column embedding holds list<element: string>, not lists of numbers: "
-        "set source.vector_column to the column with the embeddings",
+        "write one list of numbers for each document, or set source.vector_column to another column",
         id="vectors of a wrong type",
     ),
     pytest.param(

@@ -255,6 +255,12 @@ def test_a_missing_column_of_many(tmp_path: Path) -> None:
         opened(tmp_path, text_column="colum_4444")
 
 
+def test_names_with_spaces_around_are_quoted(tmp_path: Path) -> None:
+    write(tmp_path / "data.parquet", **{" text": pa.array(["a"]), "": pa.array(["b"])})
+    with pytest.raises(MisconfiguredError, match=r"no column text: it has .*' text', ''.*: set source\.text_column"):
+        opened(tmp_path, text_column="text")
+
+
 def test_bad_vectors_in_json(tmp_path: Path) -> None:
     for text, says in (
         ("[1,2,3]", "a vector of length 3 where 4 is expected"),
@@ -358,7 +364,8 @@ def test_what_is_no_vector(tmp_path: Path, column: Any, shown: str) -> None:
         opened(tmp_path)
     assert str(raised.value).startswith(f"data.parquet: column embedding holds {shown}")
     assert str(raised.value).endswith(
-        "not lists of numbers: set source.vector_column to the column with the embeddings"
+        "not lists of numbers: write one list of numbers for each document, or set source.vector_column to another "
+        "column"
     )
 
 
@@ -509,6 +516,17 @@ def test_partitions_as_columns(partitioned: Path) -> None:
 def test_partitions_that_do_not_compare(partitioned: Path) -> None:
     with pytest.raises(MisconfiguredError, match=r"column lang holds the directory's value '(de|en)'"):
         opened(partitioned, "t", filters=Filter(field="lang", operator="gt", value=5))
+
+
+@pytest.mark.parametrize(
+    ("operator", "expected"), [("gt", [2, 3]), ("lte", [0, 1]), ("eq", [0]), ("ne", [1, 2, 3, 4]), ("lt", [1])]
+)
+def test_partitions_that_are_no_finite_numbers(tmp_path: Path, operator: str, expected: list[int]) -> None:
+    """As in files, NaN is not greater or less than any number. The filter was refused."""
+    for number, value in enumerate(["1.5", "-inf", "2", "Infinity", "NaN"]):
+        write(tmp_path / f"score={value}/a.parquet", document_id=pa.array([number]))
+    found = ids(opened(tmp_path, ".", filters=where("score", operator, 1.5)))
+    assert sorted(found) == expected
 
 
 def test_a_column_of_the_file_goes_before_the_directory(tmp_path: Path) -> None:

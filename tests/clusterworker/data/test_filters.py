@@ -311,6 +311,8 @@ def nested(depth: int) -> dict[str, Any]:
          "and nin"),
         (where("a", "in", [1, "x"]), ".value: value must contain only strings or only numbers with in and nin: "
          "do not mix them"),
+        (where("a", "in", [True]), ".value: value must contain only strings or only numbers with in and nin: "
+         "use eq for true and false"),
         (where("a", "exists", "yes"), ".value: 'yes': value 'yes' must be true or false with exists"),
         (where("a", "eq", 2**60), f".value: {2**60}: value {2**60} is beyond 2^53, above which numbers are not exact: "
          "store it as a string"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fnmatch
+import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from clustertrigger.core.resources.validation import parse_collection
 from clusterworker.data.sources.parquet.patterns import compile_pattern, data_files, is_data_file, matcher, matching
 from clusterworker.data.sources.parquet.store import VolumeStore
 from clusterworker.process.errors import MisconfiguredError
+from clusterworker.process.outcome import failure
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.planted import planted, table, write
 from tests.clusterworker.storage.s3_server import Bucket
@@ -34,8 +37,10 @@ REVERSED = [
     ("[a-cz-x]*", "[a-cz-x], whose range is reversed: write x-z instead of z-x"),
     ("[]-A]*", "[]-A], whose range is reversed: write A-] instead of ]-A"),
 ]
+POSIX = ", and sets have no POSIX classes: write the characters, as in [0-9] or [a-z]"
+CLASSES = [("p[[:digit:]]*", "[:digit:]" + POSIX), ("day=[!a[:alpha:]]/*.parquet", "[:alpha:]" + POSIX)]
 STARS = "** beside other characters: write it between slashes, as in a/**/b, or write *"
-MALFORMED = [*REVERSED, ("a/**.parquet", STARS), ("data**/*.parquet", STARS), ("***", STARS)]
+MALFORMED = [*REVERSED, *CLASSES, ("a/**.parquet", STARS), ("data**/*.parquet", STARS), ("***", STARS)]
 
 
 @pytest.mark.parametrize(("uri", "problem"), MALFORMED)
@@ -217,6 +222,40 @@ def lay_out(root: Path) -> None:
 def test_what_people_have_on_volumes(tmp_path: Path, uri: str, expected: list[str]) -> None:
     lay_out(tmp_path)
     assert VolumeStore(tmp_path, uri).find() == sorted(expected)
+
+
+def test_a_directory_without_parquet_files(pod: Pod, bucket: Bucket, keys: Path) -> None:
+    """It said that there is no such file, although the directory exists."""
+    (pod.volume / "d").mkdir()
+    (pod.volume / "d/a.csv").write_text("id")
+    (pod.volume / "d/_SUCCESS").touch()
+    remedy = "no Parquet file in this directory: name the files *.parquet, or correct source.uri"
+    assert refused(pod, {"uri": "d"}) == f"d: {remedy} (it holds _SUCCESS, a.csv)"
+    (pod.volume / "e").mkdir()
+    assert refused(pod, {"uri": "e/"}) == f"e/: {remedy} (it is empty)"
+    bucket.upload("d/a.csv", pod.volume / "d/a.csv")
+    assert refused(pod, bucket.source("d")).endswith(f"/d: {remedy}")
+
+
+def test_names_that_are_no_text(pod: Pod) -> None:
+    """Names on Linux can be any bytes, for example in Latin-1; the run ended with an internal error."""
+    folder = os.fsencode(pod.volume) + b"/d/sp\xe4t=\xff"
+    os.makedirs(folder)  # noqa: PTH103 - pathlib has no names of bytes
+    write(pod.volume / "data.parquet", VECTORS)
+    name = folder + b"/k\xfcche.parquet"
+    os.rename(os.fsencode(pod.volume / "data.parquet"), name)  # noqa: PTH104
+    source: dict[str, Any] = {"uri": "d", "text_column": "sp\ufffdt"}
+    filters = {"field": "sp\ufffdt", "operator": "eq", "value": "\ufffd"}
+    assert pod.run(pod.spec(KMEANS, source | {"filters": filters})).num_documents == 10
+    with open(name, "ab") as file:  # noqa: PTH123
+        file.write(b"x")
+    with pytest.raises(MisconfiguredError) as raised:
+        pod.run(pod.spec(KMEANS, source))
+    result = failure(str(raised.value))
+    assert result.error is not None
+    assert result.error.startswith("d/sp\\udce4t=\\udcff/k\\udcfcche.parquet: not a Parquet file")
+    assert json.loads(result.to_message())["error"] == result.error
+    assert "holds sp" in refused(pod, {"uri": "d/nowhere.parquet"})
 
 
 def test_the_root_of_a_volume(tmp_path: Path) -> None:

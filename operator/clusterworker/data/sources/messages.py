@@ -51,7 +51,7 @@ def missing(where: str, what: str, available: Iterable[str], field: str) -> Miss
         field: Field of the Collection that names it.
     """
     names, wanted = list(available), what.partition(" ")[2]
-    listed = ", ".join(names[:_LISTED]) or "none"
+    listed = ", ".join(name if name.strip() == name != "" else repr(name) for name in names[:_LISTED]) or "none"
     if len(names) > _LISTED:
         alike = difflib.get_close_matches(wanted, names[_LISTED:], 3)
         listed += f" and {len(names) - _LISTED:,} more" + (f", such as {', '.join(alike)}" if alike else "")

@@ -188,7 +188,7 @@ class ParquetCollection:
         if self._vector_column in file.partitions or not is_vector_type(kind):
             raise MisconfiguredError(
                 f"{file.shown}: column {self._vector_column} holds {shown}, not lists of numbers: "
-                "set source.vector_column to the column with the embeddings"
+                "write one list of numbers for each document, or set source.vector_column to another column"
             )
 
     def _one_model(self) -> str:

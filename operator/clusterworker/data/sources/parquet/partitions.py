@@ -1,6 +1,7 @@
 """Reads columns from directories' names, `lang=en/part-0.parquet`, as Hive, Spark and DuckDB write them."""
 
 import operator
+import os
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +15,7 @@ NULL = "__HIVE_DEFAULT_PARTITION__"
 Partitions = Mapping[str, str | None]
 """Values by column; None for a missing value."""
 
-_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?")
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?(e[+-]?[0-9]+)?|inf(inity)?)|nan", re.IGNORECASE)
 _BOOLEANS = {"true": True, "false": False}
 _COMPARE = {"gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le}
 
@@ -22,7 +23,8 @@ _COMPARE = {"gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": ope
 def partitions_of(file: str) -> Partitions:
     """Returns the columns in a file's path."""
     found: dict[str, str | None] = {}
-    for directory in file.split("/")[:-1]:
+    readable = os.fsencode(file).decode(errors="replace")  # A name can be any bytes.
+    for directory in readable.split("/")[:-1]:
         column, separator, value = directory.partition("=")
         if separator and column:
             found[unquote(column)] = None if value == NULL else unquote(value)

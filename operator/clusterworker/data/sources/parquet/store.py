@@ -21,6 +21,8 @@ _PASSING = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, er
 """Errors of a network volume whose server is unavailable."""
 _OF_CONTENT = ("crypt", "Corrupt ", "thrift", "Unexpected end of stream", "decompress")
 """pyarrow's messages about damaged or encrypted files; other errors of a bucket's files are errors of the bucket."""
+_LISTED = 5
+"""Maximum number of names in messages."""
 _MAGIC = (b"PAR1", b"PARE")
 """First bytes of a Parquet file; the second ones mark an encrypted file."""
 
@@ -65,6 +67,12 @@ class VolumeStore:
         with self.errors(self.uri):
             names = self._names()
         if not names:
+            directory = self._inside(self.uri)
+            if _is_there(directory):
+                raise MisconfiguredError(
+                    f"{self.uri}: no Parquet file in this directory: name the files *.parquet, or correct source.uri "
+                    f"({_content(directory, 'it')})"
+                )
             raise MisconfiguredError(
                 f"{self.uri}: no such file on the volume: check source.uri ({self._nearby()}){hint(self.uri)}"
             )
@@ -80,7 +88,7 @@ class VolumeStore:
             try:
                 # The identity is read first: if the file is replaced in between, the next identity differs.
                 identity = of_status(self._inside(name).stat())
-                return pa.OSFile(str(self._inside(name))), identity
+                return pa.OSFile(os.fsencode(self._inside(name))), identity  # A name can be any bytes.
             except FileNotFoundError as error:
                 raise gone(name) from error
 
@@ -161,10 +169,8 @@ class VolumeStore:
         parent = (self.mount / self.uri).parent
         while not _is_there(parent) or not parent.is_dir():
             parent = parent.parent
-        names = sorted(entry.name for entry in parent.iterdir())[:5] if os.access(parent, os.R_OK) else []
         where = os.path.relpath(parent, self.mount)
-        place = "the volume's root" if where == "." else where
-        return f"{place} holds {', '.join(names)}" if names else f"{place} is empty"
+        return _content(parent, "the volume's root" if where == "." else where)
 
 
 @dataclass(frozen=True)
@@ -189,6 +195,11 @@ class BucketStore:
             names = self._names()
             if not names and self._type(self.bucket.name) == "NotFound":
                 raise self.bucket.no_such_bucket()
+            directory = not names and self._type(self.bucket.path) == "Directory"
+        if directory:
+            raise MisconfiguredError(
+                f"{self.bucket.uri}: no Parquet file in this directory: name the files *.parquet, or correct source.uri"
+            )
         if not names:
             raise MisconfiguredError(
                 f"{self.bucket.uri}: no such object in {self.bucket.product}: check source.uri{hint(self.bucket.path)}"
@@ -270,6 +281,12 @@ def _is_there(path: Path) -> bool:
         if error.errno == errno.ENAMETOOLONG:
             return False
         raise
+
+
+def _content(directory: Path, place: str) -> str:
+    """Returns the first names in a directory, for messages."""
+    names = sorted(entry.name for entry in directory.iterdir())[:_LISTED] if os.access(directory, os.R_OK) else []
+    return f"{place} holds {', '.join(names)}" if names else f"{place} is empty"
 
 
 def _check_glob(uri: str) -> None:
