@@ -57,14 +57,14 @@ def wait_for_runs(kubectl: Kubectl, awaited: Sequence[Awaited], seconds: float) 
         time.sleep(_POLL_SECONDS)
 
 
-def _remark(one: Awaited, run: Run, began: datetime) -> str:
-    remark = " (as intended)" if one.outcome == "failed" else ""
+def _remark(awaited_run: Awaited, run: Run, began: datetime) -> str:
+    remark = " (as intended)" if awaited_run.outcome == "failed" else ""
     return f"{remark} (at {run.triggered_at:%H:%M:%S} UTC)" if run.triggered_at < began - _NEW else remark
 
 
-def _check(one: Awaited, run: Run) -> None:
-    if run.status != one.outcome:
-        raise ClusterError(f"the run {run.job} should be {one.outcome} and is {run.status}: {run.error}")
+def _check(awaited_run: Awaited, run: Run) -> None:
+    if run.status != awaited_run.outcome:
+        raise ClusterError(f"the run {run.job} should be {awaited_run.outcome} and is {run.status}: {run.error}")
 
 
 def _where_they_are(awaited: Sequence[Awaited], statuses: Mapping[str, Status]) -> str:

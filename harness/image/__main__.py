@@ -24,8 +24,8 @@ def main(arguments: list[str]) -> int:
         return 2
 
 
-def _build(wanted: str, output: Path | None) -> int:
-    for target in TARGETS if wanted == "all" else [wanted]:
+def _build(requested: str, output: Path | None) -> int:
+    for target in TARGETS if requested == "all" else [requested]:
         image = build_image(target)
         archive = image.archive
         if output:

@@ -119,19 +119,19 @@ def why_not_now(state: TriggerState) -> str | None:
     return f"is {found.status} by spec.status and cannot run: {PROG} resume {state.name} lets it run again"
 
 
-async def set_status(cluster: Cluster, names: Sequence[str], wanted: str, done: str) -> int:
+async def set_status(cluster: Cluster, names: Sequence[str], status: str, done: str) -> int:
     """Sets spec.status of triggers, and prints what this does not change."""
     for name in names:
         found = TriggerState(await read_trigger(cluster, name))
         before = found.raw["spec"].get("status", "active")
-        if before == wanted:
-            say(f"{_title(name)} unchanged: spec.status is {wanted} already")
+        if before == status:
+            say(f"{_title(name)} unchanged: spec.status is {status} already")
         else:
-            await cluster.api.merge_patch(paths.trigger(cluster.namespace, name), {"spec": {"status": wanted}})
+            await cluster.api.merge_patch(paths.trigger(cluster.namespace, name), {"spec": {"status": status}})
             say(f"{_title(name)} {done}" + (f" (was {before})" if before not in ("active", "paused") else ""))
             if tool := managed_by(found.raw["metadata"]):
                 warn(f"{name} is managed by {tool}, which may set spec.status back: change it at the source too")
-        if wanted == "active" and before == wanted and has_stopped(found.raw):
+        if status == "active" and before == status and has_stopped(found.raw):
             warn(f"{name} has stopped after too many failed runs: {PROG} reset {name} lets it fire again")
     return 0
 

@@ -35,7 +35,7 @@ class Definitions:
         """Returns the names of all definitions."""
         return list(self._by_name)
 
-    def inherited(self, wanted: str) -> tuple[str, Object] | None:
+    def inherited(self, reference: str) -> tuple[str, Object] | None:
         """Returns what triggers with this cluster_id inherit, by id first and by name second; None if it is unknown.
 
         Returns:
@@ -45,10 +45,10 @@ class Definitions:
             self._by_id = {}
             for raw in self._by_name.values():
                 self._by_id.setdefault(raw["spec"].get("cluster_id", ""), []).append(raw)
-        claiming = self._by_id.get(wanted) or []
+        claiming = self._by_id.get(reference) or []
         if len(claiming) > 1:
             return None
-        found = claiming[0] if claiming else self._by_name.get(wanted)
+        found = claiming[0] if claiming else self._by_name.get(reference)
         if found is None:
             return None
         metadata = found["metadata"]

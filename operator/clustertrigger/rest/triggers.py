@@ -257,7 +257,7 @@ class Triggers:
             code="concurrent_change",
         )
 
-    async def set_status(self, id_or_name: str, wanted: str) -> Entry:
+    async def set_status(self, id_or_name: str, status: str) -> Entry:
         """Pauses or resumes a trigger.
 
         Resuming a trigger that has stopped after too many failed runs resets its failures.
@@ -266,11 +266,11 @@ class Triggers:
             RefusedError: It does not exist, or the caller lacks the permission to change it.
         """
         raw = await self.find(id_or_name)
-        annotations = _resumption(raw) if wanted == "active" else {}
-        if raw["spec"].get("status", "active") == wanted and not annotations:
+        annotations = _resumption(raw) if status == "active" else {}
+        if raw["spec"].get("status", "active") == status and not annotations:
             return self._seen(raw)
         # Concurrent changes do not matter, because only this field is set.
-        body: dict[str, Any] = {"spec": {"status": wanted}}
+        body: dict[str, Any] = {"spec": {"status": status}}
         if annotations:
             body["metadata"] = {"annotations": annotations}
         return self._seen(await self._server.merge_patch(self._token, self._path(raw), body))

@@ -8,14 +8,14 @@ import numpy.typing as npt
 from clusterworker.data.arrays import Flags, Rows
 
 
-def places_in(ordered: npt.NDArray[Any], wanted: npt.NDArray[Any]) -> tuple[Rows, Flags]:
+def places_in(ordered: npt.NDArray[Any], values: npt.NDArray[Any]) -> tuple[Rows, Flags]:
     """Returns the position of each wanted value, and whether it exists; both of shape (wanted,).
 
     Args:
         ordered: Sorted values, each once.
-        wanted: Values; the position of a missing one has no meaning.
+        values: Values; the position of a missing one has no meaning.
     """
-    places = np.searchsorted(ordered, wanted)
+    places = np.searchsorted(ordered, values)
     known = places < len(ordered)
-    known[known] = ordered[places[known]] == wanted[known]
+    known[known] = ordered[places[known]] == values[known]
     return places, known

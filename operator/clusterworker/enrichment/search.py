@@ -130,7 +130,7 @@ class NodeSearch:
         with threadpool_limits(1, user_api="blas"):
             yield from in_threads(slices, self._search, threads)
 
-    def _search(self, one: Slice) -> Searched:
+    def _search(self, documents: Slice) -> Searched:
         faiss.omp_set_num_threads(1)  # It is a setting of the calling thread.
-        nodes, scores = self.nearest(one.vectors, one.place, one.first)
-        return Searched(one.ids, one.rows, nodes, scores)
+        nodes, scores = self.nearest(documents.vectors, documents.place, documents.first)
+        return Searched(documents.ids, documents.rows, nodes, scores)

@@ -85,13 +85,13 @@ class QdrantOutput:
     def _payload(self, table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
         return {field.name: row[field.name] for field in table.values} | {table.run_column: table.run}
 
-    def _existing(self, client: QdrantClient, wanted: Mapping[str, Any]) -> dict[str, list[Any]]:
+    def _existing(self, client: QdrantClient, ids: Mapping[str, Any]) -> dict[str, list[Any]]:
         """Returns points by document. Qdrant responds 404 to a request that names a missing point."""
         if self._id_key is None:
-            points = client.retrieve(self._name, [_point(document) for document in wanted], with_payload=False)
+            points = client.retrieve(self._name, [_point(document) for document in ids], with_payload=False)
             return {str(point.id): [point.id] for point in points}
-        numbers = [int(document) for document in wanted if _is_number(document)]
-        named: list[Any] = [models.FieldCondition(key=self._id_key, match=models.MatchAny(any=list(wanted)))]
+        numbers = [int(document) for document in ids if _is_number(document)]
+        named: list[Any] = [models.FieldCondition(key=self._id_key, match=models.MatchAny(any=list(ids)))]
         if numbers:
             named.append(models.FieldCondition(key=self._id_key, match=models.MatchAny(any=numbers)))
         found: dict[str, list[Any]] = {}
@@ -108,7 +108,7 @@ class QdrantOutput:
             for point in page:
                 found.setdefault(str(_value(point.payload, self._id_key)), []).append(point.id)
             if offset is None:
-                return {document: points for document, points in found.items() if document in wanted}
+                return {document: points for document, points in found.items() if document in ids}
 
     def _forget(self, client: QdrantClient, table: Table) -> None:
         """Clears the values that the previous run wrote into points that do not belong to this run's documents."""

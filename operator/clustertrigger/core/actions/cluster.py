@@ -162,10 +162,10 @@ def _assigning(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec, work:
     )
 
 
-def _composing(catalog: Catalog, namespace: str, work: ClusterWork, wanted: Sequence[str]) -> Work | Unresolved:
+def _composing(catalog: Catalog, namespace: str, work: ClusterWork, job_names: Sequence[str]) -> Work | Unresolved:
     """Returns the work with the runs whose centroids are clustered."""
     sources = []
-    for job in wanted:
+    for job in job_names:
         found = catalog.batches.find(namespace, job)
         if found is None:
             return Unresolved(

@@ -8,11 +8,11 @@ from clustertrigger.api.conditions import Reason
 from clustertrigger.core.resources.catalog import Unresolved
 
 
-def narrowed(wanted: str, collection: CollectionSpec, filters: Filter | None) -> CollectionSpec | Unresolved:
+def narrowed(reference: str, collection: CollectionSpec, filters: Filter | None) -> CollectionSpec | Unresolved:
     """Returns the collection with both its own filters and the trigger's.
 
     Args:
-        wanted: The id that refers to the collection.
+        reference: The id that refers to the collection.
         collection: The collection with its own filters.
         filters: The trigger's filters.
     """
@@ -21,10 +21,10 @@ def narrowed(wanted: str, collection: CollectionSpec, filters: Filter | None) ->
     try:
         source = collection.source.narrowed(filters)
     except ValueError as error:
-        return Unresolved(Reason.INVALID_REFERENCE, f"together with those of collection {wanted!r}, {error}")
+        return Unresolved(Reason.INVALID_REFERENCE, f"together with those of collection {reference!r}, {error}")
     return collection.model_copy(update={"source": source})
 
 
-def fields_of(one: Filter) -> set[str | None]:
+def fields_of(condition: Filter) -> set[str | None]:
     """Returns the fields that a filter compares."""
-    return {comparison.field for comparison in one.comparisons()}
+    return {comparison.field for comparison in condition.comparisons()}

@@ -22,19 +22,19 @@ Named = tuple[str, CollectionSpec]
 
 
 def resolve_outputs(
-    catalog: Catalog, namespace: str, wanted: Iterable[str], inputs: Iterable[Named], table: str = CLUSTERS
+    catalog: Catalog, namespace: str, references: Iterable[str], inputs: Iterable[Named], table: str = CLUSTERS
 ) -> tuple[Named, ...] | Unresolved:
     """Returns the collections to write, or why one of them cannot be written.
 
     Args:
         catalog: of all namespaces.
         namespace: the trigger's.
-        wanted: The ids of the collections.
+        references: The ids of the collections.
         inputs: The collections that the run reads.
         table: What is written. It determines the name of a Parquet file in a directory.
     """
     found: list[Named] = []
-    for collection_id in wanted:
+    for collection_id in references:
         collection = catalog.find(COLLECTION, namespace, collection_id)
         if isinstance(collection, Unresolved):
             return collection
@@ -140,11 +140,11 @@ def _reads(uri: str, file: str) -> bool:
     path = posixpath.normpath(path)
     if path == ".":
         return True
-    parts, wanted = written.split("/"), path.split("/")
+    parts, pattern = written.split("/"), path.split("/")
     if not has_wildcard(path):
-        return parts[: len(wanted)] == wanted
+        return parts[: len(pattern)] == pattern
     # A glob that matches a directory includes the files below it.
-    return any(_matches(parts[:depth], wanted) for depth in range(1, len(parts) + 1))
+    return any(_matches(parts[:depth], pattern) for depth in range(1, len(parts) + 1))
 
 
 def _matches(parts: list[str], pattern: list[str]) -> bool:

@@ -194,9 +194,9 @@ class Action:
     """Adds what a completed run found to the status: its Job, the digest of its collections, its result."""
 
 
-def announced(catalog: Catalog, namespace: str, wanted: Iterable[str]) -> tuple[str, ...]:
+def announced(catalog: Catalog, namespace: str, references: Iterable[str]) -> tuple[str, ...]:
     """Returns all ids by which triggers can refer to the collections."""
-    return distinct(one for name in wanted for one in catalog.ids(COLLECTION, namespace, name))
+    return distinct(one for name in references for one in catalog.ids(COLLECTION, namespace, name))
 
 
 def in_words(found: RunResult) -> str:

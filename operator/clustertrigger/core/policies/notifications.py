@@ -52,11 +52,13 @@ def settle_notifications(draft: Draft) -> None:
     receivers = {receiver_id(receiver.uri): receiver for receiver in spec.run.notify}
     kept = []
     for notice in waiting:
-        left = [one for one in notice.to if _still_waits(draft, notice, one, receivers.get(one))]
+        left = [
+            recipient for recipient in notice.to if _still_waits(draft, notice, recipient, receivers.get(recipient))
+        ]
         if left:
             kept.append(notice if left == notice.to else replace(notice, to=left))
     for notice in kept[:-MOST_WAITING]:
-        hosts = ", ".join(dict.fromkeys(host_of(receivers[one].uri) for one in notice.to))
+        hosts = ", ".join(dict.fromkeys(host_of(receivers[recipient].uri) for recipient in notice.to))
         draft.warn(
             EventReason.NOTIFICATION_FAILED,
             f"Gave up notifying {hosts} of {notice.id}: more than {MOST_WAITING} notifications of this trigger were "
@@ -67,8 +69,8 @@ def settle_notifications(draft: Draft) -> None:
         draft.status.notifications = kept
 
 
-def _still_waits(draft: Draft, notice: Notification, one: str, receiver: Receiver | None) -> bool:
-    if receiver is None or (notice.id, one) in draft.observed.delivered:
+def _still_waits(draft: Draft, notice: Notification, recipient: str, receiver: Receiver | None) -> bool:
+    if receiver is None or (notice.id, recipient) in draft.observed.delivered:
         return False
     # If the clock was ahead when it was written, it must not be kept longer because of that.
     until = min(notice.time, draft.now) + timedelta(seconds=receiver.retry_seconds)

@@ -99,16 +99,16 @@ class Batches:
                     )
         return None
 
-    def newest_clustering(self, namespace: str, wanted: str, collections: str) -> Clustered | None:
+    def newest_clustering(self, namespace: str, reference: str, collections: str) -> Clustered | None:
         """Returns the newest completed run with mode full of any trigger of the namespace with the same clustering.
 
         Args:
             namespace: Where to look.
-            wanted: What is clustered (`ClusterTriggerSpec.clustering`).
+            reference: What is clustered (`ClusterTriggerSpec.clustering`).
             collections: Digest of the collections to cluster. A run of other collections does not count.
         """
         keys = {
-            key for same in self._spellings(namespace, wanted) for key in self._clustered.get((namespace, same), ())
+            key for same in self._spellings(namespace, reference) for key in self._clustered.get((namespace, same), ())
         }
         found = (_clustered(self._triggers[namespace][key.name], collections) for key in keys)
         return max(filter(None, found), key=lambda one: (one.baseline.captured_at, one.baseline.run), default=None)

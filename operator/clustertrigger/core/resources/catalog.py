@@ -96,31 +96,31 @@ class _Shelf(Generic[Spec]):
             if not names:
                 del self.names_by_id[entry.id]
 
-    def ids(self, wanted: str) -> list[str]:
+    def ids(self, reference: str) -> list[str]:
         """Returns the id or name of an object, and the other one unless it refers to another object."""
-        name = next(iter(sorted(self.names_by_id.get(wanted, ()))), wanted)
+        name = next(iter(sorted(self.names_by_id.get(reference, ()))), reference)
         entry = self.by_name.get(name)
         others: list[str | None] = [entry.id if entry else None, None if name in self.names_by_id else name]
-        return list(dict.fromkeys([wanted, *(one for one in others if one)]))
+        return list(dict.fromkeys([reference, *(one for one in others if one)]))
 
-    def find(self, wanted: str, referent: Referent[Spec]) -> Spec | Unresolved:
+    def find(self, reference: str, referent: Referent[Spec]) -> Spec | Unresolved:
         """Finds an object by id first and by name second.
 
         If two objects have the same ID, both are reported and none is chosen.
         """
         kind, id_field = referent.kind, referent.id_field
-        names = sorted(self.names_by_id.get(wanted, ())) or ([wanted] if wanted in self.by_name else [])
+        names = sorted(self.names_by_id.get(reference, ())) or ([reference] if reference in self.by_name else [])
         if not names:
             return Unresolved(
                 referent.not_found,
-                f"no {kind} with spec.{id_field} or metadata.name {wanted!r} in this namespace: "
+                f"no {kind} with spec.{id_field} or metadata.name {reference!r} in this namespace: "
                 "create one or correct the id",
             )
         if len(names) > 1:
             return Unresolved(
                 Reason.AMBIGUOUS_REFERENCE,
-                f"{id_field} {wanted!r} is used by {referent.kinds} {', '.join(names)}: change the {id_field} of all "
-                "but one",
+                f"{id_field} {reference!r} is used by {referent.kinds} {', '.join(names)}: change the {id_field} of "
+                "all but one",
             )
         entry = self.by_name[names[0]]
         if entry.spec is None:
@@ -150,14 +150,14 @@ class Catalog:
         """Removes an object, if it exists."""
         self._shelves[referent.kind, namespace].remove(name)
 
-    def find(self, referent: Referent[Spec], namespace: str, wanted: str) -> Spec | Unresolved:
+    def find(self, referent: Referent[Spec], namespace: str, reference: str) -> Spec | Unresolved:
         """Returns the spec of the object that an id refers to."""
-        found: Spec | Unresolved = self._shelves[referent.kind, namespace].find(wanted, referent)
+        found: Spec | Unresolved = self._shelves[referent.kind, namespace].find(reference, referent)
         return found
 
-    def ids(self, referent: Referent[Any], namespace: str, wanted: str) -> list[str]:
+    def ids(self, referent: Referent[Any], namespace: str, reference: str) -> list[str]:
         """Returns all ids by which triggers can refer to the object that an id refers to, this id first."""
-        return self._shelves[referent.kind, namespace].ids(wanted)
+        return self._shelves[referent.kind, namespace].ids(reference)
 
     def put_pod_template(self, namespace: str, name: str, raw: Mapping[str, Any]) -> None:
         """Adds or replaces a PodTemplate, given as the whole object."""

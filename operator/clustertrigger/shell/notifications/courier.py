@@ -118,14 +118,14 @@ class Courier:
         if self._tasks is None:
             return
         lanes = self._lanes.get(trigger.key, {})
-        for one in {one for notification in trigger.status.notifications for one in notification.to}:
-            waiting = self._waiting(trigger.key, one)
-            if (lane := lanes.get(one)) is not None:
+        for recipient in {recipient for notification in trigger.status.notifications for recipient in notification.to}:
+            waiting = self._waiting(trigger.key, recipient)
+            if (lane := lanes.get(recipient)) is not None:
                 if _has_news(lane, waiting):
                     lane.changed.set()
             elif waiting:
-                lane = self._lanes[trigger.key][one] = _Lane()
-                lane.task = self._tasks.create_task(self._serve(trigger.key, one, lane))
+                lane = self._lanes[trigger.key][recipient] = _Lane()
+                lane.task = self._tasks.create_task(self._serve(trigger.key, recipient, lane))
 
     def forget(self, key: Key) -> None:
         """Removes a trigger that was deleted."""
@@ -142,15 +142,19 @@ class Courier:
         known = self._delivered.get(trigger.key)
         if known is None:
             return
-        known &= {(notification.id, one) for notification in trigger.status.notifications for one in notification.to}
+        known &= {
+            (notification.id, recipient)
+            for notification in trigger.status.notifications
+            for recipient in notification.to
+        }
         if not known:
             del self._delivered[trigger.key]
 
-    async def _serve(self, key: Key, one: str, lane: _Lane) -> None:
+    async def _serve(self, key: Key, recipient: str, lane: _Lane) -> None:
         """Sends until nothing waits for this receiver."""
         failures = 0
         try:
-            while waiting := self._waiting(key, one):
+            while waiting := self._waiting(key, recipient):
                 lane.changed.clear()
                 lane.refused, lane.generation = None, waiting[0][2].generation
                 failed: Attempt | None = None
@@ -163,10 +167,10 @@ class Courier:
                     if not attempt.concerns_message:
                         break
                 if failed is not None:
-                    failures = self._failed(key, one, failures, failed)
+                    failures = self._failed(key, recipient, failures, failed)
                     if failed.concerns_message:
                         lane.refused = frozenset(notification.id for notification, _, _ in waiting)
-                    if _has_news(lane, self._waiting(key, one)):  # The notification was added during this round.
+                    if _has_news(lane, self._waiting(key, recipient)):  # The notification was added during this round.
                         continue
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(lane.changed.wait(), _pause(failures, failed.wait))
@@ -176,24 +180,24 @@ class Courier:
         finally:
             self._succeeded(failures)
             lanes = self._lanes.get(key, {})
-            if lanes.get(one) is lane:
-                del lanes[one]
+            if lanes.get(recipient) is lane:
+                del lanes[recipient]
                 if not lanes:
                     self._lanes.pop(key, None)
 
-    def _waiting(self, key: Key, one: str) -> list[_Waiting]:
+    def _waiting(self, key: Key, recipient: str) -> list[_Waiting]:
         """Returns the notifications that a receiver has not confirmed, oldest first."""
         trigger = self._triggers.get(key)
         if trigger is None or trigger.deleting or trigger.spec is None:
             return []
-        receiver = next((each for each in trigger.spec.run.notify if receiver_id(each.uri) == one), None)
+        receiver = next((each for each in trigger.spec.run.notify if receiver_id(each.uri) == recipient), None)
         if receiver is None:
             return []
         delivered = self._delivered.get(key, set())
         return [
             (notification, receiver, trigger)
             for notification in trigger.status.notifications
-            if one in notification.to and (notification.id, one) not in delivered
+            if recipient in notification.to and (notification.id, recipient) not in delivered
         ]
 
     async def _attempt(self, trigger: Trigger, notification: Notification, receiver: Receiver) -> Attempt:
@@ -216,16 +220,18 @@ class Courier:
             self._metrics.failing_receivers.dec()
         return 0
 
-    def _failed(self, key: Key, one: str, failures: int, attempt: Attempt) -> int:
+    def _failed(self, key: Key, recipient: str, failures: int, attempt: Attempt) -> int:
         if not failures:
             self._metrics.failing_receivers.inc()
-        if failures % _REMINDED_AFTER == 0 and (waiting := self._waiting(key, one)):
+        if failures % _REMINDED_AFTER == 0 and (waiting := self._waiting(key, recipient)):
             _, receiver, trigger = waiting[0]
             message = (
                 f"{counted(len(waiting), 'CloudEvent')} for {host_of(receiver.uri)} to be sent again, for up to "
                 f"retry_seconds: {attempt.error}"
             )
-            self._recorder.record(trigger, Event("Warning", EventReason.NOTIFICATION_DELAYED, message, f"to {one}"))
+            self._recorder.record(
+                trigger, Event("Warning", EventReason.NOTIFICATION_DELAYED, message, f"to {recipient}")
+            )
         return failures + 1
 
 

@@ -103,12 +103,14 @@ def labelled(
     return Clustering(centroids_of(mean, metric), mean, labels, has_inertia, notes)
 
 
-def too_few_distinct(labels: Labels, wanted: int | None) -> list[str]:
+def too_few_distinct(labels: Labels, n_clusters: int | None) -> list[str]:
     """Returns a note if there are fewer clusters than requested, because equal vectors are never separated."""
     clusters = len(np.unique(labels))
-    if wanted is None or clusters >= wanted:
+    if n_clusters is None or clusters >= n_clusters:
         return []
-    return [f"{counted(clusters, 'cluster')} instead of {wanted:,}: the documents have only that many distinct vectors"]
+    return [
+        f"{counted(clusters, 'cluster')} instead of {n_clusters:,}: the documents have only that many distinct vectors"
+    ]
 
 
 def means(vectors: Vectors, labels: Labels) -> Doubles:

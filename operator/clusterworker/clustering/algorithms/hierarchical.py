@@ -28,22 +28,22 @@ def hierarchical(task: Task, parameters: Hierarchical) -> Clustering:
     Raises:
         MisconfiguredError: more clusters than documents, or than micro-clusters.
     """
-    wanted = parameters.n_clusters
-    task.refuse_above_documents("n_clusters", wanted)
+    n_clusters = parameters.n_clusters
+    task.refuse_above_documents("n_clusters", n_clusters)
     vectors = task.dataset.vectors
     limit = pair_limit(task.memory, BYTES_PER_PAIR, MOST_DOCUMENTS)
     if len(vectors) <= limit:
         labels = agglomerate(vectors, parameters, task.metric)
-        return labelled(vectors, labels, task.metric, notes=too_few_distinct(labels, wanted))
-    count = min(limit, max(MICRO_CLUSTERS, 4 * (wanted or 0)))
-    if wanted is not None and wanted > count:
+        return labelled(vectors, labels, task.metric, notes=too_few_distinct(labels, n_clusters))
+    count = min(limit, max(MICRO_CLUSTERS, 4 * (n_clusters or 0)))
+    if n_clusters is not None and n_clusters > count:
         raise MisconfiguredError(
-            f"n_clusters {wanted} exceeds the maximum of hierarchical in this memory ({limit}): "
+            f"n_clusters {n_clusters} exceeds the maximum of hierarchical in this memory ({limit}): "
             "raise run.resources.limits.memory, lower n_clusters, or use algorithm: kmeans"
         )
     micro = micro_clusters(vectors, count, task.metric, task.seed)
     labels = micro.spread(agglomerate(micro.centroids, parameters, task.metric))
-    notes = [note(len(vectors), limit, micro), *too_few_distinct(labels, wanted)]
+    notes = [note(len(vectors), limit, micro), *too_few_distinct(labels, n_clusters)]
     return labelled(vectors, labels, task.metric, notes=notes)
 
 

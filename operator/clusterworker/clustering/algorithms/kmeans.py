@@ -63,26 +63,26 @@ def kmeans(
     Raises:
         MisconfiguredError: more clusters than documents, or than the sample holds.
     """
-    wanted = parameters.n_clusters
-    refuse_above_documents("n_clusters", wanted, dataset.rows)
+    n_clusters = parameters.n_clusters
+    refuse_above_documents("n_clusters", n_clusters, dataset.rows)
     if isinstance(dataset, SpooledDataset):
         training, notes = dataset.vectors, []
     else:
-        _, training = dataset.sample(sample_rows(wanted, dataset.dimensions, memory), seed)
+        _, training = dataset.sample(sample_rows(n_clusters, dataset.dimensions, memory), seed)
         notes = [
             f"trained on a sample of {len(training)} of {dataset.rows} documents; each document is assigned to its "
             "nearest centroid"
         ]
     begun = None
     if start is None or not len(start.centroids):
-        trained = train(training, wanted, parameters.max_iter, metric, seed)
+        trained = train(training, n_clusters, parameters.max_iter, metric, seed)
     else:
-        trained, better = train_on(start.centroids, training, wanted, parameters.max_iter, metric, seed)
+        trained, better = train_on(start.centroids, training, n_clusters, parameters.max_iter, metric, seed)
         begun = start.begun(better, "inertia")
     points = distinct(training)
     nearest = points.spread(NearestCentroid(trained)(points.vectors))
     labels = by_size(nearest)
-    notes += too_few_distinct(labels, wanted)
+    notes += too_few_distinct(labels, n_clusters)
     _, members = np.unique(labels, return_index=True)
     return Clustering(
         trained[nearest[members]],

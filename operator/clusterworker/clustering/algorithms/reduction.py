@@ -52,8 +52,8 @@ class Space:
 
 def reduced_by(parameters: Reducing, dimensions: int) -> str | None:
     """Returns what reduces vectors with this number of dimensions; None if they are not reduced."""
-    wanted = parameters.reduce == "umap" or (parameters.reduce == "auto" and dimensions > FEW_DIMENSIONS)
-    if not wanted or parameters.n_components >= dimensions:
+    reduces = parameters.reduce == "umap" or (parameters.reduce == "auto" and dimensions > FEW_DIMENSIONS)
+    if not reduces or parameters.n_components >= dimensions:
         return None
     return UMAP if parameters.reduce == "umap" else NODES
 

@@ -51,18 +51,18 @@ def spectral(task: Task, parameters: Spectral) -> Clustering:
     Raises:
         MisconfiguredError: more clusters than documents, or than micro-clusters.
     """
-    wanted = parameters.n_clusters
-    task.refuse_above_documents("n_clusters", wanted)
+    n_clusters = parameters.n_clusters
+    task.refuse_above_documents("n_clusters", n_clusters)
     vectors = task.dataset.vectors
     notes: list[str] = []
     limit = pair_limit(task.memory, BYTES_PER_PAIR, MOST_DOCUMENTS)
     if len(vectors) <= limit:
         labels = partition(vectors, parameters, task.metric, task.seed, notes)
     else:
-        count = min(limit, max(MICRO_CLUSTERS, 4 * wanted))
-        if wanted >= count:
+        count = min(limit, max(MICRO_CLUSTERS, 4 * n_clusters))
+        if n_clusters >= count:
             raise MisconfiguredError(
-                f"n_clusters {wanted} exceeds the maximum of spectral ({limit}): "
+                f"n_clusters {n_clusters} exceeds the maximum of spectral ({limit}): "
                 "lower n_clusters, or use algorithm: kmeans"
             )
         micro = micro_clusters(vectors, count, task.metric, task.seed)
@@ -76,13 +76,13 @@ def partition(vectors: Vectors, parameters: Spectral, metric: str, seed: int, no
     from sklearn.cluster import k_means
     from sklearn.exceptions import ConvergenceWarning
 
-    wanted = parameters.n_clusters
+    n_clusters = parameters.n_clusters
     points = distinct(vectors)
-    if wanted == 1:
+    if n_clusters == 1:
         return np.zeros(len(vectors), np.int32)
-    if wanted >= len(points):
+    if n_clusters >= len(points):
         labels = points.spread(np.arange(len(points), dtype=np.int32))
-        notes += too_few_distinct(labels, wanted)
+        notes += too_few_distinct(labels, n_clusters)
         return labels
     graph: Graph | None = None
     if parameters.affinity == "rbf":
@@ -99,14 +99,16 @@ def partition(vectors: Vectors, parameters: Spectral, metric: str, seed: int, no
                 f"the graph of nearest neighbours has {parts.max() + 1} separate parts: raise n_neighbors to connect "
                 "them"
             )
-    embedding = eigenvectors(similarity, points.counts, parts, wanted, seed)
+    embedding = eigenvectors(similarity, points.counts, parts, n_clusters, seed)
     if graph is not None:
         embedding[graph.weak] = 0  # As in scikit-learn; k-means gives them a cluster of their own if one is left.
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore", ConvergenceWarning
         )  # There are fewer clusters than requested, which is reported below.
-        _, found, _ = k_means(embedding, wanted, sample_weight=points.counts, random_state=seed % 2**32, n_init=STARTS)
+        _, found, _ = k_means(
+            embedding, n_clusters, sample_weight=points.counts, random_state=seed % 2**32, n_init=STARTS
+        )
     if graph is not None:
         joined = join_nearest(found, graph.weak, pairs)
         advice = gamma_advice(pairs, points.counts, parameters, graph, dense, seed)
@@ -118,8 +120,10 @@ def partition(vectors: Vectors, parameters: Spectral, metric: str, seed: int, no
                 "document: with a higher n_clusters, outliers get a cluster of their own"
             )
     clusters = len(np.unique(found))
-    if clusters < wanted:
-        notes.append(f"{counted(clusters, 'cluster')} instead of {wanted:,}: the graph has no more separable clusters")
+    if clusters < n_clusters:
+        notes.append(
+            f"{counted(clusters, 'cluster')} instead of {n_clusters:,}: the graph has no more separable clusters"
+        )
     return points.spread(np.asarray(found, np.int32))
 
 
@@ -136,12 +140,12 @@ def gamma_advice(
         scratch: Array of the shape of the similarities, which is overwritten.
         seed: Seed of the sample whose distances are measured.
     """
-    wanted, gamma = parameters.n_clusters, parameters.gamma
+    n_clusters, gamma = parameters.n_clusters, parameters.gamma
     chosen = np.sort(np.random.default_rng(seed).choice(len(pairs), min(ADVICE_ROWS, len(pairs)), replace=False))
     distances = pairs.distances(chosen)
     median = float(np.median(distances[distances > 0]))
     outcome = ""
-    if graph.groups > wanted:
+    if graph.groups > n_clusters:
         outcome = f"splits the graph into {graph.groups} groups without connections"
     elif graph.median_degree < ALONE:
         outcome = "makes most documents dissimilar to all others"
@@ -153,10 +157,10 @@ def gamma_advice(
         return []
     suggested = float(f"{1 / median**2:.3g}")
     tried = Graph.of(rbf(pairs, suggested, scratch), counts)
-    if graph.groups <= wanted and tried.unconnected > FEW_ALONE:
+    if graph.groups <= n_clusters and tried.unconnected > FEW_ALONE:
         return []
     finding = f"gamma {gamma:g} {outcome}: the median distance is {median:.3g}"
-    if tried.groups <= wanted:
+    if tried.groups <= n_clusters:
         return [f"{finding}, which suggests gamma: {suggested:.3g}"]
     if tried.groups < graph.groups:
         fewer = f"gamma: {suggested:.3g} leaves {tried.groups} groups"
@@ -186,7 +190,7 @@ def join_nearest(labels: Labels, weak: Flags, pairs: Pairs) -> int:
     return len(rows)
 
 
-def eigenvectors(similarity: Similarity, counts: Rows, parts: Rows, wanted: int, seed: int) -> Doubles:
+def eigenvectors(similarity: Similarity, counts: Rows, parts: Rows, number: int, seed: int) -> Doubles:
     """Returns the leading eigenvectors of the normalized similarity, scaled as in scikit-learn's `spectral_embedding`.
 
     A graph of several parts has the eigenvalue 1 once per part, which Lanczos iterations cannot distinguish. Therefore,
@@ -196,30 +200,29 @@ def eigenvectors(similarity: Similarity, counts: Rows, parts: Rows, wanted: int,
         similarity: of distinct vectors, symmetric, shape (rows, rows).
         counts: documents per row, shape (rows,).
         parts: Part of the graph of each row, 0 the largest.
-        wanted: Number of eigenvectors, less than rows.
+        number: Number of eigenvectors, less than rows.
         seed: Seed of the start.
 
     Returns:
-        Shape (rows, at most wanted).
+        Shape (rows, at most number).
     """
     if parts.max() == 0:
-        return _connected_eigenvectors(similarity, counts, wanted, seed)[1]
+        return _connected_eigenvectors(similarity, counts, number, seed)[1]
     rows = len(parts)
     values, columns = [], []
-    for number in range(
-        min(int(parts.max()) + 1, wanted)
-    ):  # Each part has the eigenvalue 1, so those of later parts are not needed.
-        members = np.flatnonzero(parts == number)
+    # Each part has the eigenvalue 1, so those of later parts are not needed.
+    for place in range(min(int(parts.max()) + 1, number)):
+        members = np.flatnonzero(parts == place)
         part = similarity[members][:, members]
-        found, vectors = _connected_eigenvectors(part, counts[members], min(wanted, len(members)), seed)
+        found, vectors = _connected_eigenvectors(part, counts[members], min(number, len(members)), seed)
         values.append(found)
         places = (np.repeat(members, len(found)), np.tile(np.arange(len(found)), len(members)))
         columns.append(sparse.csc_array((vectors.ravel(), places), shape=(rows, len(found))))
-    order = np.argsort(-np.round(np.concatenate(values), 9), kind="stable")[:wanted]
+    order = np.argsort(-np.round(np.concatenate(values), 9), kind="stable")[:number]
     return np.asarray(sparse.hstack(columns, format="csc")[:, order].toarray(), np.float64)
 
 
-def _connected_eigenvectors(similarity: Similarity, counts: Rows, wanted: int, seed: int) -> tuple[Doubles, Doubles]:
+def _connected_eigenvectors(similarity: Similarity, counts: Rows, number: int, seed: int) -> tuple[Doubles, Doubles]:
     """Largest eigenvalues, descending, and their eigenvectors.
 
     Those of the graph of all documents, in which copies have equal entries: a row counts as often as it occurs.
@@ -239,16 +242,16 @@ def _connected_eigenvectors(similarity: Similarity, counts: Rows, wanted: int, s
         return np.asarray(product * shares - diagonal * vector.ravel() / roots**2)
 
     normalised: Any = LinearOperator((rows, rows), matvec=times, dtype=np.float64)
-    subspace = max(2 * wanted + 1, min(4 * wanted + 1, 200), 20)
+    subspace = max(2 * number + 1, min(4 * number + 1, 200), 20)
     if rows <= subspace:
         values, vectors = np.linalg.eigh(normalised @ np.eye(rows))
     else:
-        values, vectors = _lanczos(normalised, wanted, subspace, seed)
-    leading = np.argsort(-values, kind="stable")[:wanted]
+        values, vectors = _lanczos(normalised, number, subspace, seed)
+    leading = np.argsort(-values, kind="stable")[:number]
     return values[leading], vectors[:, leading] / np.sqrt(counts)[:, None] / roots[:, None]
 
 
-def _lanczos(normalised: Any, wanted: int, subspace: int, seed: int) -> tuple[Doubles, Doubles]:
+def _lanczos(normalised: Any, number: int, subspace: int, seed: int) -> tuple[Doubles, Doubles]:
     """Returns eigenvalues and eigenvectors from ARPACK.
 
     Raises:
@@ -256,7 +259,7 @@ def _lanczos(normalised: Any, wanted: int, subspace: int, seed: int) -> tuple[Do
     """
     start = np.random.default_rng(seed).uniform(-1, 1, normalised.shape[0])
     try:
-        values, vectors = eigsh(normalised, k=wanted, which="LA", v0=start, ncv=subspace, tol=1e-6)
+        values, vectors = eigsh(normalised, k=number, which="LA", v0=start, ncv=subspace, tol=1e-6)
     except ArpackNoConvergence as partly:
         values, vectors = np.asarray(partly.eigenvalues), np.asarray(partly.eigenvectors)
     except ArpackError as error:

@@ -116,8 +116,8 @@ def _time_scale(shown: Sequence[RecordedMeasurement]) -> Callable[[RecordedMeasu
     seconds = (last - first).total_seconds()
     begin, width = _LEFT + 12, WIDTH - _LEFT - _RIGHT - 24
 
-    def across(one: RecordedMeasurement) -> float:
-        share = (one.checked_at - first).total_seconds() / seconds if seconds > 0 else 0.5
+    def across(measurement: RecordedMeasurement) -> float:
+        share = (measurement.checked_at - first).total_seconds() / seconds if seconds > 0 else 0.5
         return round(begin + width * min(max(share, 0.0), 1.0), 1)
 
     return across
@@ -145,28 +145,29 @@ def _round_values(highest: float) -> list[float]:
     return [number * step for number in range(math.floor(highest / step) + 1)]
 
 
-def _fires(one: RecordedMeasurement) -> bool:
+def _fires(measurement: RecordedMeasurement) -> bool:
     obstacle = why_not(
-        value=one.value,
-        threshold=one.threshold,
-        noise_floor=one.noise_floor,
-        baseline_documents=one.baseline_documents,
-        current_documents=one.current_documents,
-        min_documents=one.min_documents,
+        value=measurement.value,
+        threshold=measurement.threshold,
+        noise_floor=measurement.noise_floor,
+        baseline_documents=measurement.baseline_documents,
+        current_documents=measurement.current_documents,
+        min_documents=measurement.min_documents,
     )
     return obstacle is None
 
 
-def _tooltip(one: RecordedMeasurement) -> str:
-    sign = ">" if one.value > one.threshold else "≤"
-    beside = [f"{one.baseline_documents:,} → {one.current_documents:,} documents"]
-    if one.metric not in METRICS["volume"]:
-        beside.insert(0, f"floor {one.noise_floor:.2g}")
-    if one.assignment_js is not None:
-        beside.append(f"assignment_js {one.assignment_js:.2g}")
+def _tooltip(measurement: RecordedMeasurement) -> str:
+    sign = ">" if measurement.value > measurement.threshold else "≤"
+    beside = [f"{measurement.baseline_documents:,} → {measurement.current_documents:,} documents"]
+    if measurement.metric not in METRICS["volume"]:
+        beside.insert(0, f"floor {measurement.noise_floor:.2g}")
+    if measurement.assignment_js is not None:
+        beside.append(f"assignment_js {measurement.assignment_js:.2g}")
     return (
-        f"{one.checked_at:%Y-%m-%d %H:%M:%S} UTC: {one.metric} {one.value:.3g} {sign} {one.threshold:g} "
-        f"({', '.join(beside)}), since {one.baseline_run}"
+        f"{measurement.checked_at:%Y-%m-%d %H:%M:%S} UTC: "
+        f"{measurement.metric} {measurement.value:.3g} {sign} {measurement.threshold:g} "
+        f"({', '.join(beside)}), since {measurement.baseline_run}"
     )
 
 

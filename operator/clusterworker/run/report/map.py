@@ -82,15 +82,15 @@ def placed(known: EarlierMap, vectors: Vectors, ids: Rows) -> Vectors:
     return np.asarray(np.einsum("ij,ijk->ik", weights, known.points[nearest]), np.float32)
 
 
-def layout_of(wanted: Literal["auto", "pca", "umap"], vectors: Vectors, clusters: int) -> Layout:
+def layout_of(method: Literal["auto", "pca", "umap"], vectors: Vectors, clusters: int) -> Layout:
     """Returns how to lay documents out.
 
     Args:
-        wanted: The configured layout.
+        method: The configured layout.
         vectors: shape (rows, dimensions).
         clusters: Number of clusters of all documents.
     """
-    return _possible(wanted if wanted != "auto" else "evoc" if clusters > FEW_CLUSTERS else "pca", vectors)
+    return _possible(method if method != "auto" else "evoc" if clusters > FEW_CLUSTERS else "pca", vectors)
 
 
 def _possible(layout: Layout, vectors: Vectors) -> Layout:

@@ -70,12 +70,12 @@ def _holds(comparison: Comparison, value: str | None) -> bool:
     return (own in wanted) != comparison.negated
 
 
-def _as(wanted: Any, value: str, comparison: Comparison) -> Any:
+def _as(operand: Any, value: str, comparison: Comparison) -> Any:
     """Returns a partition's value in the type that it is compared with: 01 can be a text or the number 1."""
     own: Any = value
-    if isinstance(wanted, bool):
+    if isinstance(operand, bool):
         own = _BOOLEANS.get(value.lower())
-    elif is_number(wanted):
+    elif is_number(operand):
         own = float(value) if _NUMBER.fullmatch(value) else None
     elif comparison.operator in _COMPARE:
         own = parsed_time(value)

@@ -54,8 +54,8 @@ def _filter_of(source: Source) -> models.Filter | None:
     return conditions(predicate(source.filters)) if source.filters else None
 
 
-def _count(client: QdrantClient, name: str, wanted: models.Filter | None) -> int:
-    return int(client.count(name, count_filter=wanted, exact=True).count)
+def _count(client: QdrantClient, name: str, selection: models.Filter | None) -> int:
+    return int(client.count(name, count_filter=selection, exact=True).count)
 
 
 class QdrantCollection:
