@@ -77,7 +77,7 @@ class Cache:
 
     def lost(self, namespace: str, name: str, uid: str) -> None:
         """Removes an object that this process deleted."""
-        self._triggers.remove(namespace, name, uid)
+        self._triggers.remove(namespace, name, uid, None)
 
     @contextmanager
     def listening(self, namespace: str) -> Iterator[Subscription]:

@@ -77,21 +77,26 @@ class TriggerStore:
         """Stores a version of a trigger, unless a later one is known or the trigger was deleted."""
         index = self._by_namespace[entry.namespace]
         known = index.get(entry.name)
-        if entry.uid in self._tombstones or (known is not None and not is_newer(entry.version, than=known.version)):
+        if self._tombstones.cover(entry.uid, entry.version) or (
+            known is not None and not is_newer(entry.version, than=known.version)
+        ):
             return
         if known is not None and known.uid != entry.uid:
-            self._tombstones.add(known.uid)
+            self._tombstones.add(known.uid, entry.version)
         index.put(entry)
         self._tell(entry.namespace, entry.name)
 
     def gone(self, raw: Object) -> None:
         """See Store."""
         metadata = raw["metadata"]
-        self.remove(metadata["namespace"], metadata["name"], metadata["uid"])
+        self.remove(metadata["namespace"], metadata["name"], metadata["uid"], metadata["resourceVersion"])
 
-    def remove(self, namespace: str, name: str, uid: str) -> None:
-        """Removes the trigger with this uid. Another one with its name can exist."""
-        self._tombstones.add(uid)
+    def remove(self, namespace: str, name: str, uid: str, version: str | None) -> None:
+        """Removes the trigger with this uid, which no longer existed as of a version (None: unknown).
+
+        Another one with its name can exist.
+        """
+        self._tombstones.add(uid, version)
         index = self._by_namespace.get(namespace)
         known = index.get(name) if index is not None else None
         if index is None or known is None or known.uid != uid:
@@ -108,7 +113,7 @@ class TriggerStore:
         for place in places:
             for entry in self.of(place):
                 if (place, entry.name) not in listed and not is_newer(entry.version, than=version):
-                    self.remove(place, entry.name, entry.uid)
+                    self.remove(place, entry.name, entry.uid, version)
 
     def begin_anew(self, namespace: str | None) -> None:
         """See Store."""

@@ -47,6 +47,8 @@ class Listing(ApiServer):
         self.asked: list[bool] = []
         """For each list of names, whether a list from the cache was sufficient."""
         self.read: list[str] = []
+        self.meanwhile: Callable[[], None] = lambda: None
+        """Called while a list of names is on its way."""
 
     async def names(
         self, path: str, selector: str = "", *, remembered: bool, most: int | None = None
@@ -56,7 +58,9 @@ class Listing(ApiServer):
         if self.trouble:
             raise self.trouble
         there, version = self.remembers if remembered and self.remembers else (self.there, self.version)
-        return [Named("search", name, f"uid of {name}", str(of)) for name, of in there.items()], str(version)
+        listed = [Named("search", name, f"uid of {name}", str(of)) for name, of in there.items()]
+        self.meanwhile()
+        return listed, str(version)
 
     async def list(self, path: str, **parameters: str) -> tuple[list[Object], str]:
         name = parameters["fieldSelector"].removeprefix("metadata.name=")
@@ -128,6 +132,21 @@ async def test_objects_newer_than_a_list_are_kept(stage: Stage) -> None:
     assert stage.known() == {"kept", "deleted", "new"}
 
 
+async def test_objects_created_while_a_list_is_read_do_not_mean_a_restore(stage: Stage) -> None:
+    """The version of the list is then lower than the highest that was reported when the list has arrived."""
+    created = iter(range(7, 100))
+
+    def create() -> None:
+        version = next(created)
+        stage.show(f"created at {version}", version)
+
+    stage.api.meanwhile = create
+    await stage.census.take()
+    assert stage.begun_anew == []
+    assert stage.complete.is_set()
+    assert stage.known() == set(stage.api.there)
+
+
 async def test_a_few_unreported_changes_are_read_directly(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(census, "_PATIENCE", 0.1)
     stage.api.there |= {"hidden": 7, "kept": 8}
@@ -157,6 +176,26 @@ async def test_many_unreported_changes_restart_the_watches(stage: Stage, monkeyp
     assert stage.api.read == []
 
 
+async def test_watches_that_restarted_in_vain_restart_again_after_another_list(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(census, "_LONG_PATIENCE", 0.2)
+    hidden = {f"hidden-{number}": 7 for number in range(60)}
+    stage.api.there |= hidden
+    stage.api.version = 7
+
+    def begin_anew(reason: str) -> None:
+        stage.begun_anew.append(reason)
+        if len(stage.begun_anew) == 2:
+            stage.api.there = {"kept": 5}
+            stage.api.version = 8
+
+    await stage.census_of(begin_anew).take()
+    assert len(stage.begun_anew) == 2
+    assert stage.known() == {"kept"}
+    assert stage.complete.is_set()
+
+
 async def test_versions_of_a_restored_etcd_replace_the_known_ones(stage: Stage) -> None:
     """etcd is restored from a backup: the restored objects have lower versions than the reported ones."""
     stage.api.there, stage.api.version = {"kept": 3}, 4
@@ -182,17 +221,18 @@ async def test_restored_objects_are_incomplete_until_all_are_listed_again(stage:
     await stage.census.take()
     assert stage.complete.is_set()
     stage.api.there, stage.api.version = {"kept": 3}, 4
-    taking = asyncio.create_task(stage.census.take())
-    async with asyncio.timeout(60):
-        while not stage.begun_anew:  # noqa: ASYNC110 - a test may poll
-            await asyncio.sleep(0.01)
-    assert not stage.complete.is_set()
-    stage.api.trouble = ApiError(403, "Forbidden", "the roles are not loaded yet")
-    stage.kind.saw(trigger("kept", 3))
+    refused = ApiError(403, "Forbidden", "the roles are not loaded yet")
+
+    def begin_anew(reason: str) -> None:
+        stage.begun_anew.append(reason)
+        stage.api.trouble = refused
+
+    census_of_restored = stage.census_of(begin_anew)
     with pytest.raises(ApiError):
-        await taking
+        await census_of_restored.take()
     assert not stage.complete.is_set(), "the kinds that were listed before may be outdated"
+    stage.kind.saw(trigger("kept", 3))
     stage.api.trouble = None
-    await stage.census.take()
+    await census_of_restored.take()
     assert stage.complete.is_set()
     assert len(stage.begun_anew) == 1

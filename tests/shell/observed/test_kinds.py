@@ -136,6 +136,18 @@ def test_a_created_object_that_no_watch_reported_is_removed_too(case: Case) -> N
     assert case.known() is None
 
 
+def test_an_object_that_matches_the_selector_again_is_known_again(case: Case) -> None:
+    """The watch reports it as deleted while it lacks the label, although it keeps its uid."""
+    case.kind.saw(case.make("first", 10))
+    case.kind.gone(case.make("first", 20))
+    case.kind.saw(case.make("first", 15))
+    assert case.known() is None
+    case.kind.saw(case.make("first", 30))
+    known = case.known()
+    assert known is not None
+    assert known.version == "30"
+
+
 def test_an_older_version_reveals_a_restored_etcd(case: Case) -> None:
     case.kind.saw(case.make("first", 100))
     listed = {NAME: Named(*NAME, "first", "50")}

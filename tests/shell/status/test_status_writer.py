@@ -109,6 +109,26 @@ async def test_a_deleted_trigger_is_removed(stage: Stage, conflict: bool) -> Non
     assert stage.announced == [KEY]
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda: web.Response(status=404, text="404 page not found\n"),
+        lambda: web.json_response(
+            {"kind": "Status", "code": 404, "message": "the server could not find the requested resource"}, status=404
+        ),
+    ],
+)
+async def test_an_api_server_that_does_not_serve_the_kind_yet_removes_no_trigger(
+    stage: Stage, answer: Callable[[], web.Response]
+) -> None:
+    """So answers an API server that has just started."""
+    stage.patched = stage.read = answer
+    with pytest.raises(ApiError) as error:
+        await stage.write()
+    assert error.value.is_unknown_kind
+    assert stage.triggers.get(KEY) is not None
+
+
 def lost() -> web.Response:
     return web.Response(text="<html>welcome</html>")
 

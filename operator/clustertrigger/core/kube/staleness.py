@@ -25,23 +25,36 @@ def number_of(version: str) -> int:
 
 
 class Tombstones:
-    """The uids of recently deleted objects."""
+    """The uids of recently deleted objects, each with the version as of which the object no longer existed."""
 
     def __init__(self) -> None:
-        self._uids: OrderedDict[str, None] = OrderedDict()
-
-    def __contains__(self, uid: str) -> bool:
-        return uid in self._uids
+        self._versions: OrderedDict[str, str | None] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._uids)
+        return len(self._versions)
 
-    def add(self, uid: str) -> None:
-        """Records that an object was deleted. Its uid is never reused."""
-        self._uids[uid] = None
-        if len(self._uids) > _LATELY:
-            self._uids.popitem(last=False)
+    def add(self, uid: str, version: str | None) -> None:
+        """Records that an object was deleted.
+
+        Args:
+            uid: Uid of the object.
+            version: Resource version as of which it no longer existed; None if unknown.
+        """
+        self._versions[uid] = version
+        if len(self._versions) > _LATELY:
+            self._versions.popitem(last=False)
+
+    def cover(self, uid: str, version: str) -> bool:
+        """Returns whether an object was deleted after it had this version.
+
+        A uid is never reused, so a later version shows that the object exists: a watch reports an object as deleted
+        when it no longer matches the selector, and an outdated list lacks it.
+        """
+        if uid not in self._versions:
+            return False
+        gone_as_of = self._versions[uid]
+        return gone_as_of is None or not is_newer(version, gone_as_of)
 
     def clear(self) -> None:
         """Drops all records of deleted objects."""
-        self._uids.clear()
+        self._versions.clear()

@@ -89,20 +89,33 @@ class Census:
         Raises:
             ApiError: a list failed; nothing is concluded from that.
         """
-        restored = True
-        while restored:
-            restored = False
-            for kind, namespace in self._places:
-                names, version = await self._list(kind, namespace)
-                if number_of(version) < kind.highest or kind.contradicts(names, version):
-                    # The kinds that were listed before this one were not yet known to be outdated.
-                    self._begin_anew(kind, version)
-                    restored = True
-                removed = kind.remove_unlisted(names, version, namespace)
-                if removed:
-                    logger.info("Deleted while no watch was active: %d %s", removed, kind.plural)
-                await self._until_shown(kind, names)
+        remembered = True
+        while not await self._compare(remembered=remembered):
+            remembered = False
         self._complete.set()
+
+    async def _compare(self, *, remembered: bool) -> bool:
+        """Compares all kinds once.
+
+        Args:
+            remembered: Whether lists from the API server's cache are sufficient.
+
+        Returns:
+            False if something contradicts what was observed, so that all kinds must be listed again.
+        """
+        for kind, namespace in self._places:
+            known = kind.highest  # While a list is read, the watches report later versions.
+            names, version = await self._list(kind, namespace, remembered=remembered)
+            if number_of(version) < known or kind.contradicts(names, version):
+                self._begin_anew(kind, version)
+                return False
+            kind.highest = max(kind.highest, number_of(version))
+            removed = kind.remove_unlisted(names, version, namespace)
+            if removed:
+                logger.info("Deleted while no watch was active: %d %s", removed, kind.plural)
+            if not await self._are_shown(kind, names):
+                return False
+        return True
 
     async def reachable(self) -> None:
         """Returns whether all kinds can be listed.
@@ -113,14 +126,12 @@ class Census:
         for kind, namespace in self._places:
             await self._api.names(kind.path(namespace), kind.selector, remembered=False, most=1)
 
-    async def _list(self, kind: Kind, namespace: str | None) -> tuple[Names, str]:
-        path = kind.path(namespace)
-        found, version = await self._api.names(path, kind.selector, remembered=True)
-        if number_of(version) < kind.highest:
+    async def _list(self, kind: Kind, namespace: str | None, *, remembered: bool) -> tuple[Names, str]:
+        path, known = kind.path(namespace), kind.highest
+        found, version = await self._api.names(path, kind.selector, remembered=remembered)
+        if remembered and number_of(version) < known:
             # An API server's cache can be slightly outdated, but its storage is not.
             found, version = await self._api.names(path, kind.selector, remembered=False)
-        else:
-            kind.highest = number_of(version)
         return {Name(entry.namespace, entry.name): entry for entry in found}, version
 
     def _begin_anew(self, kind: Kind, version: str) -> None:
@@ -135,8 +146,11 @@ class Census:
             each.begin_anew()
         self._watch_anew(reason)
 
-    async def _until_shown(self, kind: Kind, names: Names) -> None:
-        """Waits for the listed objects, and reads those that the watches do not report."""
+    async def _are_shown(self, kind: Kind, names: Names) -> bool:
+        """Waits for the listed objects, and reads those that the watches do not report.
+
+        Returns False if they are too many to be read one by one: then all watches restart.
+        """
         missing = kind.not_shown(names.values())
         left, since = len(missing), time.monotonic()
         while missing:
@@ -149,10 +163,11 @@ class Census:
             if len(missing) <= _MOST_READ and waited > _PATIENCE:
                 for entry in missing:
                     await self._read(kind, entry)
-                return
+                return True
             if waited > _LONG_PATIENCE:
                 self._watch_anew(f"the watch did not report {len(missing)} {kind.plural}")
-                left, since = len(names), time.monotonic()
+                return False
+        return True
 
     async def _read(self, kind: Kind, entry: Named) -> None:
         selector = {"labelSelector": kind.selector} if kind.selector else {}

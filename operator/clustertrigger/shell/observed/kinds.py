@@ -24,8 +24,11 @@ class Store(Protocol):
     def saw(self, raw: Raw) -> None:
         """Stores an object, which is new, changed or unchanged."""
 
-    def gone(self, namespace: str, name: str, uid: str) -> None:
-        """Removes the object with this uid. Another one with its name can exist."""
+    def gone(self, namespace: str, name: str, uid: str, version: str) -> None:
+        """Removes the object with this uid, which no longer existed as of a version.
+
+        Another one with its name can exist.
+        """
 
     def known(self) -> Iterable[Named]:
         """Returns the stored objects."""
@@ -60,24 +63,24 @@ class Kind:
         """Handles a reported object. A report that is older than what is known is ignored."""
         name, uid, version = _identity(raw)
         before = self.shown.get(name)
-        if uid in self.tombstones or (before is not None and not is_newer(version, before[1])):
+        if self.tombstones.cover(uid, version) or (before is not None and not is_newer(version, before[1])):
             return
         self.shown[name] = uid, version
         self.highest = max(self.highest, number_of(version))
         if before is not None and before[0] != uid:
-            self.store.gone(*name, before[0])
+            self.store.gone(*name, before[0], version)
         read_or_skip(self.store.saw, raw)
 
     def gone(self, raw: Raw) -> None:
         """Handles a reported deletion, which can be that of an earlier object with the name."""
         name, uid, version = _identity(raw)
-        self.tombstones.add(uid)
+        self.tombstones.add(uid, version)
         before = self.shown.get(name)
         if before is not None and (before[0] == uid or is_newer(version, before[1])):
             del self.shown[name]
-            self.store.gone(*name, before[0])
+            self.store.gone(*name, before[0], version)
         if before is None or before[0] != uid:
-            self.store.gone(*name, uid)
+            self.store.gone(*name, uid, version)
 
     def remove_unlisted(self, listed: Mapping[Name, Named], version: str, namespace: str | None) -> int:
         """Removes objects that a list does not contain, except those that are newer than the list.
@@ -97,10 +100,10 @@ class Kind:
                 continue
             if (entry := listed.get(name)) is None or entry.uid != uid:
                 removed += 1
-                self.tombstones.add(uid)
+                self.tombstones.add(uid, version)
                 if self.shown.get(name, ("", ""))[0] == uid:
                     del self.shown[name]
-                self.store.gone(*name, uid)
+                self.store.gone(*name, uid, version)
         return removed
 
     def not_shown(self, listed: Iterable[Named]) -> list[Named]:

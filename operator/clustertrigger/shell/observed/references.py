@@ -59,7 +59,7 @@ class References:
         self._put(namespace, name, self._part(raw))
         self._changed(namespace)
 
-    def gone(self, namespace: str, name: str, uid: str) -> None:
+    def gone(self, namespace: str, name: str, uid: str, version: str) -> None:
         """Removes the object with this uid. Another one with its name can exist."""
         reference = self._seen.get((namespace, name))
         if reference is None or reference.uid != uid:

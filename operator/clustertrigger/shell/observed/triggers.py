@@ -71,7 +71,7 @@ class Triggers:
         """Stores the trigger, unless this or a later version is known, or it is known to be deleted."""
         metadata = raw["metadata"]
         uid = metadata["uid"]
-        if uid in self.tombstones:
+        if self.tombstones.cover(uid, metadata["resourceVersion"]):
             return None
         key = Key(metadata["namespace"], metadata["name"])
         known = self._by_key.get(key)
@@ -81,11 +81,11 @@ class Triggers:
             if not newer and known.uid not in self._doubted:
                 # Of two successive triggers with the same name, the former can be reported last.
                 if uid != known.uid:
-                    self.tombstones.add(uid)
+                    self.tombstones.add(uid, known.resource_version)
                 return None
             if uid != known.uid:
                 self._key_by_uid.pop(known.uid, None)
-                self.tombstones.add(known.uid)
+                self.tombstones.add(known.uid, metadata["resourceVersion"])
             elif known.generation == metadata.get("generation") and known.uid not in self._doubted:
                 parsed = (known.spec, known.problems)
             self._doubted.discard(known.uid)
@@ -102,10 +102,17 @@ class Triggers:
         self._metrics.triggers.set(len(self._by_key))
         return trigger
 
-    def gone(self, namespace: str, name: str, uid: str) -> None:
-        """Removes the trigger with this uid. Another one with its name can exist."""
+    def gone(self, namespace: str, name: str, uid: str, version: str | None = None) -> None:
+        """Removes the trigger with this uid. Another one with its name can exist.
+
+        Args:
+            namespace: Namespace of the trigger.
+            name: Name of the trigger.
+            uid: Uid of the trigger.
+            version: Resource version as of which it no longer existed; None if unknown.
+        """
         key = Key(namespace, name)
-        self.tombstones.add(uid)
+        self.tombstones.add(uid, version)
         known = self._by_key.get(key)
         if known is None or known.uid != uid:
             return

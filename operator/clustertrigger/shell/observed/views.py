@@ -50,7 +50,7 @@ class _Views(Generic[View]):
         if before is None or replace(before, resource_version="") != replace(view, resource_version=""):
             self._changed(view.owner)
 
-    def gone(self, namespace: str, name: str, uid: str | None = None) -> None:
+    def gone(self, namespace: str, name: str, uid: str | None = None, version: str = "") -> None:
         """Removes an object; with a uid, only if it is the one with this uid."""
         known = self._find(namespace, name)
         if known is not None and uid in (None, known.uid):
