@@ -137,8 +137,9 @@ def describe(
             last.still_there,
         )
         if layered:
-            shared = found.reservoir, namer, read.rows, names, ids, last.in_layers
-            layers = describe_layers(layered, layer_numbers, *shared)
+            layers = describe_layers(
+                layered, layer_numbers, found.reservoir, namer, read.rows, names, ids, last.in_layers
+            )
     summaries = [
         ClusterSummary(
             int(numbers[cluster]),
