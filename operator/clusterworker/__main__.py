@@ -41,10 +41,10 @@ def _check_summary(result: CheckResult) -> str:
     found = result.measurement
     if found is None:
         return f"completed: nothing to measure: {result.error}"
-    beside = [f"{found.baseline_documents} → {found.current_documents} documents"]
+    details = [f"{found.baseline_documents} → {found.current_documents} documents"]
     if found.assignment_js is not None:
-        beside = [f"floor {found.noise_floor:.2g}", *beside, f"assignment_js {found.assignment_js:.2g}"]
-    return f"completed: {found.metric} {found.value:.4g}, threshold {found.threshold:g} ({', '.join(beside)})"
+        details = [f"floor {found.noise_floor:.2g}", *details, f"assignment_js {found.assignment_js:.2g}"]
+    return f"completed: {found.metric} {found.value:.4g}, threshold {found.threshold:g} ({', '.join(details)})"
 
 
 CHECK = Command(

@@ -86,10 +86,10 @@ def layer_in_words(run: str, layers: Layers, layer: Layer) -> Iterator[str | Tex
 
 
 def _row(layers: Layers, cluster: LayerCluster) -> list[str]:
-    held = ""
+    parent = ""
     if cluster.parent_layer is not None and cluster.parent_cluster_id is not None:
         above = layers.layers[cluster.parent_layer].clusters
         name = next((other.name for other in above if other.cluster_id == cluster.parent_cluster_id), "")
-        held = f"{cluster.parent_layer}/{cluster.parent_cluster_id}  {name}".rstrip()
+        parent = f"{cluster.parent_layer}/{cluster.parent_cluster_id}  {name}".rstrip()
     share = f"{cluster.num_documents / layers.num_documents:.1%}" if layers.num_documents else ""
-    return [str(cluster.cluster_id), cluster.name, f"{cluster.num_documents:,}", share, held]
+    return [str(cluster.cluster_id), cluster.name, f"{cluster.num_documents:,}", share, parent]

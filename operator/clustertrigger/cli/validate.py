@@ -83,7 +83,7 @@ def validate(manifests: list[Manifest], reported: Set[str] | None = None) -> int
         return 1
     catalog = _catalog(own)
     in_cluster = reported is not None
-    held = {(manifest.namespace, manifest.kind) for manifest in own}
+    kinds_in_files = {(manifest.namespace, manifest.kind) for manifest in own}
     times = Counter(manifest.title for manifest in own)
     checked = [manifest for manifest in own if reported is None or manifest.kind in reported]
     invalid = 0
@@ -95,7 +95,7 @@ def validate(manifests: list[Manifest], reported: Set[str] | None = None) -> int
         notes: list[str] = []
         warnings: list[Problem] = []
         if not problems and manifest.kind == "ClusterTrigger":
-            lines, notes = _references(manifest, catalog, None if in_cluster else held)
+            lines, notes = _references(manifest, catalog, None if in_cluster else kinds_in_files)
             warnings = warnings_in(manifest)
         _report(manifest, lines, notes, warnings)
         invalid += bool(lines)
@@ -167,11 +167,13 @@ def _catalog(manifests: Iterable[Manifest]) -> Catalog:
     return catalog
 
 
-def _references(manifest: Manifest, catalog: Catalog, held: Set[tuple[str, str]] | None) -> tuple[list[str], list[str]]:
+def _references(
+    manifest: Manifest, catalog: Catalog, kinds_in_files: Set[tuple[str, str]] | None
+) -> tuple[list[str], list[str]]:
     """Returns what is wrong with the objects that a valid trigger refers to, and what cannot be verified.
 
     An id is reported as missing only if the files contain objects of its kind in the trigger's namespace; otherwise the
-    objects are elsewhere. If `held` is None, the catalog contains the whole namespace.
+    objects are elsewhere. If `kinds_in_files` is None, the catalog contains the whole namespace.
     """
     spec, _ = parse_trigger(manifest.content["spec"])
     assert spec is not None  # noqa: S101 - called for valid triggers only
@@ -182,7 +184,7 @@ def _references(manifest: Manifest, catalog: Catalog, held: Set[tuple[str, str]]
     if (elsewhere := _IN_THE_CLUSTER.get(work.reason)) is not None:
         return [], [*notes, f"its {elsewhere} is looked up in the cluster"]
     kind = _MISSED.get(work.reason)
-    if kind is None or held is None or (manifest.namespace, kind) in held:
+    if kind is None or kinds_in_files is None or (manifest.namespace, kind) in kinds_in_files:
         return [work.message], []
     return [], [*notes, f"its {kind} is looked up in the cluster"]
 

@@ -220,5 +220,7 @@ def _still_held(places: Rows, shown: Sequence[str]) -> Callable[[Mapping[int, st
         places: Place of the cluster of each centroid, or NOISE, shape (centroids,).
         shown: Name of each centroid.
     """
-    held = {(place, of_document(name)) for place, name in zip(places.tolist(), shown, strict=True) if place != NOISE}
-    return lambda names: {place for place, name in names.items() if (place, name) in held}
+    named_after = {
+        (place, of_document(name)) for place, name in zip(places.tolist(), shown, strict=True) if place != NOISE
+    }
+    return lambda names: {place for place, name in names.items() if (place, name) in named_after}

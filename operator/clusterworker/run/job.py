@@ -85,9 +85,10 @@ class _Run:
         record = record_of(spec, findings, self._started)
         (self._staged / FILE).write_bytes(record.to_bytes())
         written = outputs.write(findings.succession.ids, findings.names, self._progress)
-        beside = self._nodes(findings, collections)
-        spared = {kept.run for kept in (spec.base, spec.previous, *spec.sources) if kept} if spec.mode != "full" else ()
-        left = publish(self._target, self._staged, record, spec.history_limit, self._progress, beside, spared)
+        files_beside = self._nodes(findings, collections)
+        earlier = (spec.base, spec.previous, *spec.sources) if spec.mode != "full" else ()
+        kept_runs = {run.run for run in earlier if run}
+        left = publish(self._target, self._staged, record, spec.history_limit, self._progress, files_beside, kept_runs)
         return RunResult(
             status="completed",
             num_clusters=findings.num_clusters,

@@ -57,14 +57,14 @@ def _with_advice(text: str, measurement: Measurement) -> str:
 
 def _figures(measurement: Measurement, threshold: float) -> str:
     sign = ">" if measurement.value > threshold else "≤"
-    beside = [f"{measurement.baseline_documents} → {measurement.current_documents} documents"]
+    details = [f"{measurement.baseline_documents} → {measurement.current_documents} documents"]
     if measurement.metric != "document_count":
-        beside.insert(0, f"floor {measurement.noise_floor:.2g}")
+        details.insert(0, f"floor {measurement.noise_floor:.2g}")
     if measurement.metric != "assignment_js" and measurement.assignment_js is not None:
-        beside.append(f"assignment_js {measurement.assignment_js:.2g}")
+        details.append(f"assignment_js {measurement.assignment_js:.2g}")
     if measurement.p_value is not None:
-        beside.append(f"p {measurement.p_value:.2g}")
-    return f"{measurement.metric} {_shown(measurement.value, threshold)} {sign} {threshold:g} ({', '.join(beside)})"
+        details.append(f"p {measurement.p_value:.2g}")
+    return f"{measurement.metric} {_shown(measurement.value, threshold)} {sign} {threshold:g} ({', '.join(details)})"
 
 
 def _shown(value: float, threshold: float) -> str:

@@ -77,9 +77,9 @@ class Pairs:
             found *= -2
             found += sums
             sums *= DROWNED
-            drowned = found <= sums
+            imprecise = found <= sums
             found /= self.frame.scale**2
-            places = np.nonzero(drowned)
+            places = np.nonzero(imprecise)
             if len(places[0]) * MANY > found.size:
                 found = _all_by_differences(here, there)
             else:

@@ -159,15 +159,15 @@ def _fires(measurement: RecordedMeasurement) -> bool:
 
 def _tooltip(measurement: RecordedMeasurement) -> str:
     sign = ">" if measurement.value > measurement.threshold else "≤"
-    beside = [f"{measurement.baseline_documents:,} → {measurement.current_documents:,} documents"]
+    details = [f"{measurement.baseline_documents:,} → {measurement.current_documents:,} documents"]
     if measurement.metric not in METRICS["volume"]:
-        beside.insert(0, f"floor {measurement.noise_floor:.2g}")
+        details.insert(0, f"floor {measurement.noise_floor:.2g}")
     if measurement.assignment_js is not None:
-        beside.append(f"assignment_js {measurement.assignment_js:.2g}")
+        details.append(f"assignment_js {measurement.assignment_js:.2g}")
     return (
         f"{measurement.checked_at:%Y-%m-%d %H:%M:%S} UTC: "
         f"{measurement.metric} {measurement.value:.3g} {sign} {measurement.threshold:g} "
-        f"({', '.join(beside)}), since {measurement.baseline_run}"
+        f"({', '.join(details)}), since {measurement.baseline_run}"
     )
 
 

@@ -41,8 +41,8 @@ def publish(
     record: RunRecord,
     limit: int,
     progress: Progress,
-    beside: Mapping[str, bytes] = MappingProxyType({}),
-    spared: Container[str] = (),
+    files_beside: Mapping[str, bytes] = MappingProxyType({}),
+    kept_runs: Container[str] = (),
 ) -> list[str]:
     """Publishes a finished run's folder, updates LATEST, and removes folders beyond the limit.
 
@@ -54,8 +54,8 @@ def publish(
         record: Record of the run.
         limit: `run.history_limit`.
         progress: Receives what is published.
-        beside: Files that belong to the newest run, by name; they are written before LATEST.
-        spared: Runs whose folders are kept, however many newer ones there are.
+        files_beside: Files that belong to the newest run, by name; they are written before LATEST.
+        kept_runs: Runs whose folders are kept, however many newer ones there are.
 
     Returns:
         Notes on what could not be removed.
@@ -65,21 +65,21 @@ def publish(
     """
     progress.phase("publish", f"publishing {target.uri}")
     target.publish(staged)
-    for name, content in {**beside, LATEST: record.to_bytes()}.items():
+    for name, content in {**files_beside, LATEST: record.to_bytes()}.items():
         target.put_beside(name, content)
-    left = retire(target, limit, spared)
+    left = retire(target, limit, kept_runs)
     for note in left:
         progress.info(note)
     return left
 
 
-def retire(target: Target, limit: int, spared: Container[str] = ()) -> list[str]:
+def retire(target: Target, limit: int, kept_runs: Container[str] = ()) -> list[str]:
     """Removes folders beyond the limit, and the rest of interrupted removals. This run's own folder already exists.
 
     Args:
         target: Location of the results.
         limit: `run.history_limit`.
-        spared: Runs whose folders are kept.
+        kept_runs: Runs whose folders are kept.
 
     Returns:
         Notes on what could not be removed: a run whose own results are there does not fail for that.
@@ -88,7 +88,7 @@ def retire(target: Target, limit: int, spared: Container[str] = ()) -> list[str]
         records = target.finished()
         if not records:
             return []
-        going = [record for record in expendable(records, limit) if record.run not in spared]
+        going = [record for record in expendable(records, limit) if record.run not in kept_runs]
         for record in going:
             target.remove(record.run)
         target.clear_remnants(min(record.finished_at for record in records if record not in going))
