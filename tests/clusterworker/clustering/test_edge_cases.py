@@ -84,3 +84,31 @@ def test_next_to_nothing_to_cluster(vectors: Vectors, config: dict[str, Any], cl
 def test_one_cluster_instead_of_several_is_in_the_singular(algorithm: str) -> None:
     _, _, _, notes = carried_out(ALL_EQUAL, algorithm=algorithm, n_clusters=3)
     assert "1 cluster instead of 3: the documents have only that many distinct vectors" in notes
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"algorithm": "hdbscan", "min_cluster_size": 3, "min_samples": 13}, "min_samples is 12 instead of 13"),
+        ({"algorithm": "evoc", "min_samples": 99}, "min_samples is 12 instead of 99"),
+        (
+            {"algorithm": "spectral", "n_clusters": 2, "affinity": "nearest_neighbors", "n_neighbors": 13},
+            "n_neighbors is 12 instead of 13",
+        ),
+    ],
+    ids=lambda value: value["algorithm"] if isinstance(value, dict) else "",
+)
+def test_more_neighbours_than_documents_are_reported(config: dict[str, Any], said: str) -> None:
+    _, _, _, notes = carried_out(FEWER_THAN_NEIGHBOURS, **config)
+    assert f"{said}, because there are 12 documents" in notes
+
+
+def test_advice_of_hdbscan_tries_a_size_of_2() -> None:
+    """With min_cluster_size 3, it tried no other size."""
+    pairs = np.repeat(np.eye(8, dtype=np.float32) * 9, 2, axis=0)
+    pairs[1::2, 0] += 0.1
+    config = {"algorithm": "hdbscan", "metric": "euclidean", "reduce": "none", "min_samples": 2}
+    _, _, _, notes = carried_out(pairs, min_cluster_size=3, **config)
+    assert notes[0].endswith("or min_cluster_size: 2 with min_samples: 2, which finds 8")
+    labels, *_ = carried_out(pairs, min_cluster_size=2, **config)
+    assert len(set(labels.tolist()) - {NOISE}) == 8

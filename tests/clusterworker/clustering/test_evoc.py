@@ -18,7 +18,7 @@ from clusterworker.clustering.algorithms.evoc import choose
 from clusterworker.clustering.algorithms.layers import Layer, layers_of, size_for
 from clusterworker.clustering.algorithms.layers import Layers as Layers_
 from clusterworker.clustering.algorithms.node_embedding import embed
-from clusterworker.data.arrays import Labels, Vectors
+from clusterworker.data.arrays import NOISE, Labels, Vectors
 from clusterworker.process.errors import MisconfiguredError
 from tests.clusterworker.clustering.carried_out import carried_out
 from tests.clusterworker.conftest import Pod
@@ -177,6 +177,19 @@ def test_advice_finds_clusters_when_followed() -> None:
     size = int(advice.partition("; set base_min_cluster_size: ")[2].partition(",")[0])
     found = int(advice.rpartition("finds ")[2])
     assert len(set(run(vectors, base_min_cluster_size=size, max_layers=1)[0].tolist()) - {-1}) == found
+
+
+def test_advice_is_a_size_that_the_field_accepts() -> None:
+    """It said base_min_cluster_size: 1, which the API refuses, and nothing where no size helps."""
+    blob = np.random.default_rng(0).normal(size=(300, 8)).astype(np.float32)
+    labels, notes = run(blob, metric="euclidean", base_min_cluster_size=7, min_samples=250)
+    assert set(labels.tolist()) == {NOISE}
+    [advice] = [note for note in notes if note.startswith("no cluster found")]
+    assert "base_min_cluster_size: 1" not in advice
+    assert advice.endswith("; use algorithm: hdbscan with allow_single_cluster: true to make them one cluster")
+    config = {"algorithm": "hdbscan", "min_cluster_size": 7, "allow_single_cluster": True}
+    labels, *_ = carried_out(blob, metric="euclidean", **config)
+    assert set(labels.tolist()) - {NOISE} == {0}
 
 
 @pytest.mark.parametrize("dimensions", [2, 3, 8])

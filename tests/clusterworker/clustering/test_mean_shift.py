@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from clusterworker.clustering.algorithms.reduction import Space
 from clusterworker.clustering.algorithms.start import Begun, Positions, Start
 from clusterworker.data.arrays import Labels
 from clusterworker.process.errors import MisconfiguredError
+from tests.clusterworker.clustering.carried_out import carried_out
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.planted import planted, write
 
@@ -158,10 +160,25 @@ def test_micro_clusters_above_the_limit(pod: Pod, monkeypatch: pytest.MonkeyPatc
     assert adjusted_rand_score(Theirs(bandwidth=0.4).fit_predict(data.vectors), labels) > 0.98
 
 
-def test_one_cluster_says_what_to_do(pod: Pod) -> None:
-    write(pod.volume / "data.parquet", planted(100, 4, dimensions=8).vectors)
-    assert labels_of(pod, bandwidth=3.0)[1][0] == "found only one cluster: lower bandwidth to separate smaller regions"
-    assert "found only one cluster: lower quantile to separate smaller regions" in labels_of(pod, quantile=1.0)[1]
+@pytest.mark.parametrize("config", [{"bandwidth": 3.0}, {"quantile": 1.0}])
+@pytest.mark.parametrize("rows", [2, 12, 100])
+def test_advice_on_one_cluster_has_been_tried(rows: int, config: dict[str, Any]) -> None:
+    """With few documents, no lower quantile changes the bandwidth, and the note advised one."""
+    vectors = planted(rows, min(rows, 4), dimensions=8).vectors
+    _, _, _, notes = carried_out(vectors, algorithm="mean_shift", **config)
+    advice = next(note for note in notes if note.startswith("found only one cluster"))
+    found = re.search(r"set bandwidth: (\S+), which finds (\d+)$", advice)
+    assert found
+    assert ("remove quantile" in advice) == ("quantile" in config)
+    labels, _, _, notes = carried_out(vectors, algorithm="mean_shift", bandwidth=float(found[1]))
+    assert len(set(labels.tolist())) == int(found[2]) > 1
+    assert not any("only one cluster" in note for note in notes)
+
+
+def test_advice_on_many_documents_names_the_bandwidth(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mean_shift, "TRIED_ROWS", 10)
+    _, _, _, notes = carried_out(planted(100, 4, dimensions=8).vectors, algorithm="mean_shift", bandwidth=3.0)
+    assert notes[0] == "found only one cluster: set bandwidth below 3 to separate smaller regions"
 
 
 def test_equal_documents_have_no_bandwidth(pod: Pod) -> None:

@@ -14,7 +14,7 @@ from sklearn.metrics import adjusted_rand_score
 from clustercontract.algorithms import OPTICS
 from clusterworker.clustering.algorithms.core_distance import core_distances
 from clusterworker.clustering.algorithms.optics import all_pairs, find_clusters, order
-from clusterworker.data.arrays import Labels
+from clusterworker.data.arrays import NOISE, Labels, Vectors
 from clusterworker.process.errors import MisconfiguredError
 from tests.clusterworker.clustering.carried_out import carried_out
 from tests.clusterworker.conftest import Pod
@@ -86,6 +86,41 @@ def test_all_noise_is_a_result_and_says_so(pod: Pod) -> None:
     max_eps, clusters = re.fullmatch(r".*max_eps: (\S+), which finds (\d+)", note).groups()  # type: ignore[union-attr]
     labels, _ = labels_of(pod, max_eps=float(max_eps))
     assert labels.max() + 1 == int(clusters)
+
+
+BLOB = np.random.default_rng(0).normal(size=(300, 8)).astype(np.float32)
+UNIFORM = np.random.default_rng(1).uniform(size=(300, 3)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("vectors", "config"),
+    [
+        pytest.param(BLOB, {"min_samples": 50}, id="min_samples and its default of min_cluster_size"),
+        pytest.param(UNIFORM, {"min_samples": 50}, id="uniform"),
+        pytest.param(BLOB, {"min_samples": 40, "min_cluster_size": 30}, id="sizes of its own"),
+    ],
+)
+def test_advice_on_one_cluster_has_been_tried(vectors: Vectors, config: dict[str, Any]) -> None:
+    _, _, _, notes = carried_out(vectors, algorithm="optics", metric="euclidean", **config)
+    advice = next(note for note in notes if note.startswith("nearly all documents are in one cluster: "))
+    found = re.search(r"set (\w+)(?: and (\w+))?: (\S+), which finds (\d+)$", advice)
+    if found is None:
+        assert advice.endswith("use algorithm: kmeans to divide them")
+        return
+    value = float(found[3]) if found[1] == "xi" else int(found[3])
+    followed = config | {name: value for name in found.groups()[:2] if name}
+    labels, _, _, notes = carried_out(vectors, algorithm="optics", metric="euclidean", **followed)
+    assert len(set(labels.tolist()) - {NOISE}) == int(found[4]) > 1
+    assert not any(note.startswith("nearly all") for note in notes)
+
+
+def test_a_line_has_no_denser_region() -> None:
+    line = np.linspace(0, 1, 200, dtype=np.float32)[:, None] * np.ones((1, 4), np.float32)
+    _, _, _, notes = carried_out(line, algorithm="optics", metric="euclidean")
+    assert notes[0] == (
+        "nearly all documents are in one cluster: no region is denser than others around it, with any xi: use "
+        "algorithm: kmeans to divide them"
+    )
 
 
 @pytest.mark.parametrize("parameter", ["min_samples", "min_cluster_size"])

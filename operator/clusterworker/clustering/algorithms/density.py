@@ -14,7 +14,7 @@ from clusterworker.clustering.algorithms.neighbours import nearest_neighbours
 from clusterworker.clustering.algorithms.pairs import Pairs
 from clusterworker.clustering.algorithms.reduction import FEW_DIMENSIONS, reduced_space, reduction_need
 from clusterworker.clustering.algorithms.sample import Least, Need, all_or_sample
-from clusterworker.clustering.algorithms.task import Task
+from clusterworker.clustering.algorithms.task import Task, lowered_to_documents
 from clusterworker.data.arrays import NOISE, Labels, Vectors
 
 EXACT_ROWS = 2_000
@@ -39,7 +39,9 @@ def hdbscan(task: Task, parameters: HDBSCAN) -> Clustering:
         return _cluster(part, parameters.model_copy(update={"min_cluster_size": size, "min_samples": samples}))
 
     need = reduction_need(parameters, dimensions) or _graph_need(dimensions, samples)
-    return all_or_sample(task, need, Least("min_cluster_size", size), cluster)
+    found = all_or_sample(task, need, Least("min_cluster_size", size), cluster)
+    found.notes += lowered_to_documents("min_samples", parameters.min_samples, task.dataset.rows)
+    return found
 
 
 def _graph_need(dimensions: int, min_samples: int) -> Need:
@@ -76,13 +78,13 @@ def _samples(parameters: HDBSCAN, rows: int) -> int:
 
 def _advice(tree: SpanningTree, parameters: HDBSCAN, rows: int) -> str:
     """Returns advice that has been tried: a smaller cluster size is searched in the same tree."""
-    samples, size = _samples(parameters, rows), parameters.min_cluster_size // 2
+    samples, size = _samples(parameters, rows), parameters.min_cluster_size
     advice = "no cluster found, all documents are noise: set allow_single_cluster: true to make them one cluster"
-    while size >= 2:
+    while size > 2:
+        size = max(size // 2, 2)
         found = extract(tree, size)
         if clusters := len(np.unique(found[found != NOISE])):
             return f"{advice}, or min_cluster_size: {size} with min_samples: {samples}, which finds {clusters}"
-        size //= 2
     return advice
 
 

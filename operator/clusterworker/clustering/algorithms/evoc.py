@@ -23,7 +23,7 @@ from clusterworker.clustering.algorithms.node_embedding import FEWEST_ROWS, Layo
 from clusterworker.clustering.algorithms.reduction import NODES, last_layout
 from clusterworker.clustering.algorithms.sample import Least, Need, all_or_sample
 from clusterworker.clustering.algorithms.start import Begun, Positions
-from clusterworker.clustering.algorithms.task import Task
+from clusterworker.clustering.algorithms.task import Task, lowered_to_documents
 from clusterworker.data.arrays import Vectors
 
 MARGIN = 0.1
@@ -50,7 +50,9 @@ def evoc(task: Task, parameters: EVoC) -> Clustering:
 
     need = Need(NODES, bytes_per_vector(task.dataset.dimensions, parameters.n_neighbors))
     least = None if by_number else Least("base_min_cluster_size", parameters.base_min_cluster_size)
-    return all_or_sample(task, need, least, cluster)
+    found = all_or_sample(task, need, least, cluster)
+    found.notes += lowered_to_documents("min_samples", parameters.min_samples, task.dataset.rows)
+    return found
 
 
 def _cluster(task: Task, parameters: EVoC) -> Clustering:
@@ -155,8 +157,8 @@ def _advice(tree: SpanningTree, parameters: EVoC, size: int) -> str:
     message = "no cluster found, all documents are noise: nothing splits them into two groups of "
     message += f"base_min_cluster_size: {size}"
     while size > 2:
-        size //= 2
+        size = max(size // 2, 2)
         found = layers_of(tree, size, most=1, alike=parameters.min_similarity_threshold).layers
         if found:
             return f"{message}; set base_min_cluster_size: {size}, which finds {found[0].clusters}"
-    return message
+    return f"{message}; use algorithm: hdbscan with allow_single_cluster: true to make them one cluster"

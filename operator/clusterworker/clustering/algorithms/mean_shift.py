@@ -6,6 +6,7 @@ import numpy as np
 
 from clustercontract.algorithms import MeanShift
 from clusterworker.clustering.algorithms.clustering import Clustering, by_size
+from clusterworker.clustering.algorithms.core_distance import rounded_up
 from clusterworker.clustering.algorithms.distinct import distinct
 from clusterworker.clustering.algorithms.frame import Frame
 from clusterworker.clustering.algorithms.micro import micro_clusters, note
@@ -37,6 +38,8 @@ NEW = 1.3
 """Minimum distance of new modes from those of the previous run, as a share of the bandwidth. Nearer ones are added only
 if the inertia would be higher without them. Otherwise, the number of clusters would grow slightly with every run.
 """
+TRIED_ROWS, MOST_TRIED = 2_000, 10
+"""Maximum number of points for which advice is tried, and of bandwidths, each half of the one before."""
 MOST_NEARER = 500
 """Maximum number of nearer modes that are tried, those with the most documents first."""
 
@@ -84,13 +87,25 @@ def _cluster(task: Task, parameters: MeanShift) -> Clustering:
     if not parameters.cluster_all and bandwidth is not None:
         labels[distances > bandwidth] = NOISE
     if len(centers) == 1 and rows > 1:
-        advice = "lower quantile" if parameters.bandwidth is None else "lower bandwidth"
-        notes.append(f"found only one cluster: {advice} to separate smaller regions")
+        notes.append(f"found only one cluster: {_advice(looked_at, weights, width, parameters)}")
     spread = points.spread(labels)
     result = space.labelled(task, spread, notes)
     _, members = np.unique(by_size(spread), return_index=True)
     result.begun, result.modes = begun, centers[spread[members[spread[members] != NOISE]]].astype(np.float32)
     return result
+
+
+def _advice(points: Vectors, weights: Rows, width: float, parameters: MeanShift) -> str:
+    """Returns advice, which has been tried if there are few enough points: a bandwidth that separates regions."""
+    field = "set bandwidth" if parameters.bandwidth is not None else "set bandwidth, instead of quantile,"
+    if len(points) <= TRIED_ROWS:
+        for exponent in range(1, MOST_TRIED + 1):
+            narrower = rounded_up(width / 2**exponent)
+            clusters = len(climb(points, weights, narrower, parameters.max_iter).modes())
+            if clusters > 1:
+                field = "set bandwidth" if parameters.bandwidth is not None else "remove quantile, and set bandwidth"
+                return f"{field}: {narrower:.3g}, which finds {clusters}"
+    return f"{field} below {width:.3g} to separate smaller regions"
 
 
 def last_modes(start: Start, space: Space, bandwidth: float) -> Doubles | None:

@@ -36,6 +36,8 @@ MOST_DOCUMENTS = 20_000
 BYTES_PER_PAIR = 4
 BLOCK_BYTES = 64 << 20
 ADVICE_ROWS = 500
+NEARLY_ALL = 0.9
+"""Share of the documents above which a single cluster is reported."""
 TRIED_ROWS = 5_000
 """Maximum number of documents for which advice is tried; each attempt takes as long as the clustering did."""
 
@@ -93,32 +95,54 @@ def _cluster(task: Task, parameters: OPTICS) -> Clustering:
         found = find_clusters(sample, parameters, space.metric, share=limit / rows)
         labels = at_places(found, nearest_sampled(space.vectors, chosen, task.seed).joining(found))
     if not (labels != NOISE).any():
-        notes.append(_advice(space, parameters, task.seed))
+        notes.append(_advice(space, parameters, task.seed, 1))
+    elif _is_one(labels) and len(labels) > 1:
+        notes.append(_advice(space, parameters, task.seed, 2))
     return space.labelled(task, labels, notes)
 
 
-def _advice(space: Space, parameters: OPTICS, seed: int) -> str:
-    """Returns advice, which has been tried if there are few enough documents."""
-    outcome = "no cluster found, all documents are noise"
-    others = [parameters.model_copy(update={"xi": rounded_up(parameters.xi / share)}) for share in (2, 5, 10)]
+def _advice(space: Space, parameters: OPTICS, seed: int, wanted: int) -> str:
+    """Returns advice, which has been tried if there are few enough documents.
+
+    Args:
+        space: Vectors in which clusters were searched.
+        parameters: Parameters of the clustering.
+        seed: Seed of the sample whose distances are measured.
+        wanted: Least number of clusters that the advice leads to: 1 after only noise, 2 after a single cluster.
+    """
+    outcome = "no cluster found, all documents are noise" if wanted == 1 else "nearly all documents are in one cluster"
+    shares = (2, 5, 10)
+    others: list[tuple[str, float]] = [("xi", rounded_up(parameters.xi / share)) for share in shares]
+    others += [("min_samples", max(parameters.min_samples // share, 2)) for share in shares]
     advice = "lower xi or min_samples"
-    if parameters.max_eps is not None:
+    if parameters.max_eps is not None and wanted == 1:
         points = distinct(space.vectors)
         chosen = np.random.default_rng(seed).choice(len(points), min(ADVICE_ROWS, len(points)), replace=False)
         distances = Pairs(points.vectors, space.metric).distances(np.sort(chosen))
         cores = core_distances(distances, parameters.min_samples, points.counts)
         half, most = (rounded_up(float(value)) for value in np.quantile(cores, [0.5, 0.9]))
         advice = f"raise max_eps; half of the documents have {parameters.min_samples} within {half:.3g}"
-        others = [
-            parameters.model_copy(update={"max_eps": reach}) for reach in (half, most) if reach > parameters.max_eps
-        ]
-    if len(space.vectors) <= TRIED_ROWS:
-        for other in others:
-            found = find_clusters(space.vectors, other, space.metric)
-            if clusters := len(np.unique(found[found != NOISE])):
-                field, value = ("xi", other.xi) if other.xi != parameters.xi else ("max_eps", other.max_eps)
-                return f"{outcome}: set {field}: {value:.3g}, which finds {clusters}"
-    return f"{outcome}: {advice}"
+        others = [("max_eps", reach) for reach in (half, most) if reach > parameters.max_eps]
+    if len(space.vectors) > TRIED_ROWS:
+        return f"{outcome}: {advice}"
+    for field, value in others:
+        if value == getattr(parameters, field):
+            continue
+        fields = [field]
+        if field == "min_samples" and parameters.min_cluster_size == parameters.min_samples:
+            fields.append("min_cluster_size")  # Its default is min_samples.
+        other = parameters.model_copy(update=dict.fromkeys(fields, value))
+        found = find_clusters(space.vectors, other, space.metric)
+        clusters = len(np.unique(found[found != NOISE]))
+        if clusters >= wanted and not (wanted == 2 and _is_one(found)):
+            return f"{outcome}: set {' and '.join(fields)}: {value:.3g}, which finds {clusters}"
+    return f"{outcome}: no region is denser than others around it, with any xi: use algorithm: kmeans to divide them"
+
+
+def _is_one(labels: Labels) -> bool:
+    """Returns whether one cluster holds nearly all documents."""
+    found = labels[labels != NOISE]
+    return bool(found.size and np.bincount(found).max() > NEARLY_ALL * len(labels))
 
 
 def find_clusters(vectors: Vectors, parameters: OPTICS, metric: str, share: float = 1.0) -> Labels:

@@ -92,7 +92,13 @@ def partition(vectors: Vectors, parameters: Spectral, metric: str, seed: int, no
         similarity: Similarity = dense
         parts = graph.parts
     else:
-        similarity = neighbour_graph(points.vectors, min(parameters.n_neighbors, len(points)), metric, seed)
+        neighbours = min(parameters.n_neighbors, len(points))
+        if neighbours < parameters.n_neighbors:
+            notes.append(
+                f"n_neighbors is {neighbours} instead of {parameters.n_neighbors}, because there are {neighbours} "
+                f"{points.noun}"
+            )
+        similarity = neighbour_graph(points.vectors, neighbours, metric, seed)
         parts = connected_parts(similarity, points.counts)
         if parts.max() > 0:
             notes.append(

@@ -62,3 +62,10 @@ def refuse_above_documents(parameter: str, value: int | None, documents: int) ->
             f"{parameter} {value} is more than the {counted(documents, 'document')}: lower {parameter}, or add "
             "documents"
         )
+
+
+def lowered_to_documents(parameter: str, value: int | None, documents: int) -> list[str]:
+    """Returns a note if a parameter that counts neighbours is limited to the number of documents."""
+    if value is None or value <= documents:
+        return []
+    return [f"{parameter} is {documents} instead of {value}, because there are {documents} documents"]
