@@ -122,6 +122,18 @@ def test_an_earlier_check_is_not_settled_again() -> None:
     assert len([entry for entry in it.trigger.status.checks if entry.status == "pending"]) == 1
 
 
+@pytest.mark.parametrize("is_checked", [True, False])
+def test_slots_that_come_again_create_nothing_twice(is_checked: bool) -> None:
+    """The clock was ahead for two hours, and the Jobs of that time still exist when it comes."""
+    it = world(run={"history_limit": 1}) if is_checked else World(spec(run={"history_limit": 1}))
+    it.step(at(1))
+    for hour in (6, 7, 1, 2, 3, 4, 5, 6, 7, 8):
+        it.step(at(hours=hour))
+        if any(job.phase == "pending" for job in it.runs.values()):
+            complete(it, at(hours=hour, seconds=1), **({"check": found(0.1)} if is_checked else {}))
+    assert [slot[-9:-7] for slot in it.created] == ["18", "19", "14", "15", "16", "17", "20"]
+
+
 def test_a_manual_request_expires() -> None:
     it = World(spec(run={"starting_deadline_seconds": 120}))
     it.step(at(1))

@@ -31,7 +31,7 @@ def record_new_checks(draft: Draft) -> None:
         latest = max(before, default=draft.schedule_state.accounted_until)
     for due, check in sorted(_by_slot(draft), key=lambda item: item[0]):
         is_over = check.phase in ("completed", "failed")
-        if check.job in known or (draft.is_ahead(due) and is_over):
+        if check.job in known or (due > draft.now and is_over):
             continue
         if latest is None or due > latest:
             draft.status.checks = [Check(job_id=check.job, slot=due, status="pending"), *draft.status.checks]
@@ -49,7 +49,10 @@ def check_due_slot(draft: Draft) -> None:
     slot = CheckSlot(due)
     name = job_name(draft.trigger.key.name, draft.trigger.uid, slot)
     deadline = due + timedelta(seconds=spec.run.starting_deadline_seconds)
-    if draft.now >= deadline:
+    if name in draft.observed.checks:
+        # It was checked while the clock was ahead, and the time has come again.
+        draft.account_for(due)
+    elif draft.now >= deadline:
         draft.account_for(due, missed=why_missed(draft, spec, name))
     elif obstacle := _why_not_now(draft):
         draft.account_for(due)

@@ -71,23 +71,22 @@ def _is_new(draft: Draft, run: ObservedRun) -> bool:
     latest = before.last_triggered_at
     if run.phase in ("pending", "running"):
         return True
-    if draft.is_ahead(run.created_at):
-        # A clock that was wrong created it. Most likely, it was recorded then, and dropped.
-        return False
-    if latest is None or run.created_at >= latest:
+    # The time of a Job that a wrong clock created does not show whether it was recorded then, and dropped.
+    if run.created_at <= draft.now and (latest is None or run.created_at >= latest):
         return True
     match run.slot:
         case ScheduledSlot(instant):
             schedule, check = before.schedule_state, draft.status.check_state
             is_found = check is not None and check.due == instant
-            return is_found or (schedule is not None and instant > schedule.accounted_until)
+            is_due = schedule is not None and schedule.accounted_until < instant <= draft.now
+            return is_found or is_due
         case EventSlot(ordinal):
             events = before.event_state
             return events is not None and ordinal > events.total - before.event_counter
         case ManualSlot(token):
             # A token can be requested again, after others. Then its earlier Job was recorded and dropped.
             is_waiting = token == draft.trigger.run_requested and token != before.last_run_requested
-            return is_waiting and run.created_at >= latest - MOST_SKEW
+            return is_waiting and (latest is None or run.created_at >= latest - MOST_SKEW)
         case _:
             return False
 
