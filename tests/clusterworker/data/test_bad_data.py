@@ -17,6 +17,8 @@ import pytest
 from pyarrow.parquet import encryption
 
 from clustercontract.container import ExitCode
+from clustercontract.source import Source
+from clusterworker.data.sources.parquet.collection import ParquetCollection
 from clusterworker.data.sources.parquet.store import VolumeStore
 from clusterworker.process.errors import MisconfiguredError, RunError, UnavailableError
 from clusterworker.process.outcome import failure
@@ -319,6 +321,18 @@ def test_what_a_volume_may_say(tmp_path: Path, raised: OSError, error: type[RunE
     assert str(told.value).startswith(line)
 
 
+@pytest.mark.parametrize("left", [5, 200, -1, 4])
+def test_a_file_that_was_cut(pod: Pod, left: int) -> None:
+    """It was said to be no Parquet file, and to write the collection as Parquet."""
+    file = write(pod.volume / "data.parquet", GOOD)
+    file.write_bytes(file.read_bytes()[:left])
+    with pytest.raises(MisconfiguredError) as raised:
+        pod.run(pod.spec(KMEANS))
+    cut = "damaged or unreadable: it ends without a footer, as after an interrupted write: write the file again"
+    other = "not a Parquet file: write the collection as Parquet, or correct source.uri"
+    assert str(raised.value) == f"data.parquet: {other if left == 4 else cut}"
+
+
 def test_unreadable_file() -> None:
     """Runs as another user, because root can read all files."""
     nobody = 65534 if os.geteuid() == 0 else os.geteuid()
@@ -330,7 +344,7 @@ def test_unreadable_file() -> None:
         os.seteuid(nobody)
         try:
             with pytest.raises(MisconfiguredError) as raised:
-                store.open(store.find()[0])
+                ParquetCollection("col_0", Source(uri="data.parquet"), store)
         finally:
             os.seteuid(before)
     assert str(raised.value) == (

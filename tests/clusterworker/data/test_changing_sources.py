@@ -161,6 +161,19 @@ def test_bad_data_of_a_file_that_changes_may_pass(tmp_path: Path) -> None:
         read(opened(tmp_path))
 
 
+def test_damage_of_a_file_whose_time_was_set_back_may_pass(tmp_path: Path) -> None:
+    """Tools such as rsync set the time of what they write in place; only the ctime differs."""
+    file = tmp_path / "data.parquet"
+    pq.write_table(table(planted(40_000, 3, dimensions=8).vectors), file, row_group_size=5_000)
+    batches = opened(tmp_path).batches(0)
+    next(batches)
+    status = file.stat()
+    file.write_bytes(bytes(status.st_size))
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+    with pytest.raises(UnavailableError, match="changed while it was read"):
+        list(batches)
+
+
 def test_a_change_of_mode_or_of_inode_number_is_none(tmp_path: Path) -> None:
     """The kubelet changes modes for fsGroup, and FUSE file systems can change inode numbers."""
     file = write(tmp_path / "data.parquet", VECTORS)

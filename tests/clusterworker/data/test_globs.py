@@ -253,7 +253,7 @@ def test_names_that_are_no_text(pod: Pod) -> None:
         pod.run(pod.spec(KMEANS, source))
     result = failure(str(raised.value))
     assert result.error is not None
-    assert result.error.startswith("d/sp\\udce4t=\\udcff/k\\udcfcche.parquet: not a Parquet file")
+    assert result.error.startswith("d/sp\\udce4t=\\udcff/k\\udcfcche.parquet: damaged or unreadable: it ends")
     assert json.loads(result.to_message())["error"] == result.error
     assert "holds sp" in refused(pod, {"uri": "d/nowhere.parquet"})
 

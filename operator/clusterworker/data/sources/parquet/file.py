@@ -26,6 +26,8 @@ BUFFER_BYTES = 4 << 20
 """Whether column chunks are read in pieces; otherwise, a row group of a million vectors would be loaded at once."""
 _INT96 = "us"
 """Unit of the times that Impala and old Spark write: in nanoseconds, the year 9999 silently becomes 1816."""
+_MAGIC = b"PAR1"
+"""First and last bytes of a Parquet file that is not encrypted."""
 _ROW = "\0row"
 """Name of a column of row numbers, in addition to those of the file."""
 
@@ -160,7 +162,9 @@ class ParquetFile:
         try:
             yield
         except MisconfiguredError:
-            self.check_unchanged()
+            # Any sign of a change will do here, because another attempt decides.
+            if self._identity is not None and self._store.identity(self._name) != self._identity:
+                raise changed(self.shown, "it was rewritten") from None
             raise
 
     def _filtered(self, parquet: Any, groups: list[RowGroup], predicate: Predicate) -> list[RowGroup]:
@@ -217,9 +221,14 @@ class ParquetFile:
     @contextmanager
     def _opened(self) -> Iterator[Any]:
         with self._reading_file() as file:
-            parquet = pq.ParquetFile(
-                file, pre_buffer=False, buffer_size=BUFFER_BYTES, coerce_int96_timestamp_unit=_INT96
-            )
+            try:
+                parquet = pq.ParquetFile(
+                    file, pre_buffer=False, buffer_size=BUFFER_BYTES, coerce_int96_timestamp_unit=_INT96
+                )
+            except pa.ArrowInvalid:
+                if _is_cut(file):
+                    raise damaged(self.shown, "it ends without a footer, as after an interrupted write") from None
+                raise
             if hasattr(self, "_footer") and _footer(parquet) != self._footer:
                 raise changed(self.shown, "another schema, or other rows")
             yield parquet
@@ -235,6 +244,15 @@ class ParquetFile:
                 if not self._identity.is_same(identity):
                     raise changed(self.shown, "it was rewritten")
                 yield file
+
+
+def _is_cut(file: Any) -> bool:
+    """Returns whether a file begins as a Parquet file, and does not end as one."""
+    size, length = file.size(), len(_MAGIC)
+    if size <= length:
+        return False
+    begin, end = file.read_at(length, 0), file.read_at(length, size - length)
+    return bool(begin == _MAGIC != end)
 
 
 def _footer(parquet: Any) -> tuple[Any, ...]:
