@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from clustertrigger.api.conditions import Reason
 from clustertrigger.api.status import RunRequest
+from clustertrigger.core.jobs.slot import CheckSlot
 from clustertrigger.core.resources.catalog import Unresolved
 from tests.core.builders import EVENTS, HOURLY, MINUTELY, World, at, spec
 from tests.core.checked import found, world
@@ -204,3 +209,40 @@ def test_a_clock_that_is_slightly_ahead_moves_no_grid() -> None:
     it.step(at(1))
     it.step(at(hours=1, minutes=3))
     assert it.created == ["2026-03-02T13:02:00Z"]
+
+
+JUMPS = [timedelta(days=days) for days in (-4000, -365, -1, 1, 365, 4000)] + [timedelta(minutes=-50)]
+STEPS = [timedelta(seconds=seconds) for seconds in (1, 30, 60, 600, 3600, 7200)]
+KINDS: dict[str, Callable[[dict[str, Any]], World]] = {
+    "interval": lambda run: World(spec(HOURLY, run=run)),
+    "cron": lambda run: World(spec(MINUTELY, run=run)),
+    "events": lambda run: World(spec(EVENTS, run=run)),
+    "checks": lambda run: world(run=run),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_a_clock_that_jumps_around(kind: str, seed: int) -> None:
+    """The world asserts that no Job is created twice, and that decisions end. They also come to rest."""
+    chance = random.Random(seed)
+    it = KINDS[kind]({"history_limit": chance.choice([1, 3, 10]), "starting_deadline_seconds": 600})
+    now = at(1)
+    for _ in range(30):
+        now = max(now + chance.choice(JUMPS if chance.random() < 0.2 else STEPS), at(1))
+        if chance.random() < 0.15:
+            it.request(run=f"token-{chance.randint(0, 3)}")
+        if kind == "events" and chance.random() < 0.5:
+            it.send(now, f"event-{chance.randint(0, 30)}", count=chance.choice([1, 60, 150]))
+        for _ in range(5):
+            it.step(now)
+        writes = it.writes
+        it.step(now)
+        assert it.writes == writes
+        for name, run in list(it.runs.items()):
+            if run.phase == "pending" and chance.random() < 0.5:
+                check = found(chance.choice([0.1, 0.6])) if isinstance(run.slot, CheckSlot) else None
+                it.runs[name] = replace(run, phase="completed", check=check)
+            elif run.phase == "completed" and chance.random() < 0.1:
+                del it.runs[name]
