@@ -185,6 +185,13 @@ def test_invalid_quantities(text: str) -> None:
             ("kubernetes.io/config.mirror", "that is reserved for Kubernetes: remove it"),
             ("cdi.k8s.io/gpu", "that is reserved for Kubernetes: remove it"),
             ("io.kubernetes.cri-o.Devices", "of the container runtime: remove it"),
+            ("io.katacontainers.config.hypervisor.path", "of the container runtime: remove it"),
+            ("org.systemd.property.DeviceAllow", "of the container runtime: remove it"),
+            ("run.oci.keep_original_groups", "of the container runtime: remove it"),
+            ("cpu-load-balancing.crio.io", "of the container runtime: remove it"),
+            ("irq-load-balancing.crio.io/worker", "of the container runtime: remove it"),
+            ("iam.amazonaws.com/role",
+             "that gives the Pod an identity of the cloud: remove it, and set cloud_identity"),
         ]),
     ],
 )  # fmt: skip

@@ -16,6 +16,11 @@ _LONGEST_SHOWN = 80
 _OF_JOBS = ("job-name", "controller-uid")
 """Labels by which the Job finds its Pods."""
 _KUEUE = "kueue.x-k8s.io"
+_OF_RUNTIMES = ("io.kubernetes.", "io.katacontainers.", "org.systemd.property.", "run.oci.")
+"""Prefixes of CRI-O and containerd, Kata Containers, runc and crun: for example, devices and a hypervisor's path."""
+_CRIO = "crio.io"
+_IDENTITIES = ("iam.amazonaws.com",)
+"""Domains of kube2iam and kiam, which give a Pod the role that its annotation names."""
 _OPEN_DOMAINS = {
     "label": ("app.kubernetes.io",),
     "annotation": (
@@ -73,8 +78,10 @@ def _not_yours(key: str, what: str) -> str | None:
         return f"is {a} of Kueue: remove it, and set queue_name or priority_class"
     if key in _OF_JOBS:
         return f"is {a} that the Job controller uses to find its Pods: remove it"
-    if key.startswith("io.kubernetes."):
+    if key.startswith(_OF_RUNTIMES) or _is_below(key, _CRIO) or _is_below(domain, _CRIO):
         return f"is {a} of the container runtime: remove it"
+    if domain in _IDENTITIES:
+        return f"is {a} that gives the Pod an identity of the cloud: remove it, and set cloud_identity"
     if domain in _OPEN_DOMAINS[what]:
         return None
     if _is_below(domain, "kubernetes.io") or _is_below(domain, "k8s.io"):
