@@ -83,7 +83,13 @@ NONE = "cron cannot express only the days that match both"
         ("0 9 * * mon ,wed", "spaces separate the fields: write lists, ranges and steps without them: 0 9 * * mon,wed"),
         ("*/ 5 9 - 17 * * *", "spaces separate the fields: write lists, ranges and steps without them: */5 9-17 * * *"),
         ("0 0 ? * *", "day of month '?' is Quartz syntax: write *"),
-        ("0 0 ? * 2", "day of month '?' is Quartz syntax: write *"),
+        ("0 0 ? * 2",
+         "day of month '?' is Quartz syntax: write *; days of week count from 0 = Sunday, and in Quartz and AWS from "
+         "1 = Sunday"),
+        ("0 0 ? * 2-6",
+         "day of month '?' is Quartz syntax: write *; days of week count from 0 = Sunday, and in Quartz and AWS from "
+         "1 = Sunday"),
+        ("0 0 ? * mon-fri", "day of month '?' is Quartz syntax: write *"),
         ("? * * * *", "minute '?' is Quartz syntax: write *"),
         ("H H * * *", "minute 'H' is Jenkins syntax that spreads the load: write a fixed number such as 29"),
         ("H/15 * * * *", "minute 'H/15' is Jenkins syntax that spreads the load: write */15"),

@@ -103,6 +103,13 @@ def for_item(field: Field, item: str) -> str | None:
     return _for_special_weekday(field, item) if position == DAY_OF_WEEK else None
 
 
+def about_numbers(fields: Sequence[str]) -> str:
+    """Returns how days of the week are counted, for the end of an error, if an expression seems to be from Quartz."""
+    if fields[DAY_OF_MONTH] != "?" or not re.fullmatch(r"[1-7](?:[-,/][1-7])*", fields[DAY_OF_WEEK]):
+        return ""
+    return "; days of week count from 0 = Sunday, and in Quartz and AWS from 1 = Sunday"
+
+
 def for_text(field: Field, text: str) -> str:
     """Returns the remedy if something other than a number or a name is written."""
     folded = text.lower()

@@ -37,7 +37,7 @@ def parse(expression: str) -> CronExpression:
     try:
         minutes, hours, days, months, weekdays = (_values(position, text) for position, text in enumerate(fields))
     except _FieldError as error:
-        raise ScheduleError(FIELD, expression, str(error)) from None
+        raise ScheduleError(FIELD, expression, f"{error}{cron_advice.about_numbers(fields)}") from None
     parsed = CronExpression(
         minutes,
         hours,
