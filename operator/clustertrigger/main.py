@@ -80,7 +80,7 @@ class Operator:
         self._configuration = configuration
         self.metrics = Metrics()
         self._clock = ClusterClock(self.metrics.clock_skew.set)
-        self._agenda = Agenda(self._clock, self.metrics)
+        self._agenda = Agenda(self._clock, self.metrics, settings.concurrency)
         self._catalog = Catalog()
         self._triggers = Triggers(self._agenda.now, self.metrics, settings.permitted, self._catalog.batches)
         self._leads = False

@@ -29,7 +29,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def agenda(clock: Clock) -> AsyncIterator[Agenda]:
-    agenda = Agenda(clock, Metrics())
+    agenda = Agenda(clock, Metrics(), 32)
     running = asyncio.create_task(agenda.run())
     yield agenda
     running.cancel()

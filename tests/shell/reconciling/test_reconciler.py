@@ -92,7 +92,7 @@ class Stage:
         self.runs = Runs(lambda _: None)
         catalog = Catalog()
         catalog.put(COLLECTION, "search", "col_a", {"source": {"uri": "a.parquet"}, "volume": "data"})
-        self.agenda, self.complete = Agenda(self.clock, self.metrics), asyncio.Event()
+        self.agenda, self.complete = Agenda(self.clock, self.metrics, 32), asyncio.Event()
         self.complete.set()
         self.events, self.notifier = Events(), Notifier()
         self.reconciler = Reconciler(

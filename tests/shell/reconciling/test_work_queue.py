@@ -11,6 +11,9 @@ from clustertrigger.shell.reconciling.work_queue import Rank, WorkQueue
 REST = 0.5
 """Seconds: much longer than needed to see that no key waits."""
 
+MOST = 3
+"""Items that are not due and may be handled at the same time."""
+
 
 @pytest.fixture
 def depths() -> list[int]:
@@ -19,7 +22,7 @@ def depths() -> list[int]:
 
 @pytest.fixture
 def queue(depths: list[int]) -> WorkQueue[str]:
-    return WorkQueue(depths.append, rest=REST)
+    return WorkQueue(depths.append, most_not_due=MOST, rest=REST)
 
 
 async def taken(queue: WorkQueue[str]) -> list[str]:
@@ -127,3 +130,53 @@ def test_an_item_rests_once_until_it_is_finished(queue: WorkQueue[str]) -> None:
         return [*rested, queue.rest_once("a")]
 
     assert asyncio.run(scene()) == [True, False, True]
+
+
+async def taken_and_kept(queue: WorkQueue[str]) -> list[str]:
+    """Returns all keys that can be taken now, in order; each is still handled."""
+    found: list[str] = []
+    while True:
+        try:
+            async with asyncio.timeout(0.01):
+                found.append(await queue.take())
+        except TimeoutError:
+            return found
+
+
+async def test_only_a_part_of_the_workers_handles_keys_that_are_not_due(queue: WorkQueue[str]) -> None:
+    for number in range(6):
+        queue.add(f"changed-{number}")
+    queue.add("begun", Rank.BEGUN)
+    assert await taken_and_kept(queue) == ["begun", "changed-0", "changed-1"]
+    queue.add("due-0", Rank.DUE)
+    queue.add("due-1", Rank.DUE)
+    assert await taken_and_kept(queue) == ["due-0", "due-1"]
+    queue.done("due-0")
+    assert await taken_and_kept(queue) == [], "the other three are still handled"
+    queue.add("begun-later", Rank.BEGUN)
+    queue.done("begun")
+    queue.done("changed-0")
+    assert await taken_and_kept(queue) == ["begun-later", "changed-2"]
+
+
+async def test_a_key_that_becomes_due_does_not_wait_for_the_others(queue: WorkQueue[str], depths: list[int]) -> None:
+    for number in range(6):
+        queue.add(f"changed-{number}")
+    first = await taken_and_kept(queue)
+    queue.add("changed-5", Rank.DUE)
+    assert await taken_and_kept(queue) == ["changed-5"]
+    for item in (*first, "changed-5"):
+        queue.done(item)
+    assert await taken_and_kept(queue) == ["changed-3", "changed-4"]
+    assert depths[-1] == 0
+
+
+async def test_held_keys_that_rest_or_were_taken_leave_room_for_others(queue: WorkQueue[str]) -> None:
+    for number in range(8):
+        queue.add(f"changed-{number}")
+    first = await taken_and_kept(queue)
+    for item in ("changed-3", "changed-4", "changed-5"):
+        queue.add_after_rest(item)
+    for item in first:
+        queue.done(item)
+    assert await taken_and_kept(queue) == ["changed-6", "changed-7"]

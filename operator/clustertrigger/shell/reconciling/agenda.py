@@ -18,11 +18,23 @@ second have rested, because slots are whole seconds.
 """
 
 
-class Agenda:
-    """The queue of keys to reconcile now, which the heap of due times feeds."""
+_NOT_DUE_SHARE = 4
+"""One worker in four may handle a trigger that is not due. At the beginning of a second, the API server would otherwise
+be busy with the statuses of the previous second, and create the Jobs of this one later.
+"""
 
-    def __init__(self, clock: Clock, metrics: Metrics) -> None:
-        self.queue: WorkQueue[Key] = WorkQueue(metrics.queue_depth.set)
+
+class Agenda:
+    """The queue of keys to reconcile now, which the heap of due times feeds.
+
+    Args:
+        clock: Determines what is due.
+        metrics: Receives the length of the queue.
+        concurrency: Number of workers that take keys from the queue.
+    """
+
+    def __init__(self, clock: Clock, metrics: Metrics, concurrency: int) -> None:
+        self.queue: WorkQueue[Key] = WorkQueue(metrics.queue_depth.set, max(1, concurrency // _NOT_DUE_SHARE))
         self._heap: DueHeap[Key] = DueHeap(clock, lambda key: self.queue.add(key, Rank.DUE))
         self._soon: asyncio.Queue[Key] = asyncio.Queue()
         self._ahead: DueHeap[Key] = DueHeap(clock, self._soon.put_nowait)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 import itertools
 from collections.abc import Callable
 from enum import IntEnum
@@ -34,12 +35,17 @@ class WorkQueue(Generic[Item]):
 
     Args:
         on_depth: Called with the number of waiting items when it changes.
+        most_not_due: Maximum number of items that are not due and are handled at the same time.
         rest: Seconds that an item rests.
     """
 
-    def __init__(self, on_depth: Callable[[int], None], rest: float = _REST) -> None:
+    def __init__(self, on_depth: Callable[[int], None], most_not_due: int, rest: float = _REST) -> None:
         self._on_depth = on_depth
         self._rest = rest
+        self._most_not_due = most_not_due
+        self._not_due: set[Item] = set()
+        self._held: list[tuple[int, int, Item]] = []
+        """A heap of entries that were taken from the queue while too many items that are not due were handled."""
         self._queue: asyncio.PriorityQueue[tuple[int, int, Item]] = asyncio.PriorityQueue()
         self._order = itertools.count()
         self._waiting: dict[Item, Rank] = {}
@@ -103,20 +109,37 @@ class WorkQueue(Generic[Item]):
     async def take(self) -> Item:
         """Returns the next item; `done` must follow."""
         while True:
-            _, _, item = await self._queue.get()
+            entry = await self._queue.get()
+            item = entry[2]
             # An item that was moved forward, or rests, is still in its old place.
-            if item in self._waiting and item not in self._working:
+            stale = item not in self._waiting or item in self._working
+            if not stale and (self._waiting[item] is Rank.DUE or self._has_room()):
                 break
-        del self._waiting[item]
+            if not stale:
+                heapq.heappush(self._held, entry)
+            self._release()
+        if self._waiting.pop(item) is not Rank.DUE:
+            self._not_due.add(item)
         self._working.add(item)
+        self._release()
         self._on_depth(len(self._waiting))
         return item
 
     def done(self, item: Item) -> None:
         """Marks an item as no longer being handled."""
         self._working.discard(item)
+        self._not_due.discard(item)
         if item in self._waiting:
             self._queue.put_nowait((self._waiting[item], next(self._order), item))
+        self._release()
+
+    def _has_room(self) -> bool:
+        return len(self._not_due) < self._most_not_due
+
+    def _release(self) -> None:
+        """Returns a held entry to the queue if it can be handled now; it then releases the next one."""
+        if self._held and self._has_room():
+            self._queue.put_nowait(heapq.heappop(self._held))
 
     def _end_rest(self, item: Item) -> None:
         del self._resting[item]
