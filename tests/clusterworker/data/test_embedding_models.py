@@ -68,6 +68,30 @@ def test_the_name_may_lie_with_the_vectors(pod: Pod) -> None:
     assert refused(pod, {"uri": "*.parquet"}).startswith("b.parquet: embedded by e5, but a.parquet by mini-lm: ")
 
 
+def test_two_models_in_one_file(pod: Pod) -> None:
+    """The metadata of the file and of its vectors name two."""
+    written = table(VECTORS).replace_schema_metadata({"embedding_model": "mini-lm"})
+    place = written.schema.get_field_index("embedding")
+    for model, expected in (("e5", True), ("mini-lm", False)):
+        field = written.schema.field(place).with_metadata({"embedding_model": model})
+        pq.write_table(written.set_column(place, field, written["embedding"]), pod.volume / "data.parquet")
+        if expected:
+            assert refused(pod, {"uri": "data.parquet"}) == (
+                "data.parquet: embedding_model is mini-lm in the metadata of the file, and e5 in the metadata of "
+                f"column embedding: {REMEDY}"
+            )
+        else:
+            pod.run(pod.spec(KMEANS))
+
+
+def test_a_long_name_leaves_room_for_the_remedy(pod: Pod) -> None:
+    write(pod.volume / "d/0.parquet", "m" * 100_000)
+    write(pod.volume / "d/1.parquet", "m" * 100_000 + "n")
+    line = refused(pod, {"uri": "d"})
+    assert len(line) < 500
+    assert line.endswith(REMEDY)
+
+
 def test_what_has_no_vectors_names_no_model(pod: Pod) -> None:
     write(pod.volume / "d/a.parquet", "mini-lm")
     write(pod.volume / "d/b.parquet", "e5", rows=0)

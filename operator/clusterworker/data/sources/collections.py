@@ -5,7 +5,7 @@ from pathlib import Path
 
 from clustercontract.container import CollectionInput
 from clusterworker.data.sources.collection import Collection
-from clusterworker.data.sources.messages import OTHER_MODEL
+from clusterworker.data.sources.messages import OTHER_MODEL, model_shown
 from clusterworker.data.sources.parquet.collection import ParquetCollection, count_rows
 from clusterworker.data.sources.parquet.store import BucketStore, FileStore, VolumeStore
 from clusterworker.process.errors import MisconfiguredError
@@ -35,8 +35,8 @@ def open_collections(inputs: Sequence[CollectionInput], secrets: Path) -> list[C
     if mismatch := of_another_model(collections):
         first, other = mismatch
         raise MisconfiguredError(
-            f"collection {first.collection_id} is embedded by {first.embedding_model} and "
-            f"{other.collection_id} by {other.embedding_model}: {OTHER_MODEL}"
+            f"collection {first.collection_id} is embedded by {model_shown(first.embedding_model)} and "
+            f"{other.collection_id} by {model_shown(other.embedding_model)}: {OTHER_MODEL}"
         )
     return collections
 

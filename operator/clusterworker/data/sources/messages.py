@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from clusterworker.process.errors import MisconfiguredError, UnavailableError
+from clusterworker.process.text import shortened
 
 REMEDY = "embed that document again or leave it out"
 OTHER_MODEL = (
@@ -12,6 +13,7 @@ OTHER_MODEL = (
     "use the same name everywhere"
 )
 _LISTED = 20
+_MODEL_CHARACTERS = 100
 
 
 def no_documents(collection_id: str, *, filtered: bool) -> str:
@@ -24,6 +26,11 @@ def no_documents(collection_id: str, *, filtered: bool) -> str:
     if filtered:
         return f"collection {collection_id} has no documents that pass source.filters: change the filters"
     return f"collection {collection_id} has no documents: add documents, or remove the collection"
+
+
+def model_shown(name: str) -> str:
+    """Returns the name of an embedding model for a message, which a very long one would fill."""
+    return shortened(name, _MODEL_CHARACTERS)
 
 
 class MissingColumnError(MisconfiguredError):

@@ -22,7 +22,7 @@ from clusterworker.data.sources.matrix import (
     is_vector_type,
     to_numbers,
 )
-from clusterworker.data.sources.messages import OTHER_MODEL, missing, no_documents, twice
+from clusterworker.data.sources.messages import OTHER_MODEL, missing, model_shown, no_documents, twice
 from clusterworker.data.sources.parquet.file import ParquetFile, RowGroup
 from clusterworker.data.sources.parquet.store import FileStore
 from clusterworker.data.sources.plain import is_text
@@ -193,11 +193,14 @@ class ParquetCollection:
 
     def _one_model(self) -> str:
         """Name of the embedding model in the files; "" if none has one."""
-        named = {file.shown: model for file in self._files if (model := _model(file.schema, self._vector_column))}
+        named = {file.shown: model for file in self._files if (model := _model(file, self._vector_column))}
         first = next(iter(named), "")
         for name, model in named.items():
             if model != named[first]:
-                raise MisconfiguredError(f"{name}: embedded by {model}, but {first} by {named[first]}: {OTHER_MODEL}")
+                raise MisconfiguredError(
+                    f"{name}: embedded by {model_shown(model)}, but {first} by "
+                    f"{model_shown(named[first])}: {OTHER_MODEL}"
+                )
         return named.get(first, "")
 
     def _type(self, file: ParquetFile, column: str) -> tuple[Any, Any]:
@@ -242,14 +245,22 @@ def _shown(source: Source, name: str) -> str:
     return f"{scheme}{separator}{name}" if separator and "://" not in name else name
 
 
-def _model(schema: Any, vector_column: str) -> str:
-    """Returns the name of the embedding model in the metadata of a file, or of its vectors."""
-    for metadata in (schema.metadata or {}, schema.field(vector_column).metadata or {}):
-        for key in MODEL_KEYS:
-            name = str(metadata.get(key, b"").decode(errors="replace").strip())
-            if name:
-                return name
-    return ""
+def _model(file: ParquetFile, vector_column: str) -> str:
+    """Returns the name of the embedding model in the metadata of a file, or of its vectors.
+
+    Raises:
+        MisconfiguredError: The two differ.
+    """
+    places = [file.schema.metadata or {}, file.schema.field(vector_column).metadata or {}]
+    found = [[metadata.get(key, b"").decode(errors="replace").strip() for metadata in places] for key in MODEL_KEYS]
+    for key, (of_file, of_vectors) in zip(MODEL_KEYS, found, strict=True):
+        if of_file and of_vectors and of_file != of_vectors:
+            raise MisconfiguredError(
+                f"{file.shown}: {key.decode()} is {model_shown(of_file)} in the metadata of the file, and "
+                f"{model_shown(of_vectors)} in the metadata of column {vector_column}: {OTHER_MODEL}"
+            )
+    names = [of_file for of_file, _ in found] + [of_vectors for _, of_vectors in found]
+    return next((name for name in names if name), "")
 
 
 def _texts(values: Any) -> list[str]:
