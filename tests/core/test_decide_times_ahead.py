@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from clustertrigger.api.conditions import Reason
 from clustertrigger.api.status import RunRequest
 from clustertrigger.core.jobs.slot import CheckSlot
+from clustertrigger.core.jobs.workload import Remains
 from clustertrigger.core.resources.catalog import Unresolved
 from tests.core.builders import EVENTS, HOURLY, MINUTELY, World, at, spec
 from tests.core.checked import found, world
@@ -149,6 +150,44 @@ def test_a_manual_request_expires() -> None:
     it.step(at(2))
     it.step(at(122))
     assert it.events[-1].startswith("RequestIgnored: The run requested by 'one' was abandoned")
+
+
+def test_a_run_of_the_time_ahead_that_does_not_start_is_ended() -> None:
+    it = World()
+    it.step(at(1))
+    it.step(CLOCK_AHEAD)
+    (name,) = it.runs
+    it.runs[name] = replace(it.runs[name], pending_since=CLOCK_AHEAD, obstacle="ImagePullBackOff")
+    it.step(CLOCK_AHEAD)
+    it.step(at(minutes=5))
+    assert it.step(at(minutes=14)).wake_at == at(minutes=15)
+    assert it.ended == {}
+    it.step(at(minutes=15))
+    assert it.ended == {name: "did not start within 600 s (run.pending_timeout_seconds): ImagePullBackOff"}
+
+
+def test_a_check_of_the_time_ahead_that_does_not_start_is_ended() -> None:
+    it = world()
+    it.step(CLOCK_AHEAD)
+    (name,) = it.runs
+    it.runs[name] = replace(it.runs[name], pending_since=CLOCK_AHEAD, obstacle="ImagePullBackOff")
+    it.step(at(minutes=5))
+    assert list(it.ended) == [name]
+
+
+def test_the_clock_of_a_node_can_be_ahead() -> None:
+    """It dates the start and the end of the worker."""
+    it = World()
+    it.step(at(hours=1))
+    (name,) = it.runs
+    it.runs[name] = replace(it.runs[name], phase="running", running_since=at(hours=5))
+    it.step(at(hours=1, seconds=2))
+    assert it.trigger.status.last_execution_status == "running"
+    remains = Remains(at(hours=5), ("istio-proxy",))
+    it.runs[name] = replace(it.runs[name], phase="completed", remains=remains)
+    it.step(at(hours=1, seconds=3))
+    it.step(at(hours=1, seconds=4))
+    assert it.ended == {name: "container istio-proxy was still running after the worker had completed"}
 
 
 def test_a_refused_request_is_tried_again() -> None:

@@ -98,6 +98,13 @@ def test_the_duration_of_a_queued_run_is_counted_from_its_admission() -> None:
     assert observe(job([condition("Complete")], {"completionTime": "2026-03-02T13:01:00Z"})).queue_time_ms is None
 
 
+def test_the_clock_of_a_node_that_is_behind_does_not_shorten_a_run_to_nothing() -> None:
+    complete = [condition("Complete")], {"completionTime": "2026-03-02T13:01:00Z"}
+    behind = pod(terminated(exitCode=0, finishedAt="2026-03-02T12:40:00Z"))
+    assert observe(job(*complete), behind).execution_time_ms == 59_000
+    assert observe(job(), behind).execution_time_ms is None, "unknown, because the Job has not ended"
+
+
 def test_different_clocks_cause_no_negative_time_in_a_queue() -> None:
     """The API server that set the creation time was ahead of the Job controller, which set the start time."""
     raw = job(**QUEUED)

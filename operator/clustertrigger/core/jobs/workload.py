@@ -23,6 +23,8 @@ from clustertrigger.core.jobs.slot import CheckSlot, Slot
 NO_POD = "no Pod has been created"
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=10), timedelta(minutes=10)
 """The Job controller's back-off before another attempt."""
+_SKEW = timedelta(seconds=5)
+"""Difference between the clocks of a node and of the Job controller that is ignored."""
 _VAGUE = ("", "ContainerCreating", "PodInitializing")
 _Result = TypeVar("_Result", RunResult, CheckResult)
 
@@ -146,7 +148,9 @@ def split(jobs: Mapping[str, ObservedRun]) -> tuple[dict[str, ObservedRun], dict
 def _completed(run: ObservedRun, job: JobView, pod: PodView) -> ObservedRun:
     """Returns the state of a Job whose worker has succeeded. What happens to the rest of the Pod does not change it."""
     result, check = _results(job, pod)
-    ends = [at for at in (pod.finished_at, job.finished_at) if at]
+    # The node's clock dates the end of the worker. If it is behind, the Job's end is more precise.
+    earliest = (job.started_at or job.created_at) - _SKEW
+    ends = [at for at in (pod.finished_at, job.finished_at) if at and at >= earliest]
     outlived = (pod.going_on or pod.failed) and not job.outcome
     return replace(
         run,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from clustertrigger.core.decision import AskWhy, EndJob, LookUpJob
 from clustertrigger.core.draft import Draft, is_active
@@ -18,6 +18,7 @@ ASK_AGAIN = timedelta(seconds=60)
 """Minimum time until the events that explain why a Pod does not start are read again."""
 LINGERING = timedelta(seconds=5)
 """How long the other containers of a Pod can run after its worker. Many sidecars notice the worker's end and stop."""
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 LEAVING = timedelta(seconds=30)
 """How long after its grace period a Pod that is being deleted can still exist before this is reported."""
 _DISRUPTIONS = {
@@ -38,9 +39,10 @@ def end_runs_that_cannot_start(draft: Draft) -> None:
     spec = draft.trigger.spec
     patience = timedelta(seconds=spec.run.pending_timeout_seconds if spec else 600)
     for run in draft.active_jobs():
-        if run.phase != "pending" or run.suspended or run.pending_since is None or run.ended_by_operator:
+        pending_since = _in_the_past(draft, run, run.pending_since)
+        if run.phase != "pending" or run.suspended or pending_since is None or run.ended_by_operator:
             continue
-        begin = run.pending_since + run.retry_pause
+        begin = pending_since + run.retry_pause
         deadline = begin + patience
         if draft.now < deadline:
             report_at = begin + WAITING
@@ -62,7 +64,7 @@ def end_runs_that_outlive_their_deadline(draft: Draft) -> None:
     for run in draft.active_jobs():
         if run.phase not in ("pending", "running") or run.ended_by_operator:
             continue
-        begin = run.started_at or run.pending_since
+        begin = _in_the_past(draft, run, run.started_at or run.pending_since)
         if begin is None or run.timeout_seconds is None:
             continue
         overdue = begin + timedelta(seconds=run.timeout_seconds) + OVERDUE
@@ -83,7 +85,10 @@ def end_jobs_that_outlive_their_worker(draft: Draft) -> None:
     for run in (*draft.observed.runs.values(), *draft.observed.checks.values()):
         if run.remains is None or run.ended_by_operator or run.deleting:
             continue
-        until = (run.remains.since or draft.now) + LINGERING if run.remains.containers else draft.now
+        # The node's clock dates the end of the worker. If it is ahead, the other containers get no more time.
+        since = run.remains.since or draft.now
+        lingers = bool(run.remains.containers) and since <= draft.now + LINGERING
+        until = since + LINGERING if lingers else draft.now
         if draft.now < until:
             draft.wake(until)
         elif run.phase != "completed":
@@ -121,8 +126,9 @@ def waits_for(draft: Draft, job: str) -> str | None:
             return place
         why = "it was preempted, and " if run.queue else ""
         return f"{place}: {why}Pod {run.leaving.name} ends by {_gone_by(run.leaving)}"
-    if run.phase == "pending" and run.pending_since is not None:
-        late = draft.now >= run.pending_since + run.retry_pause + WAITING
+    pending_since = _in_the_past(draft, run, run.pending_since)
+    if run.phase == "pending" and pending_since is not None:
+        late = draft.now >= pending_since + run.retry_pause + WAITING
         return f"does not start: {_in_whose_words(draft, run) or run.obstacle}" if late else None
     if run.leaving is None:
         return None
@@ -137,6 +143,17 @@ def waits_for(draft: Draft, job: str) -> str | None:
         f"waits for Pod {run.leaving.name} on node {run.leaving.node or 'unknown'}, which should have ended at "
         f"{_gone_by(run.leaving)}: if the node is down, delete the node, or the Pod with --force"
     )
+
+
+def _in_the_past(draft: Draft, run: ObservedRun, at: datetime | None) -> datetime | None:
+    """Returns a time of a Job or its Pods. If the clock that wrote it was far ahead, the run counts from its record.
+
+    A check has no such time. It counts as overdue, and the next slot repeats it.
+    """
+    if at is None or not draft.is_ahead(at):
+        return at
+    recorded = next((entry.triggered_at for entry in draft.history if entry.job_id == run.job), None)
+    return recorded or _LONG_AGO
 
 
 def _gone_by(pod: LeavingPod) -> str:

@@ -30,7 +30,14 @@ MOST_SKEW = timedelta(minutes=1)
 
 
 def record_new_runs(draft: Draft) -> None:
-    """Adds every Job of the operator to the history, whether or not this process created it."""
+    """Adds every Job of the operator to the history, whether or not this process created it.
+
+    An active run that was recorded while the clock was far ahead counts from now.
+    """
+    draft.status.history = [
+        replace(entry, triggered_at=draft.now) if is_active(entry) and draft.is_ahead(entry.triggered_at) else entry
+        for entry in draft.history
+    ]
     known = {entry.job_id for entry in draft.history}
     fresh = [run for run in draft.observed.runs.values() if run.job not in known and _is_new(draft, run)]
     for run in sorted(fresh, key=lambda run: (run.created_at, str(run.slot))):
@@ -168,7 +175,8 @@ def show_running(draft: Draft) -> None:
             _show(draft, replace(entry, status="pending"))
         elif entry.status == "pending" and run.phase == "running" and run.running_since is not None:
             settled = run.running_since + SETTLING
-            if draft.now >= settled or draft.is_written:
+            # The node's clock dates the start, and can be ahead.
+            if draft.now >= settled or settled > draft.now + 2 * SETTLING or draft.is_written:
                 _show(draft, replace(entry, status="running"))
             else:
                 draft.wake(settled)
