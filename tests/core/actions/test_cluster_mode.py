@@ -68,6 +68,22 @@ def clustered(
     return replace(made, key=Key("search", name), status=status)
 
 
+def recorded(found: Trigger, minute: int) -> Trigger:
+    """The trigger with the run in its history, which began at this minute and took one."""
+    assert found.status.baseline_snapshot is not None
+    status = found.status.copy()
+    status.history = [
+        Execution(
+            job_id=found.status.baseline_snapshot["run"],
+            slot="manual/a",
+            triggered_at=at(minutes=minute),
+            status="completed",
+            execution_time_ms=60_000,
+        )
+    ]
+    return replace(found, status=status)
+
+
 def resolved(spec: Json, *triggers: Trigger) -> Work | Unresolved:
     parsed, problems = parse_trigger(spec)
     assert parsed is not None, problems
@@ -103,6 +119,15 @@ DIGEST = collections_digest(resolved(SHARED))  # type: ignore[arg-type]
             [clustered("nightly", run="n-1", minute=9), clustered("weekly", run="w-1", minute=5)],
             "n-1",
             id="the newest of two triggers",
+        ),
+        pytest.param(
+            ASSIGN,
+            [
+                recorded(clustered("nightly", run="n-1", minute=600), 1),
+                recorded(clustered("weekly", run="w-1", minute=5), 4),
+            ],
+            "w-1",
+            id="the newest, although the clock of the other one's node was ahead",
         ),
         pytest.param(ASSIGN, [clustered("hourly", ASSIGN, "h-1")], "h-1", id="its own, from when its mode was full"),
         pytest.param(ASSIGN, [clustered("nightly", run="n-1", collections=DIGEST)], "n-1", id="of these collections"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from clustercontract.baseline import Baseline, read_baseline
 from clustertrigger.api.status import Execution
@@ -37,6 +38,14 @@ class Clustered:
     """How the trigger's Jobs are run now."""
     run: Execution | None
     """Its entry in the history, if it still exists."""
+
+    @property
+    def ended_at(self) -> datetime:
+        """When it ended, according to the API server. The clock of its node, which dates the baseline, can be wrong."""
+        if self.run is None:
+            return self.baseline.captured_at
+        took = (self.run.queue_time_ms or 0) + (self.run.execution_time_ms or 0)
+        return self.run.triggered_at + timedelta(milliseconds=took)
 
 
 _Place = tuple[str, str]
@@ -111,7 +120,7 @@ class Batches:
             key for same in self._spellings(namespace, reference) for key in self._clustered.get((namespace, same), ())
         }
         found = (_clustered(self._triggers[namespace][key.name], collections) for key in keys)
-        return max(filter(None, found), key=lambda one: (one.baseline.captured_at, one.baseline.run), default=None)
+        return max(filter(None, found), key=lambda one: (one.ended_at, one.baseline.run), default=None)
 
     def names(self, namespace: str) -> list[str]:
         """The triggers of a namespace."""
