@@ -209,6 +209,14 @@ def files_of(*runs: str) -> set[str]:
     return {f"{run}/{name}" for run in runs for name in ("members.parquet", "metrics.json", "run.json")}
 
 
+def test_a_run_on_a_node_whose_clock_is_behind_keeps_its_own_folder(shelf: Shelf) -> None:
+    for number in range(4):
+        shelf.publish(f"nightly-1a2b3c-{number}", 10 + number)
+    shelf.publish("nightly-1a2b3c-9", 0)
+    assert retire(shelf.target("nightly-1a2b3c-9"), 2) == []
+    assert shelf.seen() == files_of("nightly-1a2b3c-2", "nightly-1a2b3c-3", "nightly-1a2b3c-9")
+
+
 def test_only_finished_runs_of_this_trigger_go(shelf: Shelf) -> None:
     old = [
         "nightly-ffffff-1",  # of a trigger that was deleted and created again
