@@ -202,7 +202,9 @@ class Operator:
         """Runs the leader's tasks. A new leader reconciles every trigger once, and first those that are due."""
         settings = self._settings
         recorder = Recorder(api, self._clock, self.metrics, settings.identity)
-        sender = Sender(settings.notifications, settings.notify_credentials_dir, settings.notify_ca_file)
+        sender = Sender(
+            settings.notifications, settings.notify_credentials_dir, settings.notify_ca_file, clock=self._clock
+        )
         courier = Courier(self._triggers, sender, self._agenda.now, recorder, self.metrics)
         reconciler = Reconciler(
             statuses=statuses,

@@ -8,6 +8,7 @@ import hmac
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,12 @@ class Stage:
 
     async def send(self, path: str = "/hook", *, host: str = "", credentials: str | None = None) -> Attempt:
         uri = f"{self.receiver.url.replace('127.0.0.1', host or '127.0.0.1')}{path}"
-        sender = Sender(self.permissions, self.directory, self.authorities, clock=lambda: 1_700_000_000.5)
+        sender = Sender(
+            self.permissions,
+            self.directory,
+            self.authorities,
+            clock=lambda: datetime.fromtimestamp(1_700_000_000.5, UTC),
+        )
         return await sender.send(Receiver(uri=uri, credentials=credentials), "search", "products-1-completed", BODY)
 
     def write(self, **files: str) -> None:

@@ -8,8 +8,6 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +24,7 @@ from clustertrigger.core.notifications.permissions import Permissions, host_of, 
 from clustertrigger.core.notifications.signature import KeyFormatError, read_keys, sign
 from clustertrigger.core.text import cut, reason
 from clustertrigger.net.tls import trusting
+from clustertrigger.shell.clock import Clock
 
 AT_ONCE = 64
 """Maximum number of concurrent requests."""
@@ -62,7 +61,7 @@ class Sender:
         permissions: The operator's settings for notifications.
         credentials: Directory with a directory for each of the credentials, such as a mounted Secret.
         authorities: File with CA certificates that are trusted in addition to those of this machine; None for none.
-        clock: Returns the seconds since the Unix epoch, for signatures.
+        clock: Returns the time, for signatures. Receivers reject those of another time.
 
     Raises:
         OSError: the file is missing.
@@ -74,7 +73,8 @@ class Sender:
         permissions: Permissions,
         credentials: Path,
         authorities: Path | None = None,
-        clock: Callable[[], float] = time.time,
+        *,
+        clock: Clock,
     ) -> None:
         self._permissions = permissions
         self._credentials = credentials
@@ -124,7 +124,7 @@ class Sender:
         return Attempt(f"the receiver answered {status}{moved}", concerns_message=refused, wait=wait)
 
     def _headers(self, receiver: Receiver, message_id: str, body: bytes) -> dict[str, str]:
-        timestamp = int(self._clock())
+        timestamp = int(self._clock().timestamp())
         headers = {
             "Content-Type": CONTENT_TYPE,
             "User-Agent": f"clustertrigger/{__version__}",
