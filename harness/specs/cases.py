@@ -812,8 +812,8 @@ _RUN_RULES += [
                 acting("cluster", {"filters": ABSENT, "mode": "composite", "source_execution_ids": RUNS}),
                 "is not valid with mode composite, which reads centroids and no documents: remove engine",
             ),
-            ("DBSCAN by Spark", clustering(DBSCAN), "supports algorithm kmeans only, except with mode assign: set"),
-            ("HDBSCAN by Spark", clustering(HDBSCAN), "supports algorithm kmeans only, except with mode assign: set"),
+            ("DBSCAN by Spark", clustering(DBSCAN), "agglomerative, spectral only, except with mode assign: set one"),
+            ("HDBSCAN by Spark", clustering(HDBSCAN), "supports algorithm kmeans, gaussian_mixture, hierarchical,"),
         ]
     ),
     *(

@@ -38,8 +38,8 @@ LOCAL_BELOW = 50_000_000
 
 SPARK_ACTIONS = ("cluster", "taxonomy_enrichment")
 """Actions that Spark's executors can carry out."""
-SPARK_ALGORITHMS = ("kmeans",)
-"""Algorithms that Spark's executors can carry out with mode full."""
+SPARK_ALGORITHMS = ("kmeans", "gaussian_mixture", "hierarchical", "agglomerative", "spectral")
+"""Algorithms that Spark's executors can carry out with mode full: clusters of a sample tell that of any document."""
 SPARK_SOURCES = ("parquet",)
 """Types of sources that Spark's executors can read in parts."""
 

@@ -465,7 +465,7 @@ SPARK_NEEDS_DOCUMENTS = (
 )
 SPARK_NEEDS_CENTROIDS = (
     f"engine type spark or auto supports algorithm {', '.join(SPARK_ALGORITHMS)} only, except with mode assign: set "
-    "that algorithm, or set engine.type: local"
+    "one of them, or set engine.type: local"
 )
 BY_ID = "cluster_id "
 """Prefix of `ClusterTriggerSpec.clustering` if a ClusterDefinition says what is clustered."""

@@ -157,11 +157,15 @@ def survey(
     sums, central = ClusterSums(clustering.means), CentralDocuments()
     first, rows = (place.first, place.rows) if place else (0, None)
     tally = Tally(clustering.centroids, SAMPLE_ROWS, seed, first=first, rows=rows)
+    find = clustering.finder()
     row = noise = 0
     for batch in dataset.batches():
         vectors = np.asarray(batch.vectors)
         nearest = tally.add(vectors)
-        labels = nearest if clustering.labels is None else clustering.labels[row : row + len(vectors)]
+        if clustering.labels is not None:
+            labels = clustering.labels[row : row + len(vectors)]
+        else:
+            labels = find(vectors) if find else nearest
         distances = distances_to_centroid(vectors, labels, clustering.centroids, metric)
         write(batch, labels, distances)
         sums.add(vectors, labels)

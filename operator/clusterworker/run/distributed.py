@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from clusterworker.clustering.algorithms.clustering import Clustering
+from clusterworker.clustering.algorithms.rule import Rule, arrays_of, rule_of
 from clusterworker.clustering.algorithms.start import Begun
 from clusterworker.clustering.survey import (
     Membership,
@@ -38,6 +39,8 @@ from clusterworker.run.results.members_table import MembersTable, members_schema
 from clusterworker.run.results.previous_members import Shared
 from clusterworker.run.results.stages import Stages, read_arrays, write_arrays
 
+_RULE = "rule."
+"""Prefix of the arrays of a clustering's rule."""
 _LOST = "rounding."
 """Prefix of the arrays with what a part's documents lost by rounding."""
 
@@ -53,6 +56,7 @@ class Model:
         seed: Seed of the reservoir.
         rows: Number of all documents.
         collection_ids: Collections in the order of the RunSpec.
+        rule: Tells the cluster of a document; None if it belongs to its nearest centroid.
     """
 
     centroids: Vectors
@@ -61,6 +65,7 @@ class Model:
     seed: int
     rows: int
     collection_ids: Sequence[str]
+    rule: Rule | None
 
 
 @dataclass(frozen=True)
@@ -148,8 +153,11 @@ class DistributedDataset:
     ) -> DistributedSurvey:
         """Assign all documents to their nearest centroids, in one pass."""
         parts = self._parts
-        model = Model(clustering.centroids, clustering.means, metric, seed, self.rows, list(collection_ids))
-        stage = parts.stage("members", clustering.centroids.tobytes(), clustering.means.tobytes(), seed)
+        model = Model(
+            clustering.centroids, clustering.means, metric, seed, self.rows, list(collection_ids), clustering.rule
+        )
+        rule = [value.tobytes() for value in arrays_of(clustering.rule).values()]
+        stage = parts.stage("members", clustering.centroids.tobytes(), clustering.means.tobytes(), *rule, seed)
         parts.carry_out(stage, partial(_survey, parts.stages, stage, parts.each, model))
         found = nothing_yet(clustering, seed)
         self._rounding = _merged(parts, stage, found)
@@ -260,7 +268,7 @@ def _sample(stages: Stages, stage: str, parts: Sequence[DatasetPart], rows: Sequ
 def _survey(stages: Stages, stage: str, parts: Sequence[DatasetPart], model: Model, number: int) -> None:
     """Task that surveys a part: writes its members, and then its sums."""
     part, rounding = parts[number].measured()
-    clustering = Clustering(model.centroids, model.means, None)
+    clustering = Clustering(model.centroids, model.means, None, rule=model.rule)
     with task_scratch() as scratch:
         with _members_file(stages, stage, part, model.collection_ids, scratch) as members:
             place = Place(part.first, model.rows)
@@ -298,6 +306,7 @@ def _arrays_of(clustering: Clustering) -> dict[str, Any]:
         "centroids": clustering.centroids,
         "means": clustering.means,
         "other_fields": np.frombuffer(other_fields, np.uint8),
+        **{f"{_RULE}{name}": value for name, value in arrays_of(clustering.rule).items()},
     }
 
 
@@ -310,4 +319,5 @@ def _clustering_of(arrays: Mapping[str, Any]) -> Clustering:
         has_inertia=has_inertia,
         notes=notes,
         begun=Begun(*begun) if begun else None,
+        rule=rule_of({key.removeprefix(_RULE): value for key, value in arrays.items() if key.startswith(_RULE)}),
     )

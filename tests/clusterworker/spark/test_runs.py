@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from clustercontract.run import RunResult, RunSpec
-from clusterworker.clustering.algorithms import choice
+from clusterworker.clustering.algorithms import choice, hierarchical, micro, mixture, spectral
 from clusterworker.process.errors import MisconfiguredError, UnavailableError
 from clusterworker.run import passes
 from clusterworker.spark.executors import Executors
@@ -25,6 +25,9 @@ from tests.clusterworker.storage.s3_server import Bucket
 pytestmark = pytest.mark.xdist_group("spark")
 
 KMEANS: dict[str, Any] = {"algorithm": "kmeans", "n_clusters": 5}
+MIXTURE: dict[str, Any] = {"algorithm": "gaussian_mixture", "n_components": 5}
+TREE: dict[str, Any] = {"algorithm": "hierarchical", "n_clusters": 5}
+GRAPH: dict[str, Any] = {"algorithm": "spectral", "n_clusters": 5}
 DATA = planted(2_400, 5, dimensions=24, spread=0.1)
 TOPICS = ["harbour ships", "mountain snow", "forest birds", "desert sand", "river fish"]
 TEXTS = [f"{TOPICS[label]} number {row}" for row, label in enumerate(DATA.labels.tolist())]
@@ -35,6 +38,15 @@ MIXED = np.random.default_rng(3).permutation(len(DATA.vectors))
 def streamed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A local run trains on a sample, as one above 500,000 documents does, and as every run on Spark does."""
     monkeypatch.setattr(choice, "STREAMED_ROWS", 0)
+
+
+def small_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Samples are smaller than the documents of these tests."""
+    monkeypatch.setattr(mixture, "MOST_ROWS", 1_000)
+    monkeypatch.setattr(micro, "ROWS_PER_CENTROID", 10)
+    for module in (hierarchical, spectral):
+        monkeypatch.setattr(module, "MICRO_CLUSTERS", 100)
+        monkeypatch.setattr(module, "MOST_DOCUMENTS", 1_000)
 
 
 def documents(pod: Pod, rows: Any = MIXED, files: int = 3) -> None:
@@ -73,10 +85,26 @@ def assert_same(pod: Pod, local: tuple[RunSpec, RunResult], spark: tuple[RunSpec
         assert np.allclose(baselines[0][name], baselines[1][name], rtol=1e-12, atol=1e-9), name
 
 
-def test_a_run_on_spark_equals_a_local_one(pod: Pod, on_spark: Executors) -> None:
+@pytest.mark.parametrize(
+    "config",
+    [
+        KMEANS,
+        *({**MIXTURE, "covariance_type": shape} for shape in ("full", "tied", "diag", "spherical")),
+        {**MIXTURE, "metric": "euclidean"},
+        TREE,
+        {"algorithm": "agglomerative", "distance_threshold": 4.0, "metric": "euclidean"},
+        GRAPH,
+        {**GRAPH, "affinity": "nearest_neighbors"},
+    ],
+)
+def test_a_run_on_spark_equals_a_local_one(
+    pod: Pod, on_spark: Executors, monkeypatch: pytest.MonkeyPatch, config: dict[str, Any]
+) -> None:
+    small_samples(monkeypatch)
     documents(pod)
-    local, spark = spec_of(pod, "local", spark=False), spec_of(pod, "spark", spark=True)
+    local, spark = (spec_of(pod, kind, spark=kind == "spark", config=config) for kind in ("local", "spark"))
     results = pod.run(local), pod.run(spark)
+    assert results[1].num_clusters == 5
     assert_same(pod, (local, results[0]), (spark, results[1]))
     assert any("parts of 2400 documents were read by Spark, 2 at a time" in note for note in results[1].notes)
     assert [entry.name for entry in pod.folder(spark).parent.glob(".*stages*")] == [], "no stage is left"
@@ -118,15 +146,16 @@ def test_doubles_that_become_equal_are_said_across_parts(pod: Pod, on_spark: Exe
     assert [note for note in pod.run(assigning).notes if note in said] == said
 
 
-def test_clusters_keep_their_ids_from_run_to_run(pod: Pod, on_spark: Executors) -> None:
+@pytest.mark.parametrize("config", [KMEANS, MIXTURE, TREE])
+def test_clusters_keep_their_ids_from_run_to_run(pod: Pod, on_spark: Executors, config: dict[str, Any]) -> None:
     """The previous run may have been local, and the next one, too."""
     documents(pod, MIXED[:1_800])
-    first = spec_of(pod, "first", spark=True)
+    first = spec_of(pod, "first", spark=True, config=config)
     result = pod.run(first)
     before = {"run": first.run, "uri": result.results_uri, "next_cluster_id": result.next_cluster_id}
     documents(pod, MIXED[200:])
-    local = spec_of(pod, "local", spark=False, previous=before)
-    spark = spec_of(pod, "spark", spark=True, previous=before)
+    local = spec_of(pod, "local", spark=False, config=config, previous=before)
+    spark = spec_of(pod, "spark", spark=True, config=config, previous=before)
     results = pod.run(local), pod.run(spark)
     assert results[1].changes == results[0].changes
     assert results[1].changes is not None
@@ -222,11 +251,12 @@ def test_documents_assigned_by_spark_have_the_members_of_a_local_run(
     assert [entry.name for entry in folders[1].parent.glob(".*stages*")] == [], "no stage is left"
 
 
+@pytest.mark.parametrize("config", [KMEANS, MIXTURE, TREE])
 def test_a_retry_goes_on_from_the_files_of_the_attempt_before(
-    pod: Pod, on_spark: Executors, monkeypatch: pytest.MonkeyPatch
+    pod: Pod, on_spark: Executors, monkeypatch: pytest.MonkeyPatch, config: dict[str, Any]
 ) -> None:
     documents(pod)
-    spec = spec_of(pod, "spark", spark=True)
+    spec = spec_of(pod, "spark", spark=True, config=config)
     lose_the_driver(pod, spec, monkeypatch)
     (stages,) = pod.results.rglob(".*.stages")
     for file in sorted(stages.glob("*-members-*.npz"))[:2]:
@@ -237,7 +267,7 @@ def test_a_retry_goes_on_from_the_files_of_the_attempt_before(
     assert "the clusters were trained by an earlier attempt of this run" in said
     assert any(line.endswith("parts were done by an earlier attempt of this run") for line in said)
     assert not stages.exists()
-    local = spec_of(pod, "local", spark=False)
+    local = spec_of(pod, "local", spark=False, config=config)
     assert_same(pod, (local, pod.run(local)), (spec, retried))
 
 

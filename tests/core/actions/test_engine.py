@@ -88,7 +88,7 @@ def test_resources(resources: dict[str, Any], cores: int, request_: str, limit: 
             "full",
             DBSCAN,
             [("a", FILES)],
-            "run.engine: algorithm 'dbscan': engine type spark or auto supports algorithm kmeans only, except",
+            "run.engine: algorithm 'dbscan': engine type spark or auto supports algorithm kmeans, gaussian_mixture",
         ),
         (
             "spark",

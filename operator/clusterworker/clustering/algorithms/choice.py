@@ -18,15 +18,17 @@ from clustercontract.algorithms import (
 from clustercontract.clustering import ClusteringConfig
 from clusterworker.clustering.algorithms.clustering import Clustering
 from clusterworker.clustering.algorithms.start import Start
-from clusterworker.clustering.algorithms.task import Task
+from clusterworker.clustering.algorithms.task import SampleTask, Task
 from clusterworker.data.dataset import Sampled, SpooledDataset, StreamedDataset
 from clusterworker.data.sources.collection import Collection
 from clusterworker.process.progress import Progress
 
 STREAMED_ROWS = 500_000
-"""Number of documents above which k-means reads the sources twice instead of copying them; the pages of a copy would
-count as memory in use.
+"""Number of documents above which algorithms that can do so read the sources twice instead of copying them; the pages
+of a copy would count as memory in use.
 """
+FromSample = KMeans | GaussianMixture | Hierarchical | Spectral
+"""Algorithms that find clusters on a sample, and then tell the cluster of any document."""
 
 
 def load(
@@ -41,7 +43,7 @@ def load(
         progress: Receives the progress of reading.
     """
     source = StreamedDataset(collections, config.metric, progress)
-    if isinstance(config.parameters(), KMeans) and source.rows > STREAMED_ROWS:
+    if isinstance(config.parameters(), FromSample) and source.rows > STREAMED_ROWS:
         return source
     return SpooledDataset(source, scratch)
 
@@ -72,8 +74,27 @@ def cluster(
         from clusterworker.clustering.algorithms.kmeans import kmeans
 
         return kmeans(dataset, parameters, config.metric, seed, memory, start)
-    assert isinstance(dataset, SpooledDataset)  # noqa: S101 - load() spools for all others
-    return _cluster_spooled(Task(dataset, config.metric, seed, memory, progress, start), parameters)
+    if isinstance(dataset, SpooledDataset):
+        return _cluster_spooled(Task(dataset, config.metric, seed, memory, progress, start), parameters)
+    return _cluster_sample(SampleTask(dataset, config.metric, seed, memory, progress, start), parameters)
+
+
+def _cluster_sample(task: SampleTask, parameters: "Spooled") -> Clustering:
+    match parameters:
+        case GaussianMixture():
+            from clusterworker.clustering.algorithms.mixture import mixture_of_sample
+
+            return mixture_of_sample(task, parameters)
+        case Hierarchical():
+            from clusterworker.clustering.algorithms.hierarchical import hierarchical_of_sample
+
+            return hierarchical_of_sample(task, parameters)
+        case Spectral():
+            from clusterworker.clustering.algorithms.spectral import spectral_of_sample
+
+            return spectral_of_sample(task, parameters)
+        case _:
+            raise TypeError(f"{type(parameters).__name__} needs all documents")
 
 
 Spooled = HDBSCAN | EVoC | DBSCAN | OPTICS | MeanShift | Spectral | GaussianMixture | Hierarchical

@@ -1,12 +1,13 @@
 """Defines the result of an algorithm, and functions that all algorithms share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import sparse
 
 from clustercontract.counted import counted
+from clusterworker.clustering.algorithms.rule import Find, Rule
 from clusterworker.clustering.algorithms.start import Begun, Positions
 from clusterworker.data.arrays import NOISE, Doubles, Labels, Rows, Vectors
 from clusterworker.data.sources.batch import BATCH_ROWS
@@ -44,7 +45,7 @@ class Clustering:
     Attributes:
         centroids: Centroids, shape (clusters, dimensions); of unit length with metric cosine.
         means: Arithmetic means of the clusters' vectors, which the quality measures use; same shape.
-        labels: Labels, shape (rows,); None if every document belongs to its nearest centroid.
+        labels: Labels, shape (rows,); None if the clusters were found on a sample.
         has_inertia: Whether the algorithm minimizes the sum of squared distances, so that the sum has a meaning.
         notes: Decisions that were made automatically.
         layered: Other granularities, if the algorithm finds any.
@@ -52,6 +53,7 @@ class Clustering:
         layout: Positions of the documents in which clusters were searched, if a layout was computed.
         modes: For mean_shift: the final position of each cluster's window, in the layout if there is one, shape
             (clusters, dimensions).
+        rule: Tells the cluster of a document without labels; None if it belongs to its nearest centroid.
     """
 
     centroids: Vectors
@@ -63,6 +65,11 @@ class Clustering:
     begun: Begun | None = None
     layout: Positions | None = None
     modes: Vectors | None = None
+    rule: Rule | None = None
+
+    def finder(self) -> Find | None:
+        """Returns the function that tells the cluster of documents without labels; None for the nearest centroid."""
+        return self.rule.finder() if self.rule else None
 
 
 def by_size(labels: Labels) -> Labels:
@@ -101,6 +108,28 @@ def labelled(
     labels = by_size(labels)
     mean = means(vectors, labels)
     return Clustering(centroids_of(mean, metric), mean, labels, has_inertia, notes)
+
+
+def of_sample(
+    training: Vectors, labels: Labels, metric: str, rule: Callable[[Rows], Rule], *, notes: list[str]
+) -> Clustering:
+    """Returns the clustering of labels of a sample, with clusters numbered by size, and the rule for all documents.
+
+    Args:
+        training: The sample, shape (rows, dimensions).
+        labels: Any numbers from 0, or NOISE, shape (rows,).
+        metric: cosine or euclidean.
+        rule: Returns the rule, given which of these numbers each cluster had, shape (clusters,).
+        notes: Decisions that were made automatically.
+    """
+    found = labelled(training, labels, metric, notes=notes)
+    if found.labels is None:
+        raise TypeError("labels of a sample")
+    inside = found.labels != NOISE
+    former = np.empty(len(found.centroids), np.int64)
+    former[found.labels[inside]] = labels[inside]
+    found.labels, found.rule = None, rule(former)
+    return found
 
 
 def too_few_distinct(labels: Labels, n_clusters: int | None) -> list[str]:

@@ -9,9 +9,15 @@ from clustercontract.algorithms import Hierarchical
 from clusterworker.clustering.algorithms.clustering import Clustering, labelled, too_few_distinct
 from clusterworker.clustering.algorithms.distinct import Distinct, distinct
 from clusterworker.clustering.algorithms.limits import pair_limit
-from clusterworker.clustering.algorithms.micro import MICRO_CLUSTERS, micro_clusters, note
+from clusterworker.clustering.algorithms.micro import (
+    MICRO_CLUSTERS,
+    clustering_of,
+    micro_clusters,
+    micro_clusters_of_sample,
+    note,
+)
 from clusterworker.clustering.algorithms.pairs import Pairs
-from clusterworker.clustering.algorithms.task import Task
+from clusterworker.clustering.algorithms.task import SampleTask, Task
 from clusterworker.data.arrays import Doubles, Labels, Vectors
 from clusterworker.process.errors import MisconfiguredError
 
@@ -35,16 +41,39 @@ def hierarchical(task: Task, parameters: Hierarchical) -> Clustering:
     if len(vectors) <= limit:
         labels = agglomerate(vectors, parameters, task.metric)
         return labelled(vectors, labels, task.metric, notes=too_few_distinct(labels, n_clusters))
+    micro = micro_clusters(vectors, _micro_count(n_clusters, limit), task.metric, task.seed)
+    labels = micro.spread(agglomerate(micro.centroids, parameters, task.metric))
+    notes = [note(len(vectors), limit, micro), *too_few_distinct(labels, n_clusters)]
+    return labelled(vectors, labels, task.metric, notes=notes)
+
+
+def hierarchical_of_sample(task: SampleTask, parameters: Hierarchical) -> Clustering:
+    """Clusters the micro-clusters of a sample.
+
+    Raises:
+        MisconfiguredError: see `hierarchical`.
+    """
+    n_clusters = parameters.n_clusters
+    task.refuse_above_documents("n_clusters", n_clusters)
+    limit = pair_limit(task.memory, BYTES_PER_PAIR, MOST_DOCUMENTS)
+    micro, training = micro_clusters_of_sample(task, _micro_count(n_clusters, limit))
+    labels = agglomerate(micro.centroids, parameters, task.metric)
+    return clustering_of(task, training, micro, labels, too_few_distinct(labels, n_clusters))
+
+
+def _micro_count(n_clusters: int | None, limit: int) -> int:
+    """Returns how many micro-clusters are computed.
+
+    Raises:
+        MisconfiguredError: fewer than the requested clusters.
+    """
     count = min(limit, max(MICRO_CLUSTERS, 4 * (n_clusters or 0)))
     if n_clusters is not None and n_clusters > count:
         raise MisconfiguredError(
             f"n_clusters {n_clusters} exceeds the maximum of hierarchical in this memory ({limit}): "
             "raise run.resources.limits.memory, lower n_clusters, or use algorithm: kmeans"
         )
-    micro = micro_clusters(vectors, count, task.metric, task.seed)
-    labels = micro.spread(agglomerate(micro.centroids, parameters, task.metric))
-    notes = [note(len(vectors), limit, micro), *too_few_distinct(labels, n_clusters)]
-    return labelled(vectors, labels, task.metric, notes=notes)
+    return count
 
 
 def agglomerate(vectors: Vectors, parameters: Hierarchical, metric: str) -> Labels:

@@ -9,10 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from clusterworker.clustering.algorithms.clustering import Clustering, of_sample
 from clusterworker.clustering.algorithms.distinct import distinct
 from clusterworker.clustering.algorithms.kmeans import train
 from clusterworker.clustering.algorithms.nearest import NearestCentroid
+from clusterworker.clustering.algorithms.rule import ByNearest
+from clusterworker.clustering.algorithms.task import SampleTask
 from clusterworker.data.arrays import Labels, Rows, Vectors
+from clusterworker.process.errors import MisconfiguredError
 
 MICRO_CLUSTERS = 2_000
 ITERATIONS = 25
@@ -57,6 +61,50 @@ def micro_clusters(vectors: Vectors, count: int, metric: str, seed: int) -> Micr
     nearest = points.spread(NearestCentroid(centroids)(points.vectors))
     used, numbers, sizes = np.unique(nearest, return_inverse=True, return_counts=True)
     return MicroClusters(np.ascontiguousarray(centroids[used]), numbers.astype(np.int32), sizes.astype(np.int64))
+
+
+def micro_clusters_of_sample(task: SampleTask, count: int) -> tuple[MicroClusters, Vectors]:
+    """Returns micro-clusters of a sample, and the sample; a document of the others belongs to the nearest centroid.
+
+    Args:
+        task: All documents.
+        count: Number of micro-clusters; fewer if there are fewer documents.
+
+    Raises:
+        MisconfiguredError: not even one document per micro-cluster fits into a quarter of the memory.
+    """
+    if count > task.affordable:
+        raise MisconfiguredError(
+            f"{count} micro-clusters of {task.documents.dimensions} dimensions do not fit into "
+            f"{task.memory >> 20} MiB: raise run.resources.limits.memory"
+        )
+    training = task.draw(min(count * ROWS_PER_CENTROID, task.affordable))
+    return micro_clusters(training, min(count, len(training)), task.metric, task.seed), training
+
+
+def clustering_of(
+    task: SampleTask, training: Vectors, micro: MicroClusters, labels: Labels, notes: list[str]
+) -> Clustering:
+    """Returns the clustering of all documents, each of which belongs to the cluster of the nearest micro-cluster.
+
+    Args:
+        task: All documents.
+        training: The sample.
+        micro: Its micro-clusters.
+        labels: Any number from 0 for each micro-cluster, shape (micro,).
+        notes: Decisions that were made automatically, after those about the sample.
+    """
+    said = (
+        f"clustered {len(micro.centroids)} k-means micro-clusters of a sample of {len(training)} of "
+        f"{task.documents.rows} documents; each document joins the cluster of its nearest micro-cluster"
+    )
+
+    def rule(former: Rows) -> ByNearest:
+        numbers = np.empty(int(labels.max()) + 1, np.int32)
+        numbers[former] = np.arange(len(former))
+        return ByNearest.of(micro.centroids, numbers[labels])
+
+    return of_sample(training, micro.spread(labels), task.metric, rule, notes=[said, *notes])
 
 
 def note(rows: int, limit: int, micro: MicroClusters) -> str:

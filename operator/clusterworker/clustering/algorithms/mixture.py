@@ -8,13 +8,14 @@ from sklearn.mixture import GaussianMixture as Mixture
 
 from clustercontract.algorithms import GaussianMixture
 from clustercontract.counted import counted
-from clusterworker.clustering.algorithms.clustering import Clustering, labelled
+from clusterworker.clustering.algorithms.clustering import Clustering, labelled, of_sample
 from clusterworker.clustering.algorithms.distinct import distinct
 from clusterworker.clustering.algorithms.frame import Frame
 from clusterworker.clustering.algorithms.lloyd import with_count
 from clusterworker.clustering.algorithms.nearest import NearestCentroid
-from clusterworker.clustering.algorithms.start import MARGIN
-from clusterworker.clustering.algorithms.task import Task
+from clusterworker.clustering.algorithms.rule import ByLikelihood, ByNearest
+from clusterworker.clustering.algorithms.start import MARGIN, Begun, Start
+from clusterworker.clustering.algorithms.task import SampleTask, Task
 from clusterworker.data.arrays import Doubles, Labels, Vectors
 from clusterworker.data.sources.batch import BATCH_ROWS
 from clusterworker.process.errors import MisconfiguredError
@@ -32,8 +33,8 @@ def gaussian_mixture(task: Task, parameters: GaussianMixture) -> Clustering:
         MisconfiguredError: more components than documents, covariances that do not fit into the memory, or a
             distribution that shrinks to a point.
     """
-    wanted, rows = parameters.n_components, task.dataset.rows
-    task.refuse_above_documents("n_components", wanted)
+    n_components, rows = parameters.n_components, task.dataset.rows
+    task.refuse_above_documents("n_components", n_components)
     notes: list[str] = []
     training_rows = min(rows, training_limit(parameters, task.dataset.dimensions, task.memory))
     training = task.dataset.vectors
@@ -46,25 +47,78 @@ def gaussian_mixture(task: Task, parameters: GaussianMixture) -> Clustering:
     centre = Frame.of(
         points.vectors
     ).centre  # Variances are differences of squares, which lose precision far from the origin.
-    model, begun = fit(training - centre, parameters, task.seed), None
-    if task.start is not None and len(task.start.centroids):
-        moved = np.ascontiguousarray(training - centre, np.float32)
-        last = np.ascontiguousarray(task.start.centroids - centre, np.float32)
-        first = with_count(moved, last, wanted, "euclidean", np.random.default_rng(task.seed))
-        kept = fit(training - centre, parameters, task.seed, NearestCentroid(first)(moved))
-        better = (model.lower_bound_ - kept.lower_bound_) / abs(kept.lower_bound_ or 1.0)
-        begun = task.start.begun(better if better > MARGIN else 0.0, "log-likelihood")
-        model = model if better > MARGIN else kept
-    if not model.converged_:
-        notes.append(f"not converged after {parameters.max_iter} iterations: raise max_iter or tol")
+    model, begun = fit_on(training, centre, parameters, task.seed, task.start)
     labels = points.spread(predict(model, points.vectors, centre))
-    clusters = len(np.unique(labels))
-    if clusters < wanted:
-        fewer = f"{counted(clusters, 'cluster')} instead of {wanted:,}"
-        notes.append(f"{fewer}: no document is most likely to belong to the others")
+    notes += _differences(model, labels, parameters)
     found = labelled(task.dataset.vectors, labels, task.metric, notes=notes)
     found.begun = begun
     return found
+
+
+def mixture_of_sample(task: SampleTask, parameters: GaussianMixture) -> Clustering:
+    """Fits the mixture to a sample; the rule finds the likeliest distribution of every document.
+
+    Distributions from which no sampled document comes are left out.
+
+    Raises:
+        MisconfiguredError: see `gaussian_mixture`.
+    """
+    task.refuse_above_documents("n_components", parameters.n_components)
+    rows = task.documents.rows
+    training = task.draw(training_limit(parameters, task.documents.dimensions, task.memory))
+    notes = [f"trained on a sample of {len(training)} of {rows} documents, then all were assigned"]
+    if len(training) == 1:
+        return of_sample(
+            training,
+            np.zeros(1, np.int32),
+            task.metric,
+            lambda _: ByNearest.of(training, np.zeros(1, np.int32)),
+            notes=notes,
+        )
+    points = distinct(training)
+    centre = Frame.of(points.vectors).centre
+    model, begun = fit_on(training, centre, parameters, task.seed, task.start)
+    labels = points.spread(predict(model, points.vectors, centre))
+    notes += _differences(model, labels, parameters)
+    found = of_sample(training, labels, task.metric, lambda former: ByLikelihood.of(model, centre, former), notes=notes)
+    found.begun = begun
+    return found
+
+
+def fit_on(
+    training: Vectors, centre: Doubles, parameters: GaussianMixture, seed: int, start: Start | None
+) -> tuple[Mixture, Begun | None]:
+    """Returns the model of vectors from which the centre was subtracted, and what it began from.
+
+    Args:
+        training: shape (rows, dimensions).
+        centre: shape (dimensions,).
+        parameters: n_components and how to fit.
+        seed: Seed of all random choices.
+        start: The clusters of the previous run, if training continues from them.
+    """
+    model = fit(training - centre, parameters, seed)
+    if start is None or not len(start.centroids):
+        return model, None
+    moved = np.ascontiguousarray(training - centre, np.float32)
+    last = np.ascontiguousarray(start.centroids - centre, np.float32)
+    first = with_count(moved, last, parameters.n_components, "euclidean", np.random.default_rng(seed))
+    kept = fit(training - centre, parameters, seed, NearestCentroid(first)(moved))
+    better = (model.lower_bound_ - kept.lower_bound_) / abs(kept.lower_bound_ or 1.0)
+    begun = start.begun(better if better > MARGIN else 0.0, "log-likelihood")
+    return (model if better > MARGIN else kept), begun
+
+
+def _differences(model: Mixture, labels: Labels, parameters: GaussianMixture) -> list[str]:
+    """Returns notes about what differs from the parameters."""
+    notes = []
+    if not model.converged_:
+        notes.append(f"not converged after {parameters.max_iter} iterations: raise max_iter or tol")
+    clusters, n_components = len(np.unique(labels)), parameters.n_components
+    if clusters < n_components:
+        fewer = f"{counted(clusters, 'cluster')} instead of {n_components:,}"
+        notes.append(f"{fewer}: no document is most likely to belong to the others")
+    return notes
 
 
 def training_limit(parameters: GaussianMixture, dimensions: int, memory: int) -> int:

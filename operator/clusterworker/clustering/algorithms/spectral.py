@@ -12,7 +12,13 @@ from clustercontract.counted import counted
 from clusterworker.clustering.algorithms.clustering import Clustering, labelled, too_few_distinct
 from clusterworker.clustering.algorithms.distinct import distinct
 from clusterworker.clustering.algorithms.limits import pair_limit
-from clusterworker.clustering.algorithms.micro import MICRO_CLUSTERS, micro_clusters, note
+from clusterworker.clustering.algorithms.micro import (
+    MICRO_CLUSTERS,
+    clustering_of,
+    micro_clusters,
+    micro_clusters_of_sample,
+    note,
+)
 from clusterworker.clustering.algorithms.pairs import Pairs
 from clusterworker.clustering.algorithms.similarity import (
     TINY,
@@ -23,7 +29,7 @@ from clusterworker.clustering.algorithms.similarity import (
     neighbour_graph,
     rbf,
 )
-from clusterworker.clustering.algorithms.task import Task
+from clusterworker.clustering.algorithms.task import SampleTask, Task
 from clusterworker.data.arrays import Doubles, Flags, Labels, Rows, Vectors
 from clusterworker.process.errors import MisconfiguredError
 
@@ -59,16 +65,40 @@ def spectral(task: Task, parameters: Spectral) -> Clustering:
     if len(vectors) <= limit:
         labels = partition(vectors, parameters, task.metric, task.seed, notes)
     else:
-        count = min(limit, max(MICRO_CLUSTERS, 4 * n_clusters))
-        if n_clusters >= count:
-            raise MisconfiguredError(
-                f"n_clusters {n_clusters} exceeds the maximum of spectral ({limit}): "
-                "lower n_clusters, or use algorithm: kmeans"
-            )
-        micro = micro_clusters(vectors, count, task.metric, task.seed)
+        micro = micro_clusters(vectors, _micro_count(n_clusters, limit), task.metric, task.seed)
         notes.append(note(len(vectors), limit, micro))
         labels = micro.spread(partition(micro.centroids, parameters, task.metric, task.seed, notes))
     return labelled(vectors, labels, task.metric, notes=notes)
+
+
+def spectral_of_sample(task: SampleTask, parameters: Spectral) -> Clustering:
+    """Clusters the micro-clusters of a sample.
+
+    Raises:
+        MisconfiguredError: see `spectral`.
+    """
+    n_clusters = parameters.n_clusters
+    task.refuse_above_documents("n_clusters", n_clusters)
+    limit = pair_limit(task.memory, BYTES_PER_PAIR, MOST_DOCUMENTS)
+    micro, training = micro_clusters_of_sample(task, _micro_count(n_clusters, limit))
+    notes: list[str] = []
+    labels = partition(micro.centroids, parameters, task.metric, task.seed, notes)
+    return clustering_of(task, training, micro, labels, notes)
+
+
+def _micro_count(n_clusters: int, limit: int) -> int:
+    """Returns how many micro-clusters are computed.
+
+    Raises:
+        MisconfiguredError: not more than the requested clusters.
+    """
+    count = min(limit, max(MICRO_CLUSTERS, 4 * n_clusters))
+    if n_clusters >= count:
+        raise MisconfiguredError(
+            f"n_clusters {n_clusters} exceeds the maximum of spectral ({limit}): "
+            "lower n_clusters, or use algorithm: kmeans"
+        )
+    return count
 
 
 def partition(vectors: Vectors, parameters: Spectral, metric: str, seed: int, notes: list[str]) -> Labels:

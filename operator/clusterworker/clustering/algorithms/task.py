@@ -6,6 +6,8 @@ from typing import Protocol
 from clustercontract.counted import counted
 from clusterworker.clustering.algorithms.start import Start
 from clusterworker.data.arrays import Vectors
+from clusterworker.data.dataset import Sampled
+from clusterworker.data.settling import settle
 from clusterworker.process.errors import MisconfiguredError
 from clusterworker.process.progress import Progress
 
@@ -49,6 +51,43 @@ class Task:
     def refuse_above_documents(self, parameter: str, value: int | None) -> None:
         """See the function of this name."""
         refuse_above_documents(parameter, value, self.dataset.rows)
+
+
+@dataclass(frozen=True)
+class SampleTask:
+    """One clustering task whose documents do not fit into this process: clusters are found on a sample.
+
+    Attributes:
+        documents: All documents.
+        metric: cosine or euclidean.
+        seed: Seed of all random choices.
+        memory: Bytes that the container may use.
+        progress: Receives the current step.
+        start: Clusters of the previous run, without its documents, if this run continues from them.
+    """
+
+    documents: Sampled
+    metric: str
+    seed: int
+    memory: int
+    progress: Progress
+    start: Start | None = None
+
+    @property
+    def affordable(self) -> int:
+        """Number of documents whose vectors fit into a quarter of the memory."""
+        return self.memory // 4 // (4 * self.documents.dimensions)
+
+    def draw(self, most: int) -> Vectors:
+        """Draws at most this number of documents, in one pass; with metric cosine, equal directions are equal."""
+        _, vectors = self.documents.sample(most, self.seed)
+        if self.metric == "cosine":
+            settle(vectors)
+        return vectors
+
+    def refuse_above_documents(self, parameter: str, value: int | None) -> None:
+        """See the function of this name."""
+        refuse_above_documents(parameter, value, self.documents.rows)
 
 
 def refuse_above_documents(parameter: str, value: int | None, documents: int) -> None:

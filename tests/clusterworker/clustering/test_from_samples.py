@@ -1,0 +1,135 @@
+"""Tests of clusterings whose documents do not fit into memory: a sample is clustered, and a rule assigns all documents.
+
+Each is compared with the clustering of all documents in memory.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from sklearn.metrics import adjusted_rand_score
+
+from clustercontract.run import RunResult
+from clusterworker.clustering.algorithms import choice, hierarchical, micro, mixture, spectral
+from clusterworker.data.arrays import Labels
+from clusterworker.process.errors import MisconfiguredError
+from tests.clusterworker.conftest import Pod
+from tests.clusterworker.planted import planted, write
+
+DATA = planted(6_000, 6, spread=0.1)
+MICRO = (
+    "clustered 60 k-means micro-clusters of a sample of 600 of 6000 documents; each document joins the cluster of its"
+)
+CASES: list[tuple[dict[str, Any], str]] = [
+    (
+        {"algorithm": "gaussian_mixture", "n_components": 6, "covariance_type": shape},
+        "trained on a sample of 1000 of 6000 documents, then all were assigned",
+    )
+    for shape in ("full", "tied", "diag", "spherical")
+] + [
+    ({"algorithm": "hierarchical", "n_clusters": 6}, MICRO),
+    ({"algorithm": "hierarchical", "distance_threshold": 0.5}, MICRO),
+    ({"algorithm": "spectral", "n_clusters": 6}, MICRO),
+]
+
+
+@pytest.fixture(autouse=True)
+def small_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mixture, "MOST_ROWS", 1_000)
+    monkeypatch.setattr(micro, "ROWS_PER_CENTROID", 10)
+    for module in (hierarchical, spectral):
+        monkeypatch.setattr(module, "MICRO_CLUSTERS", 60)
+        monkeypatch.setattr(module, "MOST_DOCUMENTS", 500)
+
+
+def clustered(pod: Pod, config: dict[str, Any]) -> tuple[RunResult, Labels, Path]:
+    spec = pod.spec(config)
+    result = pod.run(spec)
+    folder = pod.folder(spec)
+    return result, pq.read_table(folder / "members.parquet")["cluster_id"].to_numpy(), folder
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+@pytest.mark.parametrize(("config", "note"), CASES)
+def test_as_good_as_with_all_documents(
+    pod: Pod, monkeypatch: pytest.MonkeyPatch, config: dict[str, Any], note: str, metric: str
+) -> None:
+    if metric == "euclidean" and "distance_threshold" in config:
+        config = {**config, "distance_threshold": 4.0}
+    write(pod.volume / "data.parquet", DATA.vectors if metric == "cosine" else DATA.vectors * 2)
+    whole, labels, _ = clustered(pod, {**config, "metric": metric})
+    monkeypatch.setattr(choice, "STREAMED_ROWS", 1_000)
+    streamed, found, folder = clustered(pod, {**config, "metric": metric})
+    assert adjusted_rand_score(DATA.labels, found) >= adjusted_rand_score(DATA.labels, labels) - 0.02
+    assert adjusted_rand_score(DATA.labels, found) > 0.95
+    assert any(said.startswith(note) for said in streamed.notes), streamed.notes
+    for name, value in whole.metrics.items():
+        assert streamed.metrics[name] == pytest.approx(value, rel=0.05), name
+    centroids = np.stack(pq.read_table(folder / "centroids.parquet")["centroid"].to_pylist())
+    vectors = DATA.vectors if metric == "cosine" else DATA.vectors * 2
+    means = np.stack([vectors[found == number].mean(axis=0) for number in range(len(centroids))])
+    if metric == "cosine":
+        means /= np.linalg.norm(means, axis=1, keepdims=True)
+    assert np.abs(centroids - means).max() < 0.05, "each centroid is that of its own cluster"
+
+
+def test_a_mixture_that_is_not_told_by_the_nearest_centroid(pod: Pod, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wide cluster around a narrow one."""
+    generator = np.random.default_rng(1)
+    sizes = np.repeat([0.05, 2.0], 3_000)
+    vectors = generator.normal(size=(6_000, 8)) * sizes[:, None] + np.where(sizes > 1, 1.0, 0.0)[:, None]
+    write(pod.volume / "data.parquet", vectors.astype(np.float32))
+    monkeypatch.setattr(choice, "STREAMED_ROWS", 0)
+    _, labels, _ = clustered(pod, {"algorithm": "gaussian_mixture", "n_components": 2, "metric": "euclidean"})
+    assert adjusted_rand_score(sizes > 1, labels) > 0.99
+
+
+@pytest.mark.parametrize(
+    ("rows", "config"),
+    [
+        (1, {"algorithm": "gaussian_mixture", "n_components": 1}),
+        (1, {"algorithm": "hierarchical", "n_clusters": 1}),
+        (1, {"algorithm": "spectral", "n_clusters": 1}),
+        (7, {"algorithm": "gaussian_mixture", "n_components": 7}),
+        (7, {"algorithm": "hierarchical", "n_clusters": 7}),
+        (7, {"algorithm": "spectral", "n_clusters": 7}),
+    ],
+)
+def test_as_many_clusters_as_documents(
+    pod: Pod, monkeypatch: pytest.MonkeyPatch, rows: int, config: dict[str, Any]
+) -> None:
+    write(pod.volume / "data.parquet", planted(rows, 1, spread=1.0).vectors)
+    monkeypatch.setattr(choice, "STREAMED_ROWS", 0)
+    _, labels, _ = clustered(pod, config)
+    assert sorted(labels) == list(range(rows))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"algorithm": "gaussian_mixture", "n_components": 5},
+        {"algorithm": "hierarchical", "n_clusters": 5},
+        {"algorithm": "spectral", "n_clusters": 5},
+    ],
+)
+def test_directions_that_differ_by_rounding_are_one(
+    pod: Pod, monkeypatch: pytest.MonkeyPatch, config: dict[str, Any]
+) -> None:
+    lengths = np.random.default_rng(2).uniform(0.1, 9, size=(300, 1)).astype(np.float32)
+    write(pod.volume / "data.parquet", np.repeat(planted(3, 3).vectors, 100, axis=0) * lengths)
+    monkeypatch.setattr(choice, "STREAMED_ROWS", 0)
+    result, labels, _ = clustered(pod, config)
+    assert adjusted_rand_score(np.repeat(range(3), 100), labels) == 1
+    assert any("3 clusters instead of 5" in note for note in result.notes)
+
+
+def test_micro_clusters_that_do_not_fit_are_refused(pod: Pod, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(pod.volume / "data.parquet", DATA.vectors)
+    monkeypatch.setattr(choice, "STREAMED_ROWS", 0)
+    said = r"14 micro-clusters of 16 dimensions do not fit into 0 MiB: raise run\.resources\.limits\.memory"
+    with pytest.raises(MisconfiguredError, match=said):
+        pod.run(pod.spec({"algorithm": "hierarchical", "n_clusters": 3}), memory=3_500)
