@@ -812,8 +812,7 @@ _RUN_RULES += [
                 acting("cluster", {"filters": ABSENT, "mode": "composite", "source_execution_ids": RUNS}),
                 "is not valid with mode composite, which reads centroids and no documents: remove engine",
             ),
-            ("DBSCAN by Spark", clustering(DBSCAN), "agglomerative, spectral only, except with mode assign: set one"),
-            ("HDBSCAN by Spark", clustering(HDBSCAN), "supports algorithm kmeans, gaussian_mixture, hierarchical,"),
+            ("EVoC by Spark", clustering(EVOC), "dbscan, optics only, except with mode assign: set one of"),
         ]
     ),
     *(
@@ -1206,8 +1205,12 @@ ACCEPTED = [
     Accepted("engine local in a queue", trigger({"run.engine": {"type": "local"}, "run.queue_name": "team-a"})),
     Accepted("engine spark, and a queue for checks",
              trigger({"run.engine": {"type": "spark"}, "run.queue_name": "", "run.check": {"queue_name": "team-a"}})),
+    *(
+        Accepted(f"{config['algorithm']} by Spark", changed(clustering(config), {"run.engine": {"type": "spark"}}))
+        for config in (HIERARCHICAL, SPECTRAL, GAUSSIAN_MIXTURE, MEAN_SHIFT, HDBSCAN, DBSCAN, OPTICS)
+    ),
     Accepted("assignment by Spark to clusters of any algorithm",
-             changed(clustering(DBSCAN), {"execution_config.mode": "assign", "run.engine": {"type": "auto"}})),
+             changed(clustering(EVOC), {"execution_config.mode": "assign", "run.engine": {"type": "auto"}})),
     Accepted("enrichment by Spark",
              acting("taxonomy_enrichment", {"incremental": False}, {"run.engine": {"type": "spark"}})),
     Accepted("assignment by Spark in action_config",

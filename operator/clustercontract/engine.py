@@ -38,7 +38,17 @@ LOCAL_BELOW = 50_000_000
 
 SPARK_ACTIONS = ("cluster", "taxonomy_enrichment")
 """Actions that Spark's executors can carry out."""
-SPARK_ALGORITHMS = ("kmeans", "gaussian_mixture", "hierarchical", "agglomerative", "spectral")
+SPARK_ALGORITHMS = (
+    "kmeans",
+    "gaussian_mixture",
+    "hierarchical",
+    "agglomerative",
+    "spectral",
+    "mean_shift",
+    "hdbscan",
+    "dbscan",
+    "optics",
+)
 """Algorithms that Spark's executors can carry out with mode full: clusters of a sample tell that of any document."""
 SPARK_SOURCES = ("parquet",)
 """Types of sources that Spark's executors can read in parts."""

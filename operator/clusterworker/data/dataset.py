@@ -43,6 +43,17 @@ class Dataset(Protocol):
         """Yields all documents in order."""
 
 
+class Counter(Protocol):
+    """Counts something among documents. It can be pickled."""
+
+    @property
+    def depends_on(self) -> tuple[object, ...]:
+        """What determines the counts, besides the documents."""
+
+    def __call__(self, vectors: Vectors) -> Rows:
+        """Returns counts of always the same shape for some of the documents."""
+
+
 class Sampled(Protocol):
     """Documents of which only a sample is in memory."""
 
@@ -51,6 +62,9 @@ class Sampled(Protocol):
 
     def sample(self, size: int, seed: int) -> tuple[Rows, Vectors]:
         """Draws documents: see `sample`."""
+
+    def count(self, counter: Counter) -> Rows:
+        """Returns the sums of what the counter returns for all documents, in one pass."""
 
 
 class StreamedDataset:
@@ -98,6 +112,10 @@ class StreamedDataset:
     def sample(self, size: int, seed: int) -> tuple[Rows, Vectors]:
         """See Sampled."""
         return sample(self, size, seed)
+
+    def count(self, counter: Counter) -> Rows:
+        """See Sampled."""
+        return counted_among(self, counter)
 
     def parts(self, most: int) -> "list[DatasetPart]":
         """Returns the documents in parts, in order, for processes that read them separately.
@@ -281,6 +299,16 @@ def in_range(batch: Batch, *, unit: bool) -> Batch:
     doubles[outside] = np.ldexp(doubles[outside], -np.frexp(largest[outside])[1][:, None])
     vectors[outside] = doubles[outside]
     return replace(batch, vectors=vectors, doubles=doubles)
+
+
+def counted_among(dataset: Dataset, counter: Counter) -> Rows:
+    """Returns the sums of what the counter returns for a data set, or a part of one."""
+    counts = None
+    for batch in dataset.batches():
+        found = counter(batch.vectors)
+        counts = found if counts is None else counts + found
+    assert counts is not None  # noqa: S101 - no data set is empty
+    return counts
 
 
 def lengths(batch: Batch) -> Doubles:

@@ -30,7 +30,7 @@ from clusterworker.clustering.survey import (
     survey,
 )
 from clusterworker.data.arrays import NOISE, Labels, Rows, Vectors
-from clusterworker.data.dataset import DatasetPart, drawn, picked
+from clusterworker.data.dataset import Counter, DatasetPart, counted_among, drawn, picked
 from clusterworker.data.rounding import Rounding
 from clusterworker.data.sources.batch import Batch, FilePlace
 from clusterworker.process.progress import Progress
@@ -131,6 +131,13 @@ class DistributedDataset:
         for part, found in parts.found(stage):
             vectors[bounds[part.number] : bounds[part.number + 1]] = found["vectors"]
         return chosen, vectors
+
+    def count(self, counter: Counter) -> Rows:
+        """Add up the counts of all parts; see clusterworker.data.dataset.Sampled."""
+        parts = self._parts
+        stage = parts.stage("counted", *counter.depends_on)
+        parts.carry_out(stage, partial(_count, parts.stages, stage, parts.each, counter))
+        return np.asarray(sum(found["counts"] for _, found in parts.found(stage)))
 
     def kept(self, key: str, train: Callable[[], Clustering]) -> Clustering:
         """Return the clustering that an earlier attempt has stored, or train and store it.
@@ -265,6 +272,12 @@ def _sample(stages: Stages, stage: str, parts: Sequence[DatasetPart], rows: Sequ
         write_arrays(stages, part_name(stage, number), {"vectors": picked(parts[number], rows[number])}, scratch)
 
 
+def _count(stages: Stages, stage: str, parts: Sequence[DatasetPart], counter: Counter, number: int) -> None:
+    """Task that writes the counts of a part."""
+    with task_scratch() as scratch:
+        write_arrays(stages, part_name(stage, number), {"counts": counted_among(parts[number], counter)}, scratch)
+
+
 def _survey(stages: Stages, stage: str, parts: Sequence[DatasetPart], model: Model, number: int) -> None:
     """Task that surveys a part: writes its members, and then its sums."""
     part, rounding = parts[number].measured()
@@ -306,6 +319,7 @@ def _arrays_of(clustering: Clustering) -> dict[str, Any]:
         "centroids": clustering.centroids,
         "means": clustering.means,
         "other_fields": np.frombuffer(other_fields, np.uint8),
+        **({} if clustering.modes is None else {"modes": clustering.modes}),
         **{f"{_RULE}{name}": value for name, value in arrays_of(clustering.rule).items()},
     }
 
@@ -319,5 +333,6 @@ def _clustering_of(arrays: Mapping[str, Any]) -> Clustering:
         has_inertia=has_inertia,
         notes=notes,
         begun=Begun(*begun) if begun else None,
+        modes=arrays.get("modes"),
         rule=rule_of({key.removeprefix(_RULE): value for key, value in arrays.items() if key.startswith(_RULE)}),
     )

@@ -60,7 +60,7 @@ class Repeatable(Generic[Kept]):
             "outputs": outputs,
             "outputs_run": kept.outputs_run or kept.run,
             "outputs_before": spec.outputs_before,
-            "engine": None,  # the rerun's Pod may make no executors, and the results are the same
+            "engine": None,  # The Pod of a rerun may make no executors.
             **self.own(kept, spec),
         }
         result = self.work(cast("Kept", kept.model_copy(update=own)), progress, mounts)

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from clustercontract.run import RunResult, RunSpec
-from clusterworker.clustering.algorithms import choice, hierarchical, micro, mixture, spectral
+from clusterworker.clustering.algorithms import choice, hierarchical, mean_shift, micro, mixture, spectral
 from clusterworker.process.errors import MisconfiguredError, UnavailableError
 from clusterworker.run import passes
 from clusterworker.spark.executors import Executors
@@ -27,6 +27,8 @@ pytestmark = pytest.mark.xdist_group("spark")
 KMEANS: dict[str, Any] = {"algorithm": "kmeans", "n_clusters": 5}
 MIXTURE: dict[str, Any] = {"algorithm": "gaussian_mixture", "n_components": 5}
 TREE: dict[str, Any] = {"algorithm": "hierarchical", "n_clusters": 5}
+MODES: dict[str, Any] = {"algorithm": "mean_shift", "reduce": "none", "quantile": 0.1}
+CORES: dict[str, Any] = {"algorithm": "dbscan", "eps": 0.2, "min_samples": 10}
 GRAPH: dict[str, Any] = {"algorithm": "spectral", "n_clusters": 5}
 DATA = planted(2_400, 5, dimensions=24, spread=0.1)
 TOPICS = ["harbour ships", "mountain snow", "forest birds", "desert sand", "river fish"]
@@ -44,7 +46,8 @@ def small_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     """Samples are smaller than the documents of these tests."""
     monkeypatch.setattr(mixture, "MOST_ROWS", 1_000)
     monkeypatch.setattr(micro, "ROWS_PER_CENTROID", 10)
-    for module in (hierarchical, spectral):
+    monkeypatch.setattr(mean_shift, "ROWS_PER_CENTROID", 10)
+    for module in (hierarchical, spectral, mean_shift):
         monkeypatch.setattr(module, "MICRO_CLUSTERS", 100)
         monkeypatch.setattr(module, "MOST_DOCUMENTS", 1_000)
 
@@ -95,6 +98,8 @@ def assert_same(pod: Pod, local: tuple[RunSpec, RunResult], spark: tuple[RunSpec
         {"algorithm": "agglomerative", "distance_threshold": 4.0, "metric": "euclidean"},
         GRAPH,
         {**GRAPH, "affinity": "nearest_neighbors"},
+        MODES,
+        {"algorithm": "mean_shift", "reduce": "none", "quantile": 0.1, "cluster_all": False, "metric": "euclidean"},
     ],
 )
 def test_a_run_on_spark_equals_a_local_one(
@@ -104,10 +109,37 @@ def test_a_run_on_spark_equals_a_local_one(
     documents(pod)
     local, spark = (spec_of(pod, kind, spark=kind == "spark", config=config) for kind in ("local", "spark"))
     results = pod.run(local), pod.run(spark)
-    assert results[1].num_clusters == 5
+    assert (results[1].num_clusters or 0) >= 5
     assert_same(pod, (local, results[0]), (spark, results[1]))
     assert any("parts of 2400 documents were read by Spark, 2 at a time" in note for note in results[1].notes)
     assert [entry.name for entry in pod.folder(spark).parent.glob(".*stages*")] == [], "no stage is left"
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        CORES,
+        {"algorithm": "hdbscan", "min_cluster_size": 50},
+        {"algorithm": "hdbscan", "min_cluster_size": 50, "reduce": "none", "metric": "euclidean"},
+        {"algorithm": "optics", "min_samples": 20, "min_cluster_size": 100, "reduce": "none"},
+        {"algorithm": "mean_shift", "quantile": 0.2, "cluster_all": False},
+    ],
+)
+def test_a_sample_of_all_documents_gives_the_clusters_of_a_local_run(
+    pod: Pod, on_spark: Executors, monkeypatch: pytest.MonkeyPatch, config: dict[str, Any]
+) -> None:
+    """The local run has all documents in memory."""
+    monkeypatch.setattr(choice, "STREAMED_ROWS", 500_000)
+    documents(pod)
+    local, spark = (spec_of(pod, kind, spark=kind == "spark", config=config) for kind in ("local", "spark"))
+    results = pod.run(local), pod.run(spark)
+    assert (results[1].num_clusters or 0) > 3
+    assert any("a sample of 2400 of 2400 documents" in note for note in results[1].notes)
+    folders = [pod.folder(spec) for spec in (local, spark)]
+    found = [pq.read_table(folder / "members.parquet") for folder in folders]
+    assert found[0].drop(["distance_to_centroid"]).equals(found[1].drop(["distance_to_centroid"]))
+    apart = [table["distance_to_centroid"].to_numpy() for table in found]
+    assert np.allclose(apart[0], apart[1], rtol=1e-6, equal_nan=True)
 
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
@@ -146,7 +178,7 @@ def test_doubles_that_become_equal_are_said_across_parts(pod: Pod, on_spark: Exe
     assert [note for note in pod.run(assigning).notes if note in said] == said
 
 
-@pytest.mark.parametrize("config", [KMEANS, MIXTURE, TREE])
+@pytest.mark.parametrize("config", [KMEANS, MIXTURE, TREE, MODES])
 def test_clusters_keep_their_ids_from_run_to_run(pod: Pod, on_spark: Executors, config: dict[str, Any]) -> None:
     """The previous run may have been local, and the next one, too."""
     documents(pod, MIXED[:1_800])
@@ -251,7 +283,7 @@ def test_documents_assigned_by_spark_have_the_members_of_a_local_run(
     assert [entry.name for entry in folders[1].parent.glob(".*stages*")] == [], "no stage is left"
 
 
-@pytest.mark.parametrize("config", [KMEANS, MIXTURE, TREE])
+@pytest.mark.parametrize("config", [KMEANS, MIXTURE, TREE, MODES, CORES])
 def test_a_retry_goes_on_from_the_files_of_the_attempt_before(
     pod: Pod, on_spark: Executors, monkeypatch: pytest.MonkeyPatch, config: dict[str, Any]
 ) -> None:

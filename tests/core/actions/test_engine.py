@@ -19,7 +19,7 @@ FILES = CollectionSpec.model_validate({"source": {"uri": "s3://vectors/"}})
 TABLE = CollectionSpec.model_validate(
     {"source": {"type": "postgresql", "uri": "postgresql://db/shop", "table": "documents", "secret_name": "db"}}
 )
-DBSCAN = {"algorithm": "dbscan", "eps": 0.3}
+EVOC = {"algorithm": "evoc"}
 KMEANS = {"algorithm": "kmeans", "n_clusters": 5}
 
 
@@ -70,25 +70,25 @@ def test_resources(resources: dict[str, Any], cores: int, request_: str, limit: 
 @pytest.mark.parametrize(
     ("engine", "mode", "config", "collections", "says"),
     [
-        ("local", "full", DBSCAN, [("a", TABLE)], None),
-        ("local", "composite", DBSCAN, [("a", TABLE)], None),
+        ("local", "full", EVOC, [("a", TABLE)], None),
+        ("local", "composite", EVOC, [("a", TABLE)], None),
         ("spark", "full", KMEANS, [("a", FILES)], None),
         ("auto", "full", KMEANS, [("a", FILES), ("b", FILES)], None),
         ("spark", "assign", KMEANS, [("a", FILES)], None),
-        ("auto", "assign", DBSCAN, [("a", FILES)], None),
+        ("auto", "assign", EVOC, [("a", FILES)], None),
         (
             "spark",
             "assign",
-            DBSCAN,
+            EVOC,
             [("a", TABLE)],
             "run.engine: Collection 'a' has source type postgresql: engine type spark or auto supports parquet only",
         ),
         (
             "auto",
             "full",
-            DBSCAN,
+            EVOC,
             [("a", FILES)],
-            "run.engine: algorithm 'dbscan': engine type spark or auto supports algorithm kmeans, gaussian_mixture",
+            "run.engine: algorithm 'evoc': engine type spark or auto supports algorithm kmeans, gaussian_mixture",
         ),
         (
             "spark",

@@ -13,6 +13,7 @@ from clustercontract.algorithms import (
     Hierarchical,
     KMeans,
     MeanShift,
+    Parameters,
     Spectral,
 )
 from clustercontract.clustering import ClusteringConfig
@@ -27,8 +28,6 @@ STREAMED_ROWS = 500_000
 """Number of documents above which algorithms that can do so read the sources twice instead of copying them; the pages
 of a copy would count as memory in use.
 """
-FromSample = KMeans | GaussianMixture | Hierarchical | Spectral
-"""Algorithms that find clusters on a sample, and then tell the cluster of any document."""
 
 
 def load(
@@ -43,9 +42,21 @@ def load(
         progress: Receives the progress of reading.
     """
     source = StreamedDataset(collections, config.metric, progress)
-    if isinstance(config.parameters(), FromSample) and source.rows > STREAMED_ROWS:
+    if source.rows > STREAMED_ROWS and _streams(config.parameters(), source.dimensions):
         return source
     return SpooledDataset(source, scratch)
+
+
+def _streams(parameters: Parameters, dimensions: int) -> bool:
+    """Returns whether many documents are assigned while they are read, to clusters of a sample.
+
+    The other algorithms can also do so, but their clusters of all documents are better.
+    """
+    if isinstance(parameters, MeanShift):
+        from clusterworker.clustering.algorithms.reduction import reduced_by
+
+        return reduced_by(parameters, dimensions) is None
+    return isinstance(parameters, KMeans | GaussianMixture | Hierarchical | Spectral)
 
 
 def cluster(
@@ -93,6 +104,22 @@ def _cluster_sample(task: SampleTask, parameters: "Spooled") -> Clustering:
             from clusterworker.clustering.algorithms.spectral import spectral_of_sample
 
             return spectral_of_sample(task, parameters)
+        case MeanShift():
+            from clusterworker.clustering.algorithms.mean_shift import mean_shift_of_sample
+
+            return mean_shift_of_sample(task, parameters)
+        case HDBSCAN():
+            from clusterworker.clustering.algorithms.density import hdbscan_of_sample
+
+            return hdbscan_of_sample(task, parameters)
+        case DBSCAN():
+            from clusterworker.clustering.algorithms.dbscan import dbscan_of_sample
+
+            return dbscan_of_sample(task, parameters)
+        case OPTICS():
+            from clusterworker.clustering.algorithms.optics import optics_of_sample
+
+            return optics_of_sample(task, parameters)
         case _:
             raise TypeError(f"{type(parameters).__name__} needs all documents")
 

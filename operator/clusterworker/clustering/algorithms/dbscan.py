@@ -4,24 +4,29 @@ The version of scikit-learn keeps every document's neighbours, which are nearly 
 distances are computed in blocks, and only the components of core points are kept.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
 from clustercontract.algorithms import DBSCAN
-from clusterworker.clustering.algorithms.clustering import Clustering
+from clusterworker.clustering.algorithms.clustering import Clustering, of_sample
 from clusterworker.clustering.algorithms.core_distance import core_distances, rounded_up
 from clusterworker.clustering.algorithms.distinct import Distinct, distinct
+from clusterworker.clustering.algorithms.frame import Frame
 from clusterworker.clustering.algorithms.pairs import Pairs
-from clusterworker.clustering.algorithms.reduction import reduced_space, reduction_need
-from clusterworker.clustering.algorithms.sample import all_or_sample, draw
-from clusterworker.clustering.algorithms.task import Task
+from clusterworker.clustering.algorithms.reduction import reduced_by, reduced_space, reduction_need
+from clusterworker.clustering.algorithms.rule import ByNearest, renumbered
+from clusterworker.clustering.algorithms.sample import all_or_sample, distance_in_sample, draw
+from clusterworker.clustering.algorithms.task import SampleTask, Task
 from clusterworker.data.arrays import NOISE, Labels, Rows, Vectors
 
 MOST_DOCUMENTS = 50_000
 """Number of documents above which core points are searched in a sample of this size, because time grows with the
 square.
 """
+NOTHING = "no cluster found, all documents are noise"
 BLOCK_BYTES = 16 << 20
 """Bytes of distances at a time; with a large eps, lists of near pairs take ten times as much."""
 ADVICE_ROWS = 500
@@ -40,6 +45,69 @@ def dbscan(task: Task, parameters: DBSCAN) -> Clustering:
     task.refuse_above_documents("min_samples", parameters.min_samples)
     need = reduction_need(parameters, task.dataset.dimensions)
     return all_or_sample(task, need, None, lambda part, _: _cluster(part, parameters), distance="eps")
+
+
+def dbscan_of_sample(task: SampleTask, parameters: DBSCAN) -> Clustering:
+    """Looks for core points in a sample, with one pass over all documents to count the near ones of each.
+
+    Raises:
+        MisconfiguredError: min_samples is more than there are documents, or eps is a distance between reduced vectors.
+    """
+    task.refuse_above_documents("min_samples", parameters.min_samples)
+    if reduced_by(parameters, task.documents.dimensions) is not None:
+        raise distance_in_sample("eps")
+    training = task.draw(min(MOST_DOCUMENTS, task.affordable))
+    points = distinct(training)
+    counts = task.documents.count(WithinEps(points.vectors, parameters.eps, task.metric))
+    cores = np.flatnonzero(counts >= parameters.min_samples)
+    labels = _around(points, cores, parameters.eps, task.metric, Frame.of(points.vectors))
+    notes = [
+        f"core points were searched in a sample of {len(training)} of {task.documents.rows} documents; each of the "
+        "others joins the cluster of its nearest core point, or is noise beyond eps"
+    ]
+    found = labels[labels != NOISE]
+    if not found.size or np.bincount(points.spread(labels)[points.spread(labels) != NOISE]).max() > 0.9 * len(training):
+        outcome = "nearly all documents are in one cluster: lower eps" if found.size else f"{NOTHING}: raise eps"
+        notes.append(outcome)
+    # Unit vectors have cosine distance ‖a - b‖² / 2.
+    reach = float(np.sqrt(2 * parameters.eps)) if task.metric == "cosine" else parameters.eps
+
+    def rule(former: Rows) -> ByNearest:
+        if not cores.size:
+            return ByNearest.of(points.vectors[:1], np.full(1, NOISE, np.int32))
+        own = np.ascontiguousarray(points.vectors[cores])
+        return ByNearest.of(own, renumbered(labels, former)[cores], np.full(len(cores), reach))
+
+    return of_sample(training, points.spread(labels), task.metric, rule, notes=notes)
+
+
+@dataclass(frozen=True)
+class WithinEps:
+    """Counts the documents within eps of each of some points.
+
+    Attributes:
+        points: Points, shape (points, dimensions).
+        eps: A distance of the metric.
+        metric: cosine or euclidean.
+    """
+
+    points: Vectors
+    eps: float
+    metric: str
+
+    def __call__(self, vectors: Vectors) -> Rows:
+        """Returns the number of the vectors within eps of each point, shape (points,)."""
+        pairs = Pairs(vectors, self.metric, self.points, Frame.of(self.points))
+        counts = np.zeros(len(self.points), np.int64)
+        size = pairs.block(BLOCK_BYTES)
+        for first in range(0, len(vectors), size):
+            counts += pairs.within(slice(first, first + size), slice(None), self.eps).sum(axis=0)
+        return counts
+
+    @property
+    def depends_on(self) -> tuple[object, ...]:
+        """What determines the counts, besides the documents."""
+        return self.points.tobytes(), self.eps, self.metric
 
 
 def _cluster(task: Task, parameters: DBSCAN) -> Clustering:
@@ -86,16 +154,21 @@ def cluster_distinct(points: Distinct, candidates: Rows, parameters: DBSCAN, met
     pairs = Pairs(points.vectors, metric)
     counts = neighbour_counts(pairs, candidates, parameters.eps, np.minimum(points.counts, parameters.min_samples))
     cores = candidates[counts >= parameters.min_samples]
+    return _around(points, cores, parameters.eps, metric, pairs.frame)
+
+
+def _around(points: Distinct, cores: Rows, eps: float, metric: str, frame: Frame) -> Labels:
+    """Returns the cluster of each distinct vector, given the rows that are core points, shape (distinct,)."""
     labels = np.full(len(points), NOISE, np.int32)
     if not cores.size:
         return labels
     core_vectors = np.ascontiguousarray(points.vectors[cores])
-    labels[cores] = connected(Pairs(core_vectors, metric), parameters.eps)
+    labels[cores] = connected(Pairs(core_vectors, metric), eps)
     others = np.setdiff1d(np.arange(len(points)), cores, assume_unique=True)
     if others.size:
-        border = Pairs(points.vectors[others], metric, core_vectors, pairs.frame)
+        border = Pairs(points.vectors[others], metric, core_vectors, frame)
         nearest, distances = border.nearest(BLOCK_BYTES)
-        reached = distances <= parameters.eps
+        reached = distances <= eps
         labels[others[reached]] = labels[cores[nearest[reached]]]
     return labels
 
@@ -158,7 +231,7 @@ def _joined(components: Rows, left: Rows, right: Rows) -> Rows:
 
 def _advice(points: Distinct, metric: str, parameters: DBSCAN, seed: int, *, too_small: bool) -> str:
     """Returns advice about eps: the distances at which documents of a sample become core points."""
-    outcome = "no cluster found, all documents are noise" if too_small else "nearly all documents are in one cluster"
+    outcome = NOTHING if too_small else "nearly all documents are in one cluster"
     if len(points) == 1:
         return f"{outcome}, because all vectors are equal"
     pairs = Pairs(points.vectors, metric)

@@ -13,8 +13,8 @@ from clusterworker.clustering.algorithms.frame import Frame
 from clusterworker.clustering.algorithms.neighbours import nearest_neighbours
 from clusterworker.clustering.algorithms.pairs import Pairs
 from clusterworker.clustering.algorithms.reduction import FEW_DIMENSIONS, reduced_space, reduction_need
-from clusterworker.clustering.algorithms.sample import Least, Need, all_or_sample
-from clusterworker.clustering.algorithms.task import Task, lowered_to_documents
+from clusterworker.clustering.algorithms.sample import Least, Need, all_or_sample, of_sample
+from clusterworker.clustering.algorithms.task import SampleTask, Task, lowered_to_documents
 from clusterworker.data.arrays import NOISE, Labels, Vectors
 
 EXACT_ROWS = 2_000
@@ -41,6 +41,25 @@ def hdbscan(task: Task, parameters: HDBSCAN) -> Clustering:
     need = reduction_need(parameters, dimensions) or _graph_need(dimensions, samples)
     found = all_or_sample(task, need, Least("min_cluster_size", size), cluster)
     found.notes += lowered_to_documents("min_samples", parameters.min_samples, task.dataset.rows)
+    return found
+
+
+def hdbscan_of_sample(task: SampleTask, parameters: HDBSCAN) -> Clustering:
+    """Clusters a sample by density; the others join the cluster of their nearest sampled neighbour, or are noise.
+
+    Raises:
+        MisconfiguredError: see `hdbscan` and `of_sample`.
+    """
+    size, dimensions = parameters.min_cluster_size, task.documents.dimensions
+    task.refuse_above_documents("min_cluster_size", size)
+    samples = _samples(parameters, task.documents.rows)
+
+    def cluster(part: Task, size: int) -> Clustering:
+        return _cluster(part, parameters.model_copy(update={"min_cluster_size": size, "min_samples": samples}))
+
+    need = reduction_need(parameters, dimensions) or _graph_need(dimensions, samples)
+    found = of_sample(task, need, Least("min_cluster_size", size), cluster)
+    found.notes += lowered_to_documents("min_samples", parameters.min_samples, task.documents.rows)
     return found
 
 

@@ -1,6 +1,6 @@
 """Mean shift with a flat window (Comaniciu and Meer 2002): all windows move at once, with matrix products."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -9,13 +9,14 @@ from clusterworker.clustering.algorithms.clustering import Clustering, by_size
 from clusterworker.clustering.algorithms.core_distance import rounded_up
 from clusterworker.clustering.algorithms.distinct import distinct
 from clusterworker.clustering.algorithms.frame import Frame
-from clusterworker.clustering.algorithms.micro import micro_clusters, note
+from clusterworker.clustering.algorithms.micro import ROWS_PER_CENTROID, micro_clusters, note
 from clusterworker.clustering.algorithms.nearest import NearestCentroid
 from clusterworker.clustering.algorithms.pairs import Pairs
-from clusterworker.clustering.algorithms.reduction import Space, reduced_space, reduction_need
-from clusterworker.clustering.algorithms.sample import all_or_sample
+from clusterworker.clustering.algorithms.reduction import Space, reduced_by, reduced_space, reduction_need
+from clusterworker.clustering.algorithms.rule import ByNearest
+from clusterworker.clustering.algorithms.sample import all_or_sample, of_sample
 from clusterworker.clustering.algorithms.start import MARGIN, Start
-from clusterworker.clustering.algorithms.task import Task
+from clusterworker.clustering.algorithms.task import SampleTask, Task
 from clusterworker.data.arrays import NOISE, Doubles, Rows, Vectors
 from clusterworker.process.errors import MisconfiguredError
 
@@ -53,10 +54,46 @@ def mean_shift(task: Task, parameters: MeanShift) -> Clustering:
     need = reduction_need(parameters, task.dataset.dimensions)
     distance = "bandwidth" if parameters.bandwidth is not None else None
     noise = not parameters.cluster_all
-    return all_or_sample(task, need, None, lambda part, _: _cluster(part, parameters), noise=noise, distance=distance)
+    return all_or_sample(
+        task, need, None, lambda part, _: _cluster(part, parameters)[0], noise=noise, distance=distance
+    )
 
 
-def _cluster(task: Task, parameters: MeanShift) -> Clustering:
+def mean_shift_of_sample(task: SampleTask, parameters: MeanShift) -> Clustering:
+    """Finds the modes on a sample; a document belongs to its nearest mode.
+
+    After a reduction, it belongs to the cluster of its nearest sampled neighbour, because its own position in the
+    layout is unknown.
+
+    Raises:
+        MisconfiguredError: see `mean_shift` and `of_sample`.
+    """
+    dimensions, noise = task.documents.dimensions, not parameters.cluster_all
+    if reduced_by(parameters, dimensions) is not None:
+        return of_sample(
+            task,
+            reduction_need(parameters, dimensions),
+            None,
+            lambda part, _: _cluster(part, parameters)[0],
+            noise=noise,
+            distance="bandwidth" if parameters.bandwidth is not None else None,
+        )
+    training = task.draw(min(MICRO_CLUSTERS * ROWS_PER_CENTROID, task.affordable))
+    found, bandwidth = _cluster(task.among(training), parameters)
+    if found.modes is None:
+        raise TypeError("clusters of mean_shift without modes")
+    reach = bandwidth if noise and bandwidth is not None else np.inf
+    clusters = np.arange(len(found.modes), dtype=np.int32)
+    said = (
+        f"modes were found on a sample of {len(training)} of {task.documents.rows} documents; each document is "
+        f"assigned to its nearest mode{', or is noise beyond the bandwidth' if noise else ''}"
+    )
+    rule = ByNearest.of(found.modes, clusters, np.full(len(clusters), reach))
+    return replace(found, labels=None, rule=rule, notes=[said, *found.notes])
+
+
+def _cluster(task: Task, parameters: MeanShift) -> tuple[Clustering, float | None]:
+    """Returns the clustering, and the bandwidth, if there is one."""
     space = reduced_space(task, parameters)
     notes = list(space.notes)
     points = distinct(space.vectors)
@@ -92,7 +129,7 @@ def _cluster(task: Task, parameters: MeanShift) -> Clustering:
     result = space.labelled(task, spread, notes)
     _, members = np.unique(by_size(spread), return_index=True)
     result.begun, result.modes = begun, centers[spread[members[spread[members] != NOISE]]].astype(np.float32)
-    return result
+    return result, bandwidth
 
 
 def _advice(points: Vectors, weights: Rows, width: float, parameters: MeanShift) -> str:

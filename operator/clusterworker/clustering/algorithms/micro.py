@@ -13,7 +13,7 @@ from clusterworker.clustering.algorithms.clustering import Clustering, of_sample
 from clusterworker.clustering.algorithms.distinct import distinct
 from clusterworker.clustering.algorithms.kmeans import train
 from clusterworker.clustering.algorithms.nearest import NearestCentroid
-from clusterworker.clustering.algorithms.rule import ByNearest
+from clusterworker.clustering.algorithms.rule import ByNearest, renumbered
 from clusterworker.clustering.algorithms.task import SampleTask
 from clusterworker.data.arrays import Labels, Rows, Vectors
 from clusterworker.process.errors import MisconfiguredError
@@ -100,9 +100,7 @@ def clustering_of(
     )
 
     def rule(former: Rows) -> ByNearest:
-        numbers = np.empty(int(labels.max()) + 1, np.int32)
-        numbers[former] = np.arange(len(former))
-        return ByNearest.of(micro.centroids, numbers[labels])
+        return ByNearest.of(micro.centroids, renumbered(labels, former))
 
     return of_sample(training, micro.spread(labels), task.metric, rule, notes=[said, *notes])
 

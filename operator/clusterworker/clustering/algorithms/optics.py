@@ -18,7 +18,7 @@ from clusterworker.clustering.algorithms.core_distance import core_distances, ro
 from clusterworker.clustering.algorithms.distinct import distinct
 from clusterworker.clustering.algorithms.limits import pair_limit
 from clusterworker.clustering.algorithms.pairs import Pairs
-from clusterworker.clustering.algorithms.reduction import Space, reduced_space, reduction_need
+from clusterworker.clustering.algorithms.reduction import Space, reduced_by, reduced_space, reduction_need
 from clusterworker.clustering.algorithms.sample import (
     JOINED_OR_NOISE,
     Least,
@@ -26,9 +26,10 @@ from clusterworker.clustering.algorithms.sample import (
     at_places,
     draw,
     nearest_sampled,
+    of_sample,
     thinned,
 )
-from clusterworker.clustering.algorithms.task import Task
+from clusterworker.clustering.algorithms.task import SampleTask, Task
 from clusterworker.data.arrays import NOISE, Doubles, Labels, Rows, Vectors
 
 MOST_DOCUMENTS = 20_000
@@ -75,6 +76,26 @@ def optics(task: Task, parameters: OPTICS) -> Clustering:
         Least("min_cluster_size", parameters.min_cluster_size or parameters.min_samples),
         cluster,
         distance="max_eps" if parameters.max_eps is not None else None,
+    )
+
+
+def optics_of_sample(task: SampleTask, parameters: OPTICS) -> Clustering:
+    """Clusters a sample; the others join the cluster of their nearest sampled neighbour, or are noise.
+
+    Raises:
+        MisconfiguredError: see `optics` and `of_sample`.
+    """
+    task.refuse_above_documents("min_samples", parameters.min_samples)
+    task.refuse_above_documents("min_cluster_size", parameters.min_cluster_size)
+    dimensions = task.documents.dimensions
+    reduced = reduced_by(parameters, dimensions) is not None
+    return of_sample(
+        task,
+        reduction_need(parameters, dimensions),
+        Least("min_cluster_size", parameters.min_cluster_size or parameters.min_samples),
+        lambda part, size: _cluster(part, parameters.model_copy(update={"min_cluster_size": size})),
+        distance="max_eps" if reduced and parameters.max_eps is not None else None,
+        most=pair_limit(task.memory, BYTES_PER_PAIR, MOST_DOCUMENTS),
     )
 
 

@@ -41,11 +41,15 @@ class ByNearest:
     def finder(self) -> Find:
         """Returns the function that finds clusters."""
         nearest = NearestCentroid(self.points)
+        limited = np.isfinite(self.reaches).any()
 
         def find(vectors: Vectors) -> Labels:
-            places, squares = nearest.with_squares(vectors)
-            near = np.sqrt(np.maximum(squares, 0)) <= self.reaches[places]
-            return np.where(near, self.labels[places], NOISE).astype(np.int32)
+            places = nearest(vectors)
+            labels = self.labels[places]
+            if limited:  # In single precision, small distances are lost.
+                apart = vectors.astype(np.float64) - self.points[places]
+                labels[np.sqrt(np.vecdot(apart, apart)) > self.reaches[places]] = NOISE
+            return labels
 
         return find
 
@@ -96,6 +100,20 @@ class ByLikelihood:
 
 
 Rule = ByNearest | ByLikelihood
+
+
+def renumbered(labels: Labels, former: Rows) -> Labels:
+    """Returns labels with the numbers of clusters.
+
+    Args:
+        labels: Numbers from 0, or NOISE, shape (rows,).
+        former: Which of these numbers each cluster had, shape (clusters,).
+    """
+    numbers = np.full(int(labels.max(initial=NOISE)) + 2, NOISE, np.int32)
+    numbers[former] = np.arange(len(former))
+    return np.asarray(numbers[labels])  # NOISE is -1 and therefore selects the last number.
+
+
 _RULES: dict[str, type[Rule]] = {"nearest": ByNearest, "likelihood": ByLikelihood}
 
 

@@ -17,8 +17,9 @@ from clusterworker.clustering.algorithms.density_tree import fence
 from clusterworker.clustering.algorithms.distinct import noun, occurrences
 from clusterworker.clustering.algorithms.frame import Frame
 from clusterworker.clustering.algorithms.neighbours import LOST, index_of
+from clusterworker.clustering.algorithms.rule import ByNearest
 from clusterworker.clustering.algorithms.start import Positions
-from clusterworker.clustering.algorithms.task import Task
+from clusterworker.clustering.algorithms.task import InMemory, SampleTask, Task
 from clusterworker.data.arrays import NOISE, Doubles, Labels, Rows, Vectors
 from clusterworker.data.prints import prints
 from clusterworker.data.sources.batch import BATCH_ROWS
@@ -28,6 +29,10 @@ ALLOCATED = 400 << 20
 """Bytes that the worker uses before it clusters: the libraries, and a batch of documents."""
 FEWEST_DOCUMENTS = 2_000
 """Minimum size of a sample. A smaller one would miss most clusters."""
+MOST_SAMPLED = 50_000
+"""Maximum size of a sample with which documents are compared that are not in memory, because each of them is compared
+with all of the sample.
+"""
 FEWEST_IN_CLUSTER = 5
 """Lower limit of a minimum cluster size that decreases with the sample."""
 JOINED = "the others join the cluster of their nearest sampled neighbour"
@@ -59,23 +64,6 @@ class Least:
 
     name: str
     size: int
-
-
-@dataclass(frozen=True)
-class Sampled:
-    """Documents of a sample, in the form of a Task; see `task.Documents`."""
-
-    vectors: Vectors
-
-    @property
-    def rows(self) -> int:
-        """Number of documents."""
-        return len(self.vectors)
-
-    @property
-    def dimensions(self) -> int:
-        """Length of the vectors."""
-        return int(self.vectors.shape[1])
 
 
 def all_or_sample(
@@ -129,6 +117,63 @@ def all_or_sample(
     result = _spread(task, found, chosen, places)
     result.notes.insert(0, note)
     return result
+
+
+def of_sample(
+    task: SampleTask,
+    need: Need | None,
+    least: Least | None,
+    cluster: Callable[[Task, int], Clustering],
+    *,
+    noise: bool = True,
+    distance: str | None = None,
+    most: int = MOST_SAMPLED,
+) -> Clustering:
+    """Clusters a sample of documents that are not in memory; the others join the cluster of their nearest one.
+
+    Args:
+        task: All documents.
+        need: Memory of the clustering, except the vectors; None if it needs little.
+        least: See `all_or_sample`.
+        cluster: See `all_or_sample`.
+        noise: See `all_or_sample`.
+        distance: Parameter that is a distance after a reduction.
+        most: Maximum size of the sample.
+
+    Raises:
+        MisconfiguredError: the memory does not suffice, or the parameter has another meaning in a sample.
+    """
+    if distance:
+        raise distance_in_sample(distance)
+    rows, own = task.documents.rows, 4 * task.documents.dimensions
+    fitting = max((task.memory - ALLOCATED) // (2 * own + (need.bytes_per_vector if need else 0)), 0)
+    if fitting < min(rows, FEWEST_DOCUMENTS):
+        raise MisconfiguredError(
+            f"a sample of {FEWEST_DOCUMENTS} documents of {task.documents.dimensions} dimensions does not fit into "
+            f"{task.memory >> 20} MiB: raise run.resources.limits.memory, or use algorithm: kmeans"
+        )
+    training = task.draw(min(most, fitting))
+    size = least.size if least else 0
+    note = f"clustered a sample of {len(training)} of {rows} documents"
+    if least and (smaller := thinned(size, len(training) / rows)) != size:
+        note += f" with {least.name} {smaller} instead of {size}"
+        size = smaller
+    found = cluster(task.among(training), size)
+    if found.labels is None:
+        raise TypeError("labels of a sample")
+    nearest = nearest_sampled(training, np.arange(len(training)), task.seed) if noise else None
+    rule = ByNearest.of(training, found.labels, nearest.reaches(found.labels) if nearest else None)
+    notes = [f"{note}; {JOINED_OR_NOISE if noise else JOINED}", *found.notes]
+    # Positions of some of the documents are not a layout from which the next run could start.
+    return replace(found, labels=None, rule=rule, notes=notes, layout=None, modes=None)
+
+
+def distance_in_sample(parameter: str) -> MisconfiguredError:
+    """Returns the error that a distance between reduced vectors has another meaning in a sample."""
+    return MisconfiguredError(
+        f"a sample cannot be used, because {parameter} is a distance between the reduced vectors of all documents: set "
+        "reduce: none, or run.engine.type: local"
+    )
 
 
 def thinned(size: int, share: float) -> int:
@@ -191,8 +236,16 @@ class Nearest:
     def joining(self, labels: Labels) -> Rows:
         """Returns the places, and FAR for documents that are too far away to join the cluster.
 
-        Such a document is farther than all but outliers among the sampled documents of the cluster are from one
-        another.
+        Args:
+            labels: Cluster of each sampled document, or NOISE, shape (sampled,).
+        """
+        return np.where(self.distances <= self.reaches(labels)[self.places], self.places, FAR)
+
+    def reaches(self, labels: Labels) -> Doubles:
+        """Returns the distance from each sampled document above which others do not join its cluster, shape (sampled,).
+
+        Beyond, a document is farther than all but outliers among the sampled documents of the cluster are from one
+        another. There is no such distance for noise.
 
         Args:
             labels: Cluster of each sampled document, or NOISE, shape (sampled,).
@@ -205,7 +258,7 @@ class Nearest:
             own = self.own[order[first:end]]
             if own.size and np.isfinite(own).all():
                 reach[cluster] = fence(*np.quantile(own, [0.25, 0.75])) + self.slack
-        return np.where(self.distances <= reach[labels[self.places]], self.places, FAR)
+        return np.asarray(reach[labels])
 
 
 def nearest_sampled(
@@ -300,7 +353,7 @@ def _part(task: Task, chosen: Rows) -> Task:
             labels=None if labels is None else labels[chosen],
             positions=None if last is None else Positions(last.by, last.values[chosen]),
         )
-    return replace(task, dataset=Sampled(np.ascontiguousarray(task.dataset.vectors[chosen])), start=start)
+    return replace(task, dataset=InMemory(np.ascontiguousarray(task.dataset.vectors[chosen])), start=start)
 
 
 def _finest(found: Clustering) -> Labels:

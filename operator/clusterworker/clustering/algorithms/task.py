@@ -29,6 +29,23 @@ class Documents(Protocol):
 
 
 @dataclass(frozen=True)
+class InMemory:
+    """Documents whose vectors are in memory; see `Documents`."""
+
+    vectors: Vectors
+
+    @property
+    def rows(self) -> int:
+        """Number of documents."""
+        return len(self.vectors)
+
+    @property
+    def dimensions(self) -> int:
+        """Length of the vectors."""
+        return int(self.vectors.shape[1])
+
+
+@dataclass(frozen=True)
 class Task:
     """One clustering task.
 
@@ -84,6 +101,10 @@ class SampleTask:
         if self.metric == "cosine":
             settle(vectors)
         return vectors
+
+    def among(self, training: Vectors) -> Task:
+        """Returns the task of clustering a sample that was drawn."""
+        return Task(InMemory(training), self.metric, self.seed, self.memory, self.progress, self.start)
 
     def refuse_above_documents(self, parameter: str, value: int | None) -> None:
         """See the function of this name."""
