@@ -817,6 +817,21 @@ _RUN_RULES += [
     ),
     *(
         Refused(
+            f"checks by Spark with engine {engine_type or 'left out'}",
+            trigger({"run": {"engine": {"type": engine_type} if engine_type else {}, "check": {"engine": "run"}}}),
+            "spec.run.check.engine",
+            "engine run is valid only with run.engine.type spark or auto: remove check.engine, or set run.engine.type",
+        )
+        for engine_type in (None, "local")
+    ),
+    Refused(
+        "checks by Spark in a queue",
+        trigger({"run": {"engine": {"type": "spark"}, "check": {"engine": "run", "queue_name": "team-a"}}}),
+        "spec.run.check.queue_name",
+        "queue_name is valid only with check.engine local, because Kueue",
+    ),
+    *(
+        Refused(
             f"queue with engine {engine_type}",
             trigger({"run.queue_name": "team-a", "run.engine.type": engine_type}),
             "spec.run.queue_name",
@@ -1203,6 +1218,8 @@ ACCEPTED = [
     }})),
     Accepted("engine spark", trigger({"run.engine": {"type": "spark"}})),
     Accepted("engine local in a queue", trigger({"run.engine": {"type": "local"}, "run.queue_name": "team-a"})),
+    Accepted("checks by Spark", trigger({"run": {"engine": {"type": "auto"}, "check": {"engine": "run"}}})),
+    Accepted("local checks by name", trigger({"run.check": {"engine": "local", "queue_name": "team-a"}})),
     Accepted("engine spark, and a queue for checks",
              trigger({"run.engine": {"type": "spark"}, "run.queue_name": "", "run.check": {"queue_name": "team-a"}})),
     *(

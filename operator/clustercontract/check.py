@@ -17,6 +17,7 @@ from clustercontract.base import ApiModel
 from clustercontract.baseline import Baseline
 from clustercontract.container import RESULT_LIMIT, CollectionInput, ResultsTarget, shortened
 from clustercontract.drift import Metric
+from clustercontract.engine import Engine
 
 CHECK_SPEC_VARIABLE = "CLUSTERWORKER_CHECK_SPEC"
 RECOMPUTE_SLOT = "recompute"
@@ -63,6 +64,9 @@ class CheckSpec(ApiModel):
         200, ge=1, description="The check records and plots this minimum; the operator applies it."
     )
     seed: int = Field(description="Seed of the samples and of the permutations.")
+    engine: Engine | None = Field(
+        None, description="Executors that read the documents. Without it, the check's Pod reads them."
+    )
 
 
 class Measurement(BaseModel):

@@ -9,11 +9,11 @@ from typing import Any
 from clustercontract.check import CHECK_SPEC_VARIABLE, CheckResult, CheckSpec
 from clustercontract.container import SCRATCH_MOUNT, SECRETS_MOUNT
 from clustercontract.engine import EXECUTOR_COMMAND
-from clusterworker.drift.check import check
 from clusterworker.enrichment.command import ENRICH, ENRICHMENT
 from clusterworker.process.command import Command, Mounts
 from clusterworker.process.errors import MisconfiguredError
 from clusterworker.process.outcome import check_failure
+from clusterworker.run.checking import carry_out_check
 from clusterworker.run.command import RUN
 from clusterworker.run.rerun import CLUSTERING, rerun_command
 
@@ -51,7 +51,7 @@ CHECK = Command(
     spec=CheckSpec,
     variable=CHECK_SPEC_VARIABLE,
     context=lambda spec: {"namespace": spec.namespace, "trigger": spec.trigger, "check": spec.check},
-    work=check,
+    work=carry_out_check,
     failure=check_failure,
     summary=_check_summary,
     clear_up=lambda _spec, _mounts: None,  # The next check replaces an incomplete record.

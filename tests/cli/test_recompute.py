@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from clustercontract.check import CheckResult
-from clustertrigger.cli.recompute import compare, differences
+from clustercontract.check import CHECK_SPEC_VARIABLE, CheckResult, CheckSpec
+from clustertrigger.cli.recompute import _pod, compare, differences
 from harness.control_plane.checks import found
 from harness.control_plane.kube import Object
 
@@ -38,3 +39,36 @@ def measurement(result: CheckResult) -> Object:
     """A measurement as in a status."""
     assert result.measurement is not None
     return result.measurement.model_dump(mode="json", exclude_none=True)
+
+
+def test_the_pod_of_the_repetition_has_the_environment_of_the_check() -> None:
+    """With a cloud identity or executors, a check needs more than its input."""
+    check = {
+        "namespace": "search",
+        "trigger": "products",
+        "check": "products-c1",
+        "slot": "2026-11-21T03:00:00Z",
+        "collections": [{"collection_id": "col_a", "source": {"uri": "s3://vectors/"}}],
+        "metric": "cosine_drift",
+        "baseline": {
+            "run": "r",
+            "uri": "s3://results/baseline.npz",
+            "sha256": "0" * 64,
+            "documents": 5,
+            "dimensions": 3,
+            "captured_at": "2026-11-20T03:00:00Z",
+        },
+        "results": {"uri": "s3://results"},
+        "threshold": 0.3,
+        "seed": 1,
+    }
+    others = [
+        {"name": "AWS_ROLE_ARN", "value": "arn:aws:iam::1:role/a"},
+        {"name": "CLUSTERTRIGGER_POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+    ]
+    env = [{"name": CHECK_SPEC_VARIABLE, "value": json.dumps(check)}, *others]
+    pod = _pod({"serviceAccountName": "spark", "containers": [{"name": "worker", "env": env}]})
+    (container,) = pod["containers"]
+    assert container["env"][1:] == others
+    again = CheckSpec.model_validate_json(container["env"][0]["value"])
+    assert again == CheckSpec.model_validate({**check, "slot": "recompute"})

@@ -168,6 +168,16 @@ class Results(ApiModel):
         return self
 
 
+CheckEngine = Literal["local", "run"]
+CHECK_NEEDS_ENGINE = (
+    "engine run is valid only with run.engine.type spark or auto: remove check.engine, or set run.engine.type"
+)
+CHECK_NEEDS_NO_QUEUE = (
+    "queue_name is valid only with check.engine local, because Kueue admits a check's own Pod and would not count its "
+    "executors: remove check.queue_name, or set check.engine: local"
+)
+
+
 class CheckPolicy(ApiModel):
     """How the Jobs of checks are run. Settings that are not here are the same as for runs."""
 
@@ -180,6 +190,11 @@ class CheckPolicy(ApiModel):
         None,
         description="Kueue's LocalQueue for checks. If absent, checks use the queue of runs. If empty, checks "
         "use no queue and never wait.",
+    )
+    engine: CheckEngine = Field(
+        "local",
+        description="local: the check's Pod reads the documents. run: run.engine applies to checks, too, so "
+        "executors that the check's Pod makes read the documents. A check of document_count reads no documents.",
     )
 
 
@@ -329,6 +344,19 @@ class RunPolicy(ApiModel):
                 field=".queue_name",
                 reason="FieldValueForbidden",
             ),
+            cel(
+                f"!has(self.check) || !has(self.check.engine) || self.check.engine == 'local' || "
+                f"!({_cel_local('self')})",
+                CHECK_NEEDS_ENGINE,
+                field=".check.engine",
+            ),
+            cel(
+                "!has(self.check) || !has(self.check.engine) || self.check.engine == 'local' || "
+                "!has(self.check.queue_name) || self.check.queue_name == ''",
+                CHECK_NEEDS_NO_QUEUE,
+                field=".check.queue_name",
+                reason="FieldValueForbidden",
+            ),
         )
     )
 
@@ -433,6 +461,16 @@ class RunPolicy(ApiModel):
     def _queue_knows_all_pods(self) -> Self:
         if self.queue_name and self.engine.has_executors:
             raise ValueError(QUEUE_NEEDS_LOCAL)
+        return self
+
+    @model_validator(mode="after")
+    def _engine_of_checks(self) -> Self:
+        if self.check.engine == "local":
+            return self
+        if not self.engine.has_executors:
+            raise VariantError(CHECK_NEEDS_ENGINE, "check")
+        if self.check.queue_name:
+            raise VariantError(CHECK_NEEDS_NO_QUEUE, "check")
         return self
 
 

@@ -126,10 +126,11 @@ def _agree(one: float | None, other: float | None) -> bool:
 
 def _pod(spec: Mapping[str, Any]) -> dict[str, Any]:
     (container,) = spec["containers"]
-    environment = {variable["name"]: variable["value"] for variable in container["env"]}
-    check = CheckSpec.model_validate_json(environment[CHECK_SPEC_VARIABLE]).model_copy(update={"slot": RECOMPUTE_SLOT})
+    value = next(one["value"] for one in container["env"] if one["name"] == CHECK_SPEC_VARIABLE)
+    check = CheckSpec.model_validate_json(value).model_copy(update={"slot": RECOMPUTE_SLOT})
     variable = json_variable(CHECK_SPEC_VARIABLE, check.model_dump_json(exclude_none=True))
-    return {**spec, "containers": [{**container, "env": [variable]}]}
+    env = [variable if one["name"] == CHECK_SPEC_VARIABLE else one for one in container["env"]]
+    return {**spec, "containers": [{**container, "env": env}]}
 
 
 async def _check_job(cluster: Cluster, trigger: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -1,10 +1,16 @@
 """Sums up the documents of a pass: in a run, and in a check, which compares its sums with the run's."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from clusterworker.clustering.algorithms.nearest import NearestCentroid
 from clusterworker.clustering.reservoir import Reservoir
 from clusterworker.data.arrays import NOISE, Doubles, Labels, Rows, Vectors
+
+_SAMPLE = "sample."
+"""Prefix of the arrays of the sample."""
 
 
 class Tally:
@@ -67,6 +73,25 @@ class Tally:
         nearest = self._nearest(vectors)
         self.counts += np.bincount(nearest[nearest != NOISE], minlength=len(self.counts))
         return nearest
+
+    def state(self) -> dict[str, Any]:
+        """Returns the sums and the sample as arrays, for `merge` in another process."""
+        sample = {f"{_SAMPLE}{name}": value for name, value in self.reservoir.state().items()}
+        sums = {"counts": self.counts, "total": self._total, "total_squares": self.total_squares}
+        return {"documents": np.array(self.documents), **sums, **sample}
+
+    def merge(self, state: Mapping[str, Any]) -> None:
+        """Adds the following documents, which another process has added to a tally with the same arguments.
+
+        Args:
+            state: Result of `state` in the other process.
+        """
+        self.documents += int(state["documents"])
+        self.counts += state["counts"]
+        self._total += state["total"]
+        self.total_squares += state["total_squares"]
+        sample = {name.removeprefix(_SAMPLE): value for name, value in state.items() if name.startswith(_SAMPLE)}
+        self.reservoir.merge(sample)
 
     def offer(self, vectors: Vectors, labels: Labels | None = None) -> None:
         """Offers a batch to the sample; every batch once, in the order of the documents.

@@ -15,21 +15,29 @@ from clusterworker.process.progress import Progress
 from clusterworker.storage.file import open_file
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from clusterworker.data.sources.collection import Collection
     from clusterworker.drift.baseline import StoredBaseline
+    from clusterworker.drift.profile import Profile
+
+    Profiler = Callable[[CheckSpec, Sequence[Collection], StoredBaseline, Progress, Mounts], Profile]
 
 PHASES = ("open", "read", "measure")
 COUNTING = ("count",)
 """The phases of a check of volume."""
 
 
-def check(spec: CheckSpec, progress: Progress, mounts: Mounts | None = None) -> CheckResult:
+def check(
+    spec: CheckSpec, progress: Progress, mounts: Mounts | None = None, profiler: "Profiler | None" = None
+) -> CheckResult:
     """Compares the collections with the baseline, and adds the measurement to the drift record.
 
     Args:
         spec: What to compare.
         progress: Receives the progress.
         mounts: Directory of Secrets.
+        profiler: Reads the documents. Default: this process.
 
     Returns:
         The result of a completed check: a measurement or an obstacle.
@@ -42,7 +50,7 @@ def check(spec: CheckSpec, progress: Progress, mounts: Mounts | None = None) -> 
         if spec.metric == "document_count":
             measurement = _count(spec, progress, mounts)
         else:
-            measurement = _measure(spec, spec.metric, progress, mounts)
+            measurement = _measure(spec, spec.metric, progress, mounts, profiler or _profile_here)
     except ObstacleFound as found:
         return CheckResult(status="completed", obstacle=found.obstacle, error=str(found))
     if spec.slot != RECOMPUTE_SLOT:
@@ -50,7 +58,17 @@ def check(spec: CheckSpec, progress: Progress, mounts: Mounts | None = None) -> 
     return CheckResult(status="completed", measurement=measurement)
 
 
-def _measure(spec: CheckSpec, metric: DriftMetric, progress: Progress, mounts: Mounts) -> Measurement:
+def _profile_here(
+    spec: CheckSpec, collections: "Sequence[Collection]", baseline: "StoredBaseline", progress: Progress, _: Mounts
+) -> "Profile":
+    from clusterworker.drift.profile import profile
+
+    return profile(collections, baseline, spec.seed, progress)
+
+
+def _measure(
+    spec: CheckSpec, metric: DriftMetric, progress: Progress, mounts: Mounts, profiler: "Profiler"
+) -> Measurement:
     from clusterworker.data.sources.collections import open_collections
 
     progress.plan(PHASES)
@@ -64,11 +82,10 @@ def _measure(spec: CheckSpec, metric: DriftMetric, progress: Progress, mounts: M
 
     from clusterworker.drift.assignment import assignment_js
     from clusterworker.drift.measure import measure
-    from clusterworker.drift.profile import profile
 
     total = sum(collection.rows for collection in collections)
     progress.phase("read", f"reading {counted(total, 'document')} of {counted(baseline.dimensions, 'dimension')}")
-    now = profile(collections, baseline, spec.seed, progress)
+    now = profiler(spec, collections, baseline, progress, mounts)
     progress.phase("measure", f"measuring {spec.metric}")
     with threadpool_limits(1):  # Products have 4,000 rows. Threads that wait for each other cost more than they gain.
         drift = measure(metric, baseline, now, spec.seed)

@@ -1,7 +1,8 @@
 """Reads the documents for a check: collects everything that the metrics need, in bounded memory."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -61,7 +62,7 @@ def profile(collections: Sequence[Collection], baseline: StoredBaseline, seed: i
         UnavailableError: a source does not answer.
     """
     rows = sum(collection.rows for collection in collections)
-    profiling = _Profiling(baseline, seed)
+    profiling = Profiling(baseline, seed)
     with a_core_for_the_reader():
         for batch in ahead(_batches(collections, unit=baseline.metric == "cosine")):
             profiling.add(batch)
@@ -71,13 +72,20 @@ def profile(collections: Sequence[Collection], baseline: StoredBaseline, seed: i
     return profiling.profile()
 
 
-class _Profiling:
-    """The sums while documents are read."""
+class Profiling:
+    """The sums while documents are read.
 
-    def __init__(self, baseline: StoredBaseline, seed: int) -> None:
+    Args:
+        baseline: See `profile`, and so is the seed.
+        seed: Seed of the reservoir.
+        first: Row number of the first document, if only a part of the documents is added.
+        rows: Number of all documents, if only a part of them is added.
+    """
+
+    def __init__(self, baseline: StoredBaseline, seed: int, *, first: int = 0, rows: int | None = None) -> None:
         self._unit = baseline.metric == "cosine"
         around = (baseline.total / baseline.documents).astype(np.float32)
-        self._tally = Tally(baseline.centroids, RESERVOIR_ROWS, seed, around)
+        self._tally = Tally(baseline.centroids, RESERVOIR_ROWS, seed, around, first=first, rows=rows)
 
     @property
     def documents(self) -> int:
@@ -93,6 +101,18 @@ class _Profiling:
             rows = slice(first, first + _BLOCK_ROWS)
             self._tally.add(batch.vectors[rows] if norms is None else batch.vectors[rows] / norms[rows, None])
         self._tally.offer(batch.vectors)
+
+    def state(self) -> dict[str, Any]:
+        """Returns the sums as arrays, for `merge` in another process."""
+        return self._tally.state()
+
+    def merge(self, state: Mapping[str, Any]) -> None:
+        """Adds the following documents, which another process has read.
+
+        Args:
+            state: Result of `state` in the other process.
+        """
+        self._tally.merge(state)
 
     def profile(self) -> Profile:
         """Returns the profile of the documents so far."""

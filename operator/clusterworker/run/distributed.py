@@ -33,6 +33,8 @@ from clusterworker.data.arrays import NOISE, Labels, Rows, Vectors
 from clusterworker.data.dataset import Counter, DatasetPart, counted_among, drawn, picked
 from clusterworker.data.rounding import Rounding
 from clusterworker.data.sources.batch import Batch, FilePlace
+from clusterworker.drift.baseline import StoredBaseline
+from clusterworker.drift.profile import Profile, Profiling
 from clusterworker.process.progress import Progress
 from clusterworker.run.parts import Parts, Silent, part_name, task_scratch
 from clusterworker.run.results.members_table import MembersTable, members_schema, members_writer, renumbered
@@ -252,6 +254,22 @@ def assign_by_parts(parts: Parts, given: Given, members: Path) -> tuple[Membersh
     return found, rounding.notes()
 
 
+def profile_by_parts(parts: Parts, baseline: StoredBaseline, seed: int) -> Profile:
+    """Read all documents for a check; see clusterworker.drift.profile.
+
+    Args:
+        parts: The documents in parts.
+        baseline: The baseline that they are compared with.
+        seed: Seed of the reservoir.
+    """
+    stage = parts.stage("profile", seed)
+    parts.carry_out(stage, partial(_profile, parts.stages, stage, parts.each, baseline, seed, parts.rows))
+    found = Profiling(baseline, seed)
+    for _, state in parts.found(stage):
+        found.merge(state)
+    return found.profile()
+
+
 def _merged(parts: Parts, stage: str, found: Membership) -> Rounding:
     """Add what the tasks of a stage have found, and return what all documents have lost by rounding."""
     rounding = Rounding(unit=parts.source.unit)
@@ -297,6 +315,24 @@ def _assign(stages: Stages, stage: str, parts: Sequence[DatasetPart], given: Giv
             write, place = given.writer(members), Place(part.first, rows)
             found = assign(part, given.centroids, given.metric, given.threshold, given.seed, write, Silent(), place)
         _write_state(stages, part_name(stage, number), found, rounding, scratch)
+
+
+def _profile(
+    stages: Stages,
+    stage: str,
+    parts: Sequence[DatasetPart],
+    baseline: StoredBaseline,
+    seed: int,
+    rows: int,
+    number: int,
+) -> None:
+    """Task that writes the sums of a part for a check."""
+    part = parts[number]
+    found = Profiling(baseline, seed, first=part.first, rows=rows)
+    for batch in part.given():
+        found.add(batch)
+    with task_scratch() as scratch:
+        write_arrays(stages, part_name(stage, number), found.state(), scratch)
 
 
 @contextmanager

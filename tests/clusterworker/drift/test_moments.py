@@ -24,7 +24,7 @@ from clusterworker.drift.moments import (
     euclidean_floor,
     tail,
 )
-from clusterworker.drift.profile import _Profiling
+from clusterworker.drift.profile import Profiling
 from tests.clusterworker.drift.drifting import baseline_of, profile_of
 
 Doubles = npt.NDArray[np.float64]
@@ -201,6 +201,6 @@ def test_means_far_from_the_origin(offset: float) -> None:
     generator = np.random.default_rng(3)
     drawn = [(generator.normal(size=(3_000, 5)) + offset).astype(np.float32) for _ in range(2)]
     left = baseline_of(drawn[0], drawn[0][:2], "euclidean")
-    profiling = _Profiling(left, 0)
+    profiling = Profiling(left, 0)
     profiling.add(Batch(None, drawn[1], 0, FilePlace("a.parquet", 0)))
     assert profiling.profile().mean == pytest.approx(drawn[1].astype(np.float64).mean(axis=0), abs=1e-5 + 1e-9 * offset)

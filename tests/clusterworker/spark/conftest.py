@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from clustercontract.actions.taxonomy_enrichment import EnrichmentSpec
+from clustercontract.check import CheckSpec
 from clustercontract.engine import Engine
 from clustercontract.run import RunSpec
 from clusterworker.process.progress import Progress
@@ -52,7 +53,7 @@ def on_spark(spark: Executors, monkeypatch: pytest.MonkeyPatch) -> Executors:
     return spark
 
 
-def modules_of(pod: Pod, command: str, spec: RunSpec | EnrichmentSpec) -> list[str]:
+def modules_of(pod: Pod, command: str, spec: RunSpec | EnrichmentSpec | CheckSpec) -> list[str]:
     """Runs a command of the worker, and returns the modules that the working process has loaded."""
     seen = "import atexit; atexit.register(lambda: print(__import__('json').dumps(sorted(sys.modules))))"
     worker = start_worker(pod, command, spec=spec, before=f"import os, sys\n{seen}\nos._exit = sys.exit")

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
+from clustercontract.check import CHECK_SPEC_VARIABLE, CheckSpec
 from clustercontract.engine import Engine
 from clustercontract.run import RUN_SPEC_VARIABLE, RunSpec
 from clustertrigger.api.schedule import ConditionalSchedule
 from clustertrigger.core.actions.work import Image, RunDefaults
 from clustertrigger.core.jobs.jobs import JobRequest, build_check_job, build_job
 from clustertrigger.core.jobs.slot import CheckSlot, ScheduledSlot
+from clustertrigger.core.jobs.spark_pods import _IDENTITY
 from clustertrigger.core.resources.validation import parse_trigger
 from harness.specs.strategies import allowed
 from tests.core.builders import HOURLY, HOURLY_CHECK, at, trigger
@@ -135,15 +137,50 @@ def test_executors_are_spread_among_themselves() -> None:
     assert of_executor["labelSelector"] == {"matchLabels": engine.executor_template["metadata"]["labels"]}
 
 
-def test_checks_are_local() -> None:
-    raw = {**HOURLY_CHECK, "run": {"engine": SPARK}}
+def check_of(run: Object, schedule: Object = HOURLY_CHECK) -> Object:
+    raw = {**schedule, "run": run}
     spec, problems = parse_trigger(raw)
     assert spec is not None, problems
     assert isinstance(spec.schedule, ConditionalSchedule)
     slot = CheckSlot(at(hours=1))
-    job = build_check_job(JobRequest(trigger(raw), spec, work(), "check", slot, DEFAULTS), spec.schedule, BASELINE)
+    return build_check_job(JobRequest(trigger(raw), spec, work(), "check", slot, DEFAULTS), spec.schedule, BASELINE)
+
+
+def check_engine_of(job: Object) -> Engine | None:
     (container,) = pod_of(job)["containers"]
+    text = next(one["value"] for one in container["env"] if one["name"] == CHECK_SPEC_VARIABLE)
+    return CheckSpec.model_validate_json(text).engine
+
+
+def test_checks_are_local_by_default() -> None:
+    job = check_of({"engine": SPARK})
+    (container,) = pod_of(job)["containers"]
+    assert check_engine_of(job) is None
     assert container["image"] == "worker:1"
+    assert pod_of(job)["automountServiceAccountToken"] is False
+
+
+def test_a_check_with_the_engine_of_runs_is_a_driver() -> None:
+    run = {"engine": SPARK, "service_account_name": "spark", "check": {"engine": "run"}}
+    job = check_of(run)
+    pod, engine = pod_of(job), check_engine_of(job)
+    assert engine is not None
+    assert (engine.executors, engine.image, engine.service_account_name) == (3, "spark:1", "spark")
+    assert (pod["serviceAccountName"], pod["automountServiceAccountToken"]) == ("spark", True)
+    (container,) = pod["containers"]
+    assert container["image"] == "spark:1"
+    assert {one["name"] for one in container["env"] if "valueFrom" in one} == set(_IDENTITY)
+    template = engine.executor_template
+    assert template["spec"]["volumes"] == pod["volumes"]
+    assert template["metadata"]["labels"]["clustertrigger.dev/role"] == "executor"
+    assert list(unrestricted(template["spec"])) == []
+
+
+def test_a_check_of_volume_reads_nothing_and_has_no_executors() -> None:
+    condition = {"condition_type": "volume", "metric": "document_count", "threshold": 0.1}
+    schedule = {**HOURLY_CHECK, "schedule_config": {"check_interval_seconds": 3600, **condition}}
+    job = check_of({"engine": SPARK, "check": {"engine": "run"}}, schedule)
+    assert check_engine_of(job) is None
     assert pod_of(job)["automountServiceAccountToken"] is False
 
 

@@ -39,6 +39,7 @@ from clustertrigger.core.actions.work import (
     Order,
     RunDefaults,
     Work,
+    Writes,
     collections_digest,
     results_target,
 )
@@ -120,7 +121,7 @@ def build_job(
         last_result: Result of the last completed run.
     """
     trigger, work, run = request.trigger, request.work, request.spec.run
-    defaults, executors = engine(run, work, request.defaults, _labels(trigger, ROLE_RUN))
+    defaults, executors = engine(run, work, request.defaults, _labels(trigger, ROLE_RUN), work.writes())
     ask = Ask(
         trigger.key.namespace,
         trigger.key.name,
@@ -160,6 +161,9 @@ def build_check_job(
         baseline: The baseline that the documents are compared with.
     """
     trigger, work, run, defaults = request.trigger, request.work, request.spec.run, request.defaults
+    executors = None
+    if run.check.engine == "run" and schedule.metric != "document_count":
+        defaults, executors = engine(run, work, defaults, _labels(trigger, ROLE_CHECK), Writes())
     check_spec = CheckSpec(
         namespace=trigger.key.namespace,
         trigger=trigger.key.name,
@@ -172,9 +176,11 @@ def build_check_job(
         threshold=schedule.threshold,
         min_documents=schedule.min_documents,
         seed=seed(trigger.uid),
+        engine=executors,
     )
     order = Order("check", CHECK_SPEC_VARIABLE, check_spec.model_dump_json(exclude_none=True))
-    pod = _Pod(pod_spec(run, work, defaults, order=order, resources=run.check.resources))
+    own = pod_spec(run, work, defaults, order=order, resources=run.check.resources)
+    pod = _Pod(driver(own) if executors else own)
     kind = _Kind(
         ROLE_CHECK,
         run.check.timeout_seconds,

@@ -1,4 +1,4 @@
-"""Builds the Pods of a run with Spark: its driver, which is the run's own Pod, and the template of the executors.
+"""Builds the Pods of a run or check with Spark: its driver, which is its own Pod, and the template of the executors.
 
 The driver creates the executors' Pods itself, with the token of the run's service account, which only the driver has.
 The driver's Pod owns each executor, so deleting the run's Job deletes the executors too.
@@ -21,7 +21,7 @@ from clustercontract.engine import (
 from clustertrigger.api.names import LABEL_MANAGED_BY, LABEL_ROLE, ROLE_EXECUTOR
 from clustertrigger.api.trigger import RunPolicy
 from clustertrigger.core.actions.engine import engine_input
-from clustertrigger.core.actions.work import RunDefaults, Work
+from clustertrigger.core.actions.work import RunDefaults, Work, Writes
 from clustertrigger.core.jobs.cloud_tokens import token_variables
 from clustertrigger.core.jobs.pods import (
     container_security,
@@ -40,7 +40,7 @@ _IDENTITY = {
 
 
 def engine(
-    run: RunPolicy, work: Work, defaults: RunDefaults, own_labels: Mapping[str, str]
+    run: RunPolicy, work: Work, defaults: RunDefaults, own_labels: Mapping[str, str], writes: Writes
 ) -> tuple[RunDefaults, Engine | None]:
     """Returns the operator's settings with the image of the run's engine, and the run's executors; None if it has none.
 
@@ -48,7 +48,8 @@ def engine(
         run: how the trigger's Jobs are run.
         work: The objects that it refers to are mounted.
         defaults: what the operator adds to every run.
-        own_labels: the operator's, of the run's Pod.
+        own_labels: the operator's, of the driver's Pod.
+        writes: What is mounted to write, in addition to the results.
     """
     if not run.engine.has_executors:
         return defaults, None
@@ -56,7 +57,7 @@ def engine(
         defaults = replace(
             defaults, image=spark.name, image_pull_policy=spark.pull_policy, image_pull_secrets=spark.pull_secrets
         )
-    return defaults, engine_input(run, defaults.image, _template(run, work, defaults, own_labels))
+    return defaults, engine_input(run, defaults.image, _template(run, work, defaults, own_labels, writes))
 
 
 def driver(pod: dict[str, Any]) -> dict[str, Any]:
@@ -73,9 +74,11 @@ def driver(pod: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _template(run: RunPolicy, work: Work, defaults: RunDefaults, own_labels: Mapping[str, str]) -> dict[str, Any]:
+def _template(
+    run: RunPolicy, work: Work, defaults: RunDefaults, own_labels: Mapping[str, str], writes: Writes
+) -> dict[str, Any]:
     executor = run.engine.executor
-    volumes, mounts = volumes_and_mounts(run, work, defaults, work.writes())
+    volumes, mounts = volumes_and_mounts(run, work, defaults, writes)
     # Without the label by which the operator watches the Pods of Jobs: executors come and go without its doing.
     labels = {name: value for name, value in own_labels.items() if name != LABEL_MANAGED_BY}
     labels[LABEL_ROLE] = ROLE_EXECUTOR
