@@ -788,11 +788,6 @@ _RUN_RULES += [
         Refused(name, changed(spec, {"run.engine.type": "spark"}), "spec.run.engine", says)
         for name, spec, says in [
             (
-                "incremental enrichment by Spark",
-                acting("taxonomy_enrichment", {"incremental": True}),
-                "is not valid with incremental: true, because executors search all documents: remove incremental",
-            ),
-            (
                 "rerun by Spark",
                 acting("batch_rerun"),
                 "valid only with action_type cluster or taxonomy_enrichment: remove engine",
@@ -1229,7 +1224,7 @@ ACCEPTED = [
     Accepted("assignment by Spark to clusters of any algorithm",
              changed(clustering(EVOC), {"execution_config.mode": "assign", "run.engine": {"type": "auto"}})),
     Accepted("enrichment by Spark",
-             acting("taxonomy_enrichment", {"incremental": False}, {"run.engine": {"type": "spark"}})),
+             acting("taxonomy_enrichment", {"incremental": True}, {"run.engine": {"type": "spark"}})),
     Accepted("assignment by Spark in action_config",
              acting("cluster", {"mode": "assign"}, {"run.engine": {"type": "spark"}})),
     Accepted("engine spark of a definition",

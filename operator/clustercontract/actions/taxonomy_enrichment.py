@@ -80,8 +80,6 @@ class EnrichmentSpec(ApiModel):
     outputs: list[OutputInput] = Field(
         default_factory=list, description="Collections to write each document's nodes into."
     )
-    engine: Engine | None = Field(
-        None, description="Spark's executors, which search the documents. Not valid with incremental."
-    )
+    engine: Engine | None = Field(None, description="Spark's executors, which search the documents.")
     outputs_run: OutputsRun = None
     outputs_before: OutputsBefore = None

@@ -261,7 +261,7 @@ class EnginePolicy(ApiModel):
         "makes, read the documents and assign them. auto: spark above local_below documents, and local otherwise. "
         "spark and auto require the chart's value spark.enabled and collections in Parquet files, and support action "
         f"cluster with mode full and algorithm {', '.join(SPARK_ALGORITHMS)}, or with mode assign, and action "
-        "taxonomy_enrichment without incremental.",
+        "taxonomy_enrichment.",
     )
     executors: int | None = Field(
         None, ge=1, le=MOST_EXECUTORS, description=f"spark, auto: number of executors. Default {EXECUTORS}."
@@ -493,10 +493,6 @@ SPARK_NEEDS_ACTION = (
     f"engine type spark or auto is valid only with action_type {' or '.join(SPARK_ACTIONS)}: remove engine, or set "
     "engine.type: local"
 )
-SPARK_SEARCHES_ALL = (
-    "engine type spark or auto is not valid with incremental: true, because executors search all documents: remove "
-    "incremental, or set engine.type: local"
-)
 SPARK_NEEDS_DOCUMENTS = (
     "engine type spark or auto is not valid with mode composite, which reads centroids and no documents: remove "
     "engine, or set engine.type: local"
@@ -619,12 +615,6 @@ def _engine_rules() -> list[dict[str, Any]]:
     execution = "self.execution_config"
     return [
         cel(f"{local} || self.action_type in [{_listed(SPARK_ACTIONS)}]", SPARK_NEEDS_ACTION, field=".run.engine"),
-        cel(
-            f"{local} || !has(self.action_config) || !has(self.action_config.incremental) || "
-            "!self.action_config.incremental",
-            SPARK_SEARCHES_ALL,
-            field=".run.engine",
-        ),
         *(
             cel(
                 f"{local} || !has(self.{field}) || !has(self.{field}.mode) || self.{field}.mode != 'composite'",
@@ -718,8 +708,6 @@ class ClusterTriggerSpec(ApiModel):
             return self
         if self.action_type not in SPARK_ACTIONS:
             raise VariantError(SPARK_NEEDS_ACTION, "run")
-        if self.action_config is not None and self.action_config.incremental:
-            raise VariantError(SPARK_SEARCHES_ALL, "run")
         if self.mode == "composite":
             raise VariantError(SPARK_NEEDS_DOCUMENTS, "run")
         if self.execution_config and not spark_clusters(self.mode, self.execution_config.config.algorithm):

@@ -7,7 +7,7 @@ cosine, the vectors have unit length here, so that all other code can use Euclid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -181,6 +181,11 @@ class DatasetPart:
     def given(self) -> Iterator[Batch]:
         """See StreamedDataset."""
         return _given(self.collection, self.index, self.rounding, unit=self.unit, integer_ids=self.integer_ids)
+
+    def ids(self) -> Iterator[Any]:
+        """Yields the ids of all documents in order, as pyarrow arrays, without reading vectors."""
+        for ids in self.collection.ids():
+            yield ids if self.integer_ids else ids.cast(pa.string())
 
     def measured(self) -> "tuple[DatasetPart, Rounding]":
         """Returns the part with a new measurement, which is complete after a pass."""

@@ -136,7 +136,7 @@ class _Run:
             EnrichmentTable(workspace.staged / ENRICHMENT_FILE, taxonomy, provenance, integer_ids=integers) as table,
         ):
             if parts:
-                found = search_by_parts(parts, taxonomy, settings, table)
+                found = search_by_parts(parts, taxonomy, settings, table, earlier)
                 notes += parts.notes
             else:
                 found, threads = Found(settings), min(spec.parallelism, ControlGroup().cpus())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from clustercontract.actions.taxonomy_enrichment import EnrichmentSpec
 from clusterworker.data.arrays import Labels, Vectors
 from clusterworker.data.dataset import DatasetPart
 from clusterworker.data.sources.batch import Batch
+from clusterworker.data.sources.messages import changed
 from clusterworker.enrichment.earlier import Earlier
 from clusterworker.enrichment.nodes import Taxonomy
 from clusterworker.enrichment.search import NodeSearch, Picked, Searched, Slice
@@ -42,6 +44,36 @@ class Documents(Protocol):
 
     def given(self) -> Iterator[Batch]:
         """Yields them in order."""
+
+
+class Known(Protocol):
+    """Knows which documents are not searched, because they are taken over."""
+
+    def holds(self, ids: Any, first: int) -> Any:
+        """Returns which of consecutive documents are known, shape (rows,).
+
+        Args:
+            ids: Their ids, a pyarrow array.
+            first: Row of the first document.
+        """
+
+
+@dataclass(frozen=True)
+class KnownOfPart:
+    """See Known: documents of one part.
+
+    Attributes:
+        known: Which documents of the part are known, shape (rows,).
+        begin: Row of its first document.
+    """
+
+    known: Any
+    begin: int
+
+    def holds(self, ids: Any, first: int) -> Any:
+        """See Known."""
+        row = first - self.begin
+        return self.known[row : row + len(ids)]
 
 
 @dataclass(frozen=True)
@@ -109,7 +141,7 @@ def search_documents(
     progress: Progress,
     *,
     first: int = 0,
-    earlier: Earlier | None = None,
+    earlier: Known | None = None,
 ) -> None:
     """Searches the nearest nodes of each document.
 
@@ -130,7 +162,7 @@ def search_documents(
 
 
 def _slices(
-    documents: Documents, size: int, sample: Sample, progress: Progress, begin: int, earlier: Earlier | None
+    documents: Documents, size: int, sample: Sample, progress: Progress, begin: int, earlier: Known | None
 ) -> Iterator[Slice]:
     row = 0
     for batch in documents.given():
@@ -161,7 +193,9 @@ def _joined(results: Iterator[Searched]) -> Iterator[Searched]:
         yield Searched.joined(waiting)
 
 
-def search_by_parts(parts: Parts, taxonomy: Taxonomy, settings: SearchSettings, table: EnrichmentTable) -> Found:
+def search_by_parts(
+    parts: Parts, taxonomy: Taxonomy, settings: SearchSettings, table: EnrichmentTable, earlier: Earlier | None = None
+) -> Found:
     """Searches the documents by Spark's executors, part by part, and writes their results.
 
     Args:
@@ -169,13 +203,15 @@ def search_by_parts(parts: Parts, taxonomy: Taxonomy, settings: SearchSettings, 
         taxonomy: The taxonomy.
         settings: What is searched for.
         table: The table to write.
+        earlier: Has documents that are not searched.
     """
+    left = _write_known(parts, earlier) if earlier else ""
     known = (taxonomy.sha256, json.dumps(list(taxonomy.tree.ids)))
     nodes = f"{parts.stage('nodes', *known)}.npz"
     if nodes not in parts.stages.names():
         write_arrays(parts.stages, nodes, {"vectors": taxonomy.vectors}, parts.scratch)
-    stage = parts.stage("enriched", *known, settings)
-    parts.carry_out(stage, partial(_search, parts.stages, stage, nodes, parts.each, settings))
+    stage = parts.stage("enriched", *known, settings, left)
+    parts.carry_out(stage, partial(_search, parts.stages, stage, nodes, left, parts.each, settings))
     found = Found(settings)
     for part, state in parts.found(stage):
         found.merge(state)
@@ -188,16 +224,49 @@ def search_by_parts(parts: Parts, taxonomy: Taxonomy, settings: SearchSettings, 
     return found
 
 
+def _write_known(parts: Parts, earlier: Earlier) -> str:
+    """Writes for each part which of its documents are known; returns the prefix of these files.
+
+    Hashes of ids are valid only in this process, so it reads the ids of all parts, without the vectors.
+    """
+    digest, found = hashlib.sha256(), []
+    for part in parts.each:
+        row, known = part.first, []
+        for ids in part.ids():
+            known.append(earlier.holds(ids, row))
+            row += len(ids)
+        if row != part.first + part.rows:
+            raise changed(f"collection {part.collection.collection_id}", f"{row - part.first} of {part.rows} ids")
+        found.append(np.packbits(np.concatenate(known)))
+        digest.update(found[-1].tobytes())
+    stage = parts.stage("known", digest.hexdigest())
+    there = parts.stages.names()
+    for part, bits in zip(parts.each, found, strict=True):
+        if (name := part_name(stage, part.number)) not in there:
+            write_arrays(parts.stages, name, {"known": bits}, parts.scratch)
+    return stage
+
+
 def _search(
-    stages: Stages, stage: str, nodes: str, parts: Sequence[DatasetPart], settings: SearchSettings, number: int
+    stages: Stages,
+    stage: str,
+    nodes: str,
+    known: str,
+    parts: Sequence[DatasetPart],
+    settings: SearchSettings,
+    number: int,
 ) -> None:
     """Executes the task of one part: writes its rows and then its sums, which show that the task is complete."""
     part, found = parts[number], Found(settings)
+    earlier = None
+    if known:
+        bits = read_arrays(stages, part_name(known, number))["known"]
+        earlier = KnownOfPart(np.unpackbits(bits, count=part.rows).astype(bool), part.first)
     search = NodeSearch(read_arrays(stages, nodes)["vectors"], settings.top_k)
     with task_scratch() as scratch:
         with (
             stages.create(part_name(stage, number, ".parquet"), scratch) as file,
             NumberTable(file, settings.min_score, integer_ids=part.integer_ids) as table,
         ):
-            search_documents(part, search, 1, found, table.write, Silent(), first=part.first)
+            search_documents(part, search, 1, found, table.write, Silent(), first=part.first, earlier=earlier)
         write_arrays(stages, part_name(stage, number), found.state(), scratch)

@@ -74,6 +74,68 @@ def test_an_enrichment_on_spark_equals_a_local_one(
     assert list(enriching.pod.results.rglob(".*stages*")) == [], "no stage is left"
 
 
+@pytest.mark.parametrize("integers", [True, False])
+def test_an_incremental_enrichment_on_spark_equals_a_local_one(
+    enriching: Enriching, on_spark: Executors, integers: bool
+) -> None:
+    """Documents are known in some parts, in all of a part and in none of it; some known ones are gone."""
+    enriching.nodes(NODES)
+    documents(enriching, VECTORS[:1_500], integers=integers)
+    before = spec_of(enriching, "before", incremental=True)
+    enriching.run(before)
+    kept = np.r_[0:400, 700:1_500:2, 1_500:2_300]
+    data = pq.ParquetFile(enriching.pod.volume / "data.parquet").schema_arrow
+    names = kept * 3 if integers else [f"doc-{row}" for row in kept]
+    columns = [
+        pa.array(names),
+        fixed_size_list(VECTORS[kept].astype(np.float32)),
+        pa.array([f"text {n}" for n in kept]),
+    ]
+    pq.write_table(pa.table(columns, names=data.names), enriching.pod.volume / "data.parquet", row_group_size=170)
+    previous = {"run": before.run, "uri": str(enriching.folder(before))}
+    specs = [spec_of(enriching, kind, incremental=True, previous=previous) for kind in ("local", "spark")]
+    local, spark = (enriching.run(spec) for spec in specs)
+    assert enriching.table(specs[0]).equals(enriching.table(specs[1])), "bit for bit"
+    metrics = [enriching.metrics(spec) for spec in specs]
+    means = [found["scores"].pop("mean") for found in metrics]
+    assert means[1] == pytest.approx(means[0], rel=1e-9)
+    for found in metrics:
+        del found["notes"]
+    assert metrics[0] == metrics[1]
+    assert metrics[1]["num_searched"] == 800
+    assert spark.enrichment is not None
+    assert local.enrichment is not None
+    assert spark.enrichment.num_taken_over == local.enrichment.num_taken_over == 800
+    assert spark.notes[:-1] == local.notes
+    assert list(enriching.pod.results.rglob(".*stages*")) == [], "no stage is left"
+
+
+def test_an_incremental_enrichment_goes_on_from_the_files_of_the_attempt_before(
+    enriching: Enriching, on_spark: Executors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enriching.nodes(NODES)
+    documents(enriching, VECTORS[:900])
+    before = spec_of(enriching, "before", incremental=True)
+    enriching.run(before)
+    documents(enriching)
+    previous = {"run": before.run, "uri": str(enriching.folder(before))}
+    local, spark = (spec_of(enriching, kind, incremental=True, previous=previous) for kind in ("local", "spark"))
+
+    def lost(*_given: object) -> None:
+        raise UnavailableError("the driver is lost")
+
+    with monkeypatch.context() as at_first:
+        at_first.setattr(report, "write_report", lost)
+        with pytest.raises(UnavailableError):
+            enriching.run(spark)
+    began = len(enriching.pod.messages)
+    enriching.run(spark)
+    said = [line["message"] for line in enriching.pod.messages[began:]]
+    assert any(line.endswith("parts were done by an earlier attempt of this run") for line in said)
+    enriching.run(local)
+    assert enriching.table(local).equals(enriching.table(spark))
+
+
 def test_bad_data_is_refused_as_by_a_local_run(enriching: Enriching, on_spark: Executors) -> None:
     enriching.nodes(NODES)
     vectors = VECTORS.copy()

@@ -1,7 +1,7 @@
 """Defines the interface of all sources."""
 
 from collections.abc import Hashable, Iterator
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from clusterworker.data.arrays import Rows
 from clusterworker.data.sources.batch import Batch
@@ -59,6 +59,9 @@ class CollectionPart(Collection, Protocol):
     @property
     def fingerprint(self) -> Hashable:
         """A text that is equal if the same documents are read."""
+
+    def ids(self) -> Iterator[Any]:
+        """Yields the ids of all documents in order, as pyarrow arrays, without reading vectors; raises as `batches`."""
 
 
 @runtime_checkable

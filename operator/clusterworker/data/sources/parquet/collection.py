@@ -122,6 +122,14 @@ class ParquetCollection:
                     batch = batch_of(ids, numbers, index, place, what)
                 yield batch
 
+    def ids(self) -> Iterator[Any]:
+        """See CollectionPart."""
+        for file in self._files:
+            for records, place in file.records([self._id_column]):
+                with file.blaming_changes():
+                    found = to_ids(records.column(0), place, f"column {self._id_column}", integers=self.has_integer_ids)
+                yield found
+
     def parts(self, most: int) -> Iterator[Self]:
         """See Divisible.
 
