@@ -188,6 +188,23 @@ def test_a_change_of_mode_or_of_inode_number_is_none(tmp_path: Path) -> None:
     assert not here.is_same(Identity(6, 17, (1, 100)))
 
 
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        (Identity(5, 17, (1, 100)), False),
+        (Identity(5, 17, (2, 100)), False),
+        (Identity(5, 17, (1, 200)), True),
+        (Identity(5, 17, (2, 200)), True),
+        (Identity(5, 18, (1, 100)), True),
+    ],
+    ids=["same", "another inode number, as in FUSE file systems", "another ctime", "replaced", "written"],
+)
+def test_signs_of_a_change_that_excuse_bad_data(other: Identity, *, expected: bool) -> None:
+    assert Identity(5, 17, (1, 100)).may_have_changed(other) is expected
+    assert not of_object(5, {"ETag": b"x"}).may_have_changed(of_object(5, {"ETag": b"x"}))
+    assert of_object(5, {"ETag": b"x"}).may_have_changed(of_object(5, {"ETag": b"y"}))
+
+
 def test_files_that_come_are_left_to_the_next_run(pod: Pod) -> None:
     write(pod.volume / "d/a.parquet", VECTORS[:300])
     collection = opened(pod.volume, "d")

@@ -163,7 +163,7 @@ class ParquetFile:
             yield
         except MisconfiguredError:
             # Any sign of a change will do here, because another attempt decides.
-            if self._identity is not None and self._store.identity(self._name) != self._identity:
+            if self._identity is not None and self._identity.may_have_changed(self._store.identity(self._name)):
                 raise changed(self.shown, "it was rewritten") from None
             raise
 

@@ -29,6 +29,13 @@ class Identity:
             own == others for own, others in zip(self.serials, other.serials, strict=True)
         )
 
+    def may_have_changed(self, other: "Identity") -> bool:
+        """Returns whether an error can be caused by a change: there is another version, or one inode has another ctime.
+
+        A ctime alone also differs after a change of mode. An inode number alone can differ on network volumes.
+        """
+        return not self.is_same(other) or (self.serials[:1] == other.serials[:1] and self.serials != other.serials)
+
 
 def of_status(status: os.stat_result) -> Identity:
     """Returns the identity of a file on a volume."""
