@@ -65,7 +65,11 @@ def test_defaults_are_stored_for_action_type_status_and_run_only(crd_server: Crd
         "retries": 1,
         "resources": {"requests": {"cpu": "1", "memory": "2Gi"}},
         "service_account_name": "default",
-        "check": {"resources": {"requests": {"cpu": "500m", "memory": "512Mi"}}, "timeout_seconds": 3600},
+        "check": {
+            "engine": "local",
+            "resources": {"requests": {"cpu": "500m", "memory": "512Mi"}},
+            "timeout_seconds": 3600,
+        },
         "engine": {"type": "local"},
         "report": {"map": "auto"},
     }
