@@ -14,7 +14,7 @@ OLDEST_STORIES = e2e/stories/test_schedules.py e2e/stories/test_errors.py e2e/st
 	e2e/stories/test_failover.py
 
 .PHONY: help venv requirements image push check-cluster prepare cluster-up cluster-down cluster-status demo pictures test compat compat-unit \
-	compat-e2e unit e2e bench bench-api bench-assign bench-cluster bench-drift bench-engines bench-outputs bench-enrichment bench-names bench-events bench-burst bench-writes bench-scale \
+	compat-e2e unit e2e bench bench-api bench-assign bench-cluster bench-drift bench-engines bench-training bench-outputs bench-enrichment bench-names bench-events bench-burst bench-writes bench-scale \
 		bench-takeover plugin plugin-release release release-dry-run docs fuzz chaos generate verify lint workflows audit clean
 
 help: ## Show this list
@@ -94,7 +94,7 @@ fuzz: venv ## Compare a million schedules with Debian's cron, 10,000 vector sets
 	@echo "fuzz: FILES=10000 pytest tests/clusterworker/data/test_generated_files.py test_generated_filters.py"
 	@FILES=10000 nice $(PY) -m pytest -q -s -n 0 tests/clusterworker/data/test_generated_files.py tests/clusterworker/data/test_generated_filters.py
 
-bench: bench-api bench-assign bench-cluster bench-drift bench-engines bench-outputs bench-enrichment bench-names bench-events bench-burst bench-writes bench-scale bench-takeover ## Run all benchmarks; with CHECK=1, fail if a goal is missed
+bench: bench-api bench-assign bench-cluster bench-drift bench-engines bench-training bench-outputs bench-enrichment bench-names bench-events bench-burst bench-writes bench-scale bench-takeover ## Run all benchmarks; with CHECK=1, fail if a goal is missed
 
 bench-api: venv prepare ## Compare the HTTP API with a bare FastAPI handler, a bare client and kubectl get --raw
 	@$(PY) -m bench.api
@@ -114,6 +114,10 @@ bench-enrichment: venv ## Compare an enrichment of a million documents with a ba
 bench-engines: venv ## Compare a pass of Spark's executors over five million documents with a local one
 	@$(PYTHON) -m harness.java prepare
 	@$(PY) -m bench.engines
+
+bench-training: venv ## Compare k-means on a sample with MLlib's k-means||, in two threads of Spark
+	@$(PYTHON) -m harness.java prepare
+	@$(PY) -m bench.training
 
 bench-outputs: venv ## Compare an output of a million documents into PostgreSQL with a manual COPY and UPDATE
 	@$(PY) -m bench.outputs
