@@ -175,6 +175,30 @@ def test_a_check_of_the_time_ahead_that_does_not_start_is_ended() -> None:
     assert list(it.ended) == [name]
 
 
+def test_a_run_whose_last_attempt_ended_by_a_clock_ahead_is_retried() -> None:
+    """The clock of the node dates the end of an attempt."""
+    it = World()
+    it.step(at(1))
+    it.step(at(hours=1))
+    (name,) = it.runs
+    it.runs[name] = replace(it.runs[name], pending_since=CLOCK_AHEAD, retry_pause=timedelta(seconds=10))
+    it.step(at(hours=1, minutes=30))
+    assert it.ended == {}
+
+
+def test_an_unrecorded_run_of_the_time_ahead_misses_no_slots() -> None:
+    """The leader that created it ended before it wrote the status."""
+    it = World()
+    it.step(at(1))
+    before = it.trigger
+    it.step(CLOCK_AHEAD)
+    it.trigger, it.events = before, []
+    wake_at = it.step(at(minutes=5)).wake_at
+    assert not any("Missed" in event for event in it.events), it.events
+    assert wake_at is not None
+    assert wake_at <= at(hours=1)
+
+
 def test_the_clock_of_a_node_can_be_ahead() -> None:
     """It dates the start and the end of the worker."""
     it = World()

@@ -148,7 +148,7 @@ class Draft:
             missed: Why the slot itself is missed; None if it is not.
         """
         state = self.schedule_state
-        if slot <= state.accounted_until:
+        if slot <= state.accounted_until or self.is_ahead(slot):
             return
         if state.live and (slots := self.timetable) and (missed or not isinstance(self.schedule, ConditionalSchedule)):
             last = slot if missed else slot - timedelta(seconds=1)

@@ -256,6 +256,21 @@ async def test_nothing_is_decided_while_objects_of_a_restored_cluster_are_missin
     assert stage.heard.said == ["products: RunCreated"]
 
 
+async def test_a_term_that_ends_while_objects_are_missing_keeps_no_trigger() -> None:
+    """The next term of the same process takes the keys from the same queue."""
+    stage = Stage()
+    stage.complete.clear()
+    working = asyncio.create_task(stage.reconciler.work())
+    stage.agenda.now(KEY)
+    await asyncio.sleep(0.1)
+    working.cancel()
+    with suppress(asyncio.CancelledError):
+        await working
+    stage.agenda.now(KEY)
+    async with asyncio.timeout(5):
+        assert await stage.agenda.queue.take() == KEY
+
+
 async def test_reasons_of_pending_runs_are_read_in_the_background() -> None:
     stage = Stage()
     await stage.reconcile(2)

@@ -42,6 +42,8 @@ def end_runs_that_cannot_start(draft: Draft) -> None:
         pending_since = _in_the_past(draft, run, run.pending_since)
         if run.phase != "pending" or run.suspended or pending_since is None or run.ended_by_operator:
             continue
+        if run.retry_pause and pending_since != run.pending_since:
+            continue  # When the last attempt ended is unknown, because the clock of its node was wrong.
         begin = pending_since + run.retry_pause
         deadline = begin + patience
         if draft.now < deadline:

@@ -114,9 +114,9 @@ class Reconciler:
         """Takes keys from the queue, in an endless loop. An error with one trigger affects no other."""
         while True:
             key = await self._queue.take()
-            await self._complete.wait()
             started = time.perf_counter()
             try:
+                await self._complete.wait()
                 with log_context(namespace=key.namespace, trigger=key.name):
                     await self._reconcile_safely(key)
             finally:
