@@ -211,6 +211,31 @@ def test_others_join_the_clusters_of_a_sample(
         assert (labels[inside] == -1).mean() < 0.1
 
 
+@pytest.mark.parametrize("config", BY_DENSITY)
+def test_a_sample_goes_on_from_the_clusters_of_all_documents(
+    pod: Pod, monkeypatch: pytest.MonkeyPatch, config: dict[str, Any]
+) -> None:
+    """Labels and positions of the last run are of all its documents, and not of the rows of the sample."""
+    write(pod.volume / "data.parquet", WITH_NOISE)
+    first = pod.spec(config, run="nightly-1")
+    result = pod.run(first)
+    (pod.folder(first) / "modes.parquet").unlink(missing_ok=True)
+    always_streamed(monkeypatch)
+    monkeypatch.setattr(sample, "FEWEST_DOCUMENTS", 100)
+    monkeypatch.setattr(dbscan, "MOST_DOCUMENTS", 1_500)
+    monkeypatch.setattr(optics, "MOST_DOCUMENTS", 1_500)
+    monkeypatch.setattr(sample.of_sample, "__kwdefaults__", {**(sample.of_sample.__kwdefaults__ or {}), "most": 1_500})
+    previous = {"run": first.run, "uri": result.results_uri, "next_cluster_id": result.next_cluster_id}
+    second = pod.spec(config, run="nightly-2", previous=previous)
+    found = pod.run(second)
+    assert any("a sample of 1500 of 3000 documents" in note for note in found.notes), found.notes
+    labels = pq.read_table(pod.folder(second) / "members.parquet")["cluster_id"].to_numpy()
+    inside = GROUPS >= 0
+    assert adjusted_rand_score(GROUPS[inside], labels[inside]) > 0.9
+    assert found.changes is not None
+    assert found.changes.kept > 4
+
+
 @pytest.mark.parametrize(
     ("config", "parameter"),
     [

@@ -14,7 +14,7 @@ from sklearn.cluster import estimate_bandwidth
 from sklearn.metrics import adjusted_rand_score
 
 from clusterworker.clustering.algorithms import mean_shift
-from clusterworker.clustering.algorithms.mean_shift import Rested, climb, last_modes
+from clusterworker.clustering.algorithms.mean_shift import Rested, climb, estimate, last_modes
 from clusterworker.clustering.algorithms.reduction import Space
 from clusterworker.clustering.algorithms.start import Begun, Positions, Start
 from clusterworker.data.arrays import Labels
@@ -191,3 +191,10 @@ def test_equal_documents_have_no_bandwidth(pod: Pod) -> None:
 def test_one_document(pod: Pod) -> None:
     write(pod.volume / "data.parquet", planted(1, 1).vectors)
     assert labels_of(pod)[0].tolist() == [0]
+
+
+@pytest.mark.parametrize("rows", [300, 3_000])
+def test_the_bandwidth_is_scikit_learns_estimate(rows: int) -> None:
+    vectors = np.random.default_rng(0).normal(size=(rows, 6)).astype(np.float32)
+    theirs = estimate_bandwidth(vectors.astype(np.float64), quantile=0.2, n_samples=min(rows, 2_000), random_state=3)
+    assert estimate(vectors, 0.2, 3) == pytest.approx(theirs, rel=1e-9)

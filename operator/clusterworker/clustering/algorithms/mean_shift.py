@@ -217,8 +217,10 @@ def estimate(vectors: Vectors, quantile: float, seed: int) -> float:
     rows = min(len(vectors), ESTIMATE_ROWS)
     quantile = max(quantile, 2 / rows)  # A single neighbour is the document itself.
     frame = Frame.of(vectors)
-    framed = frame.moved(vectors, np.float64)
-    bandwidth = float(estimate_bandwidth(framed, quantile=quantile, n_samples=rows, random_state=seed)) / frame.scale
+    # scikit-learn draws the same rows, but needs all of them in double precision.
+    chosen = np.random.RandomState(seed).permutation(len(vectors))[:rows]
+    framed = frame.moved(vectors[chosen], np.float64)
+    bandwidth = float(estimate_bandwidth(framed, quantile=quantile)) / frame.scale
     if bandwidth <= 0:
         raise MisconfiguredError(
             "the bandwidth estimated for mean_shift is 0, since documents are equal: set bandwidth, or raise quantile"

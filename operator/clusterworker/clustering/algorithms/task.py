@@ -1,6 +1,6 @@
 """Defines the input of every algorithm, besides its own parameters."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from clustercontract.counted import counted
@@ -103,8 +103,12 @@ class SampleTask:
         return vectors
 
     def among(self, training: Vectors) -> Task:
-        """Returns the task of clustering a sample that was drawn."""
-        return Task(InMemory(training), self.metric, self.seed, self.memory, self.progress, self.start)
+        """Returns the task of clustering a sample that was drawn.
+
+        Labels and positions of the previous run are of all documents, so that none of them belongs to a row of it.
+        """
+        start = self.start and replace(self.start, labels=None, positions=None)
+        return Task(InMemory(training), self.metric, self.seed, self.memory, self.progress, start)
 
     def refuse_above_documents(self, parameter: str, value: int | None) -> None:
         """See the function of this name."""

@@ -20,7 +20,7 @@ from clusterworker.clustering.description import LastNames
 from clusterworker.clustering.succession import LISTED, Ancestors, Succession, anew, in_words, limit_of, succeed
 from clusterworker.clustering.survey import Survey
 from clusterworker.data.arrays import NOISE, Rows, Vectors
-from clusterworker.data.dataset import Dataset
+from clusterworker.data.dataset import Dataset, SpooledDataset
 from clusterworker.process.errors import RunError
 from clusterworker.process.text import one_line
 from clusterworker.run.findings import Crossing
@@ -118,7 +118,8 @@ def start_of(previous: Previous, config: ClusteringConfig, dataset: Dataset, col
     before, members = previous.ancestors, previous.members
     if before is None:
         return None
-    if members is None or not _may_reduce(config):
+    # A dataset that is not in this process is clustered by a sample, to whose rows no members belong.
+    if members is None or not _may_reduce(config) or not isinstance(dataset, SpooledDataset):
         return Start(before.run, before.centroids, modes=previous.modes)
     return Start(before.run, before.centroids, *members.among(dataset, collection_ids), previous.modes)
 
