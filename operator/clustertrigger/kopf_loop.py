@@ -1,25 +1,26 @@
-"""Runs Kopf, and keeps it running where it would end. All measures for this are here, each with its reason.
+"""Runs Kopf, and restarts it when it ends. This file contains all measures for that, with their reasons.
 
-At every unexpected answer of the API server, Kopf ends, and relies on a restart of the process
-(https://github.com/nolar/kopf/pull/509). A process that leads must not end each time an API server restarts, so Kopf
-is started again instead, and less is left for it to stumble over:
+Kopf ends at every unexpected response of the API server, and relies on a restart of the process
+(https://github.com/nolar/kopf/pull/509). A leader must not end each time an API server restarts. Therefore Kopf is
+restarted in the same process, and most of the reasons to end are removed:
 
-* An error in a watch other than 410 ends it. It is started again; what has been seen is kept meanwhile.
-* 404 ends it, which is what an API server answers that has just started and does not know its CRDs yet. That, and a 401
-  that no renewed token cures, is shown to Kopf as a broken connection, which it tries again.
-* A kind that is not found at start is never watched. Kopf is started again if it does not ask for all kinds soon.
-* Kopf takes an initial list from etcd, which costs the API server five times what its memory does for 10,000 custom
-  resources. With `initial_streaming` Kopf takes it from memory, on servers that have the feature WatchList (from
-  Kubernetes 1.32). An older server is asked for the same in the words that it knows, a watch from version 0
-  (https://kubernetes.io/docs/reference/using-api/api-concepts/#semantics-for-watch), and `shell.observed.census` finds
-  out when all has been shown.
-* When it ends, `kopf.run_tasks` cancels every younger task of the loop, also those that are not Kopf's
-  (https://docs.kopf.dev/en/stable/embedding/). So its tasks are waited for here. It has no loop of its own: two threads
-  would wait for Python's lock up to five milliseconds at each of their turns, in the middle of a burst.
-* It removes its own finalizer from objects and reads its own annotations, and any user can forge both. Here, the
-  finalizer has a random name, and no state is read from or written to objects.
-* It drops its state of an object only when it receives the event of its deletion, which a broken watch can miss.
-  Nothing here needs this state, so none is kept.
+* An error in a watch other than 410 ends Kopf. It is restarted, and the observed objects stay in memory.
+* 404 ends Kopf. An API server that has just started responds with it, because it does not know the CRDs yet. Kopf sees
+  a broken connection instead, which it retries. The same holds for a 401 that persists with a new token.
+* A kind that is not found at the start is never watched. Kopf is restarted if it does not watch all kinds soon.
+* Kopf lists all objects from etcd at first. For 10,000 custom resources, this costs the API server five times as much
+  as a list from its memory. With `initial_streaming`, Kopf reads from memory on servers that have the feature WatchList
+  (from Kubernetes 1.32). On an older server, a watch from version 0 does the same
+  (https://kubernetes.io/docs/reference/using-api/api-concepts/#semantics-for-watch), and `shell.observed.census`
+  determines when all objects have been reported.
+* When `kopf.run_tasks` ends, it cancels every younger task of the loop, including tasks that are not Kopf's
+  (https://docs.kopf.dev/en/stable/embedding/). Therefore this file starts and awaits Kopf's tasks itself. Kopf has no
+  thread of its own, because two threads would wait for Python's lock for up to five milliseconds each time, also in the
+  middle of a burst.
+* Kopf removes its finalizer from objects and reads its annotations, and any user can forge both. Here the finalizer has
+  a random name, and objects contain no state of Kopf.
+* Kopf drops its state of an object only when it receives the event of its deletion, which a broken watch can miss. No
+  handler needs this state, so none is stored.
 """
 
 from __future__ import annotations

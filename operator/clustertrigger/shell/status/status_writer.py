@@ -41,8 +41,8 @@ class StatusWriter:
         """Merges changes into the status.
 
         Raises:
-            ApiError: it was refused, or there was no answer and it has not been stored; a conflict that no other
-                version explains is raised, too, for trying again at once would only spin.
+            ApiError: it was refused, or there was no response and it was not stored. Also for a conflict if the API
+                server returns the same version again, because an immediate retry would fail, too.
         """
         body = {"metadata": {"resourceVersion": trigger.resource_version}, "status": changes}
         try:
