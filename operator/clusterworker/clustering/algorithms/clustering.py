@@ -12,6 +12,9 @@ from clusterworker.clustering.algorithms.start import Begun, Positions
 from clusterworker.data.arrays import NOISE, Doubles, Labels, Rows, Vectors
 from clusterworker.data.sources.batch import BATCH_ROWS
 
+NEARLY_ALL = 0.9
+"""Share of the documents above which a single cluster is reported."""
+
 
 @dataclass(frozen=True)
 class LayeredClusters:
@@ -130,6 +133,12 @@ def of_sample(
     former[found.labels[inside]] = labels[inside]
     found.labels, found.rule = None, rule(former)
     return found
+
+
+def is_nearly_one(labels: Labels) -> bool:
+    """Returns whether one cluster holds nearly all documents."""
+    found = labels[labels != NOISE]
+    return bool(found.size and np.bincount(found).max() > NEARLY_ALL * len(labels))
 
 
 def too_few_distinct(labels: Labels, n_clusters: int | None) -> list[str]:

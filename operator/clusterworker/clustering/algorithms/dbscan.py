@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from clustercontract.algorithms import DBSCAN
-from clusterworker.clustering.algorithms.clustering import Clustering, of_sample
+from clusterworker.clustering.algorithms.clustering import Clustering, is_nearly_one, of_sample
 from clusterworker.clustering.algorithms.core_distance import core_distances, rounded_up
 from clusterworker.clustering.algorithms.distinct import Distinct, distinct
 from clusterworker.clustering.algorithms.frame import Frame
@@ -65,10 +65,11 @@ def dbscan_of_sample(task: SampleTask, parameters: DBSCAN) -> Clustering:
         f"core points were searched in a sample of {len(training)} of {task.documents.rows} documents; each of the "
         "others joins the cluster of its nearest core point, or is noise beyond eps"
     ]
-    found = labels[labels != NOISE]
-    if not found.size or np.bincount(points.spread(labels)[points.spread(labels) != NOISE]).max() > 0.9 * len(training):
-        outcome = "nearly all documents are in one cluster: lower eps" if found.size else f"{NOTHING}: raise eps"
-        notes.append(outcome)
+    spread = points.spread(labels)
+    if not cores.size:
+        notes.append(f"{NOTHING}: raise eps")
+    elif is_nearly_one(spread):
+        notes.append("nearly all documents are in one cluster: lower eps")
     # Unit vectors have cosine distance ‖a - b‖² / 2.
     reach = float(np.sqrt(2 * parameters.eps)) if task.metric == "cosine" else parameters.eps
 
@@ -78,7 +79,7 @@ def dbscan_of_sample(task: SampleTask, parameters: DBSCAN) -> Clustering:
         own = np.ascontiguousarray(points.vectors[cores])
         return ByNearest.of(own, renumbered(labels, former)[cores], np.full(len(cores), reach))
 
-    return of_sample(training, points.spread(labels), task.metric, rule, notes=notes)
+    return of_sample(training, spread, task.metric, rule, notes=notes)
 
 
 @dataclass(frozen=True)
@@ -123,9 +124,9 @@ def _cluster(task: Task, parameters: DBSCAN) -> Clustering:
             f"were searched in a sample of {len(candidates)} of them"
         )
     labels = points.spread(cluster_distinct(points, candidates, parameters, space.metric))
-    found = labels[labels != NOISE]
-    if not found.size or np.bincount(found).max() > 0.9 * len(labels):
-        notes.append(_advice(points, space.metric, parameters, task.seed, too_small=not found.size))
+    is_all_noise = not (labels != NOISE).any()
+    if is_all_noise or is_nearly_one(labels):
+        notes.append(_advice(points, space.metric, parameters, task.seed, too_small=is_all_noise))
     return space.labelled(task, labels, notes)
 
 

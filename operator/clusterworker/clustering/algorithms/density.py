@@ -1,5 +1,7 @@
 """HDBSCAN (Campello, Moulavi and Sander 2013): the spanning tree, from all pairs, a k-d tree or near neighbours."""
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy import sparse
 
@@ -31,15 +33,8 @@ def hdbscan(task: Task, parameters: HDBSCAN) -> Clustering:
     Raises:
         MisconfiguredError: min_cluster_size is more than there are documents.
     """
-    size, dimensions = parameters.min_cluster_size, task.dataset.dimensions
-    task.refuse_above_documents("min_cluster_size", size)
-    samples = _samples(parameters, task.dataset.rows)
-
-    def cluster(part: Task, size: int) -> Clustering:
-        return _cluster(part, parameters.model_copy(update={"min_cluster_size": size, "min_samples": samples}))
-
-    need = reduction_need(parameters, dimensions) or _graph_need(dimensions, samples)
-    found = all_or_sample(task, need, Least("min_cluster_size", size), cluster)
+    task.refuse_above_documents("min_cluster_size", parameters.min_cluster_size)
+    found = all_or_sample(task, *_plan(parameters, task.dataset.rows, task.dataset.dimensions))
     found.notes += lowered_to_documents("min_samples", parameters.min_samples, task.dataset.rows)
     return found
 
@@ -50,17 +45,21 @@ def hdbscan_of_sample(task: SampleTask, parameters: HDBSCAN) -> Clustering:
     Raises:
         MisconfiguredError: see `hdbscan` and `of_sample`.
     """
-    size, dimensions = parameters.min_cluster_size, task.documents.dimensions
-    task.refuse_above_documents("min_cluster_size", size)
-    samples = _samples(parameters, task.documents.rows)
+    task.refuse_above_documents("min_cluster_size", parameters.min_cluster_size)
+    found = of_sample(task, *_plan(parameters, task.documents.rows, task.documents.dimensions))
+    found.notes += lowered_to_documents("min_samples", parameters.min_samples, task.documents.rows)
+    return found
+
+
+def _plan(parameters: HDBSCAN, rows: int, dimensions: int) -> tuple[Need, Least, Callable[[Task, int], Clustering]]:
+    """Returns the arguments of `all_or_sample` and `of_sample`: needed memory, least size, and how to cluster."""
+    samples = _samples(parameters, rows)
 
     def cluster(part: Task, size: int) -> Clustering:
         return _cluster(part, parameters.model_copy(update={"min_cluster_size": size, "min_samples": samples}))
 
     need = reduction_need(parameters, dimensions) or _graph_need(dimensions, samples)
-    found = of_sample(task, need, Least("min_cluster_size", size), cluster)
-    found.notes += lowered_to_documents("min_samples", parameters.min_samples, task.documents.rows)
-    return found
+    return need, Least("min_cluster_size", parameters.min_cluster_size), cluster
 
 
 def _graph_need(dimensions: int, min_samples: int) -> Need:

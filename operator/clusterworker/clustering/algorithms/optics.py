@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from clustercontract.algorithms import OPTICS
-from clusterworker.clustering.algorithms.clustering import Clustering
+from clusterworker.clustering.algorithms.clustering import Clustering, is_nearly_one
 from clusterworker.clustering.algorithms.core_distance import core_distances, rounded_up
 from clusterworker.clustering.algorithms.distinct import distinct
 from clusterworker.clustering.algorithms.limits import pair_limit
@@ -37,8 +37,6 @@ MOST_DOCUMENTS = 20_000
 BYTES_PER_PAIR = 4
 BLOCK_BYTES = 64 << 20
 ADVICE_ROWS = 500
-NEARLY_ALL = 0.9
-"""Share of the documents above which a single cluster is reported."""
 TRIED_ROWS = 5_000
 """Maximum number of documents for which advice is tried; each attempt takes as long as the clustering did."""
 
@@ -117,7 +115,7 @@ def _cluster(task: Task, parameters: OPTICS) -> Clustering:
         labels = at_places(found, nearest_sampled(space.vectors, chosen, task.seed).joining(found))
     if not (labels != NOISE).any():
         notes.append(_advice(space, parameters, task.seed, 1))
-    elif _is_one(labels) and len(labels) > 1:
+    elif is_nearly_one(labels) and len(labels) > 1:
         notes.append(_advice(space, parameters, task.seed, 2))
     return space.labelled(task, labels, notes)
 
@@ -155,15 +153,9 @@ def _advice(space: Space, parameters: OPTICS, seed: int, wanted: int) -> str:
         other = parameters.model_copy(update=dict.fromkeys(fields, value))
         found = find_clusters(space.vectors, other, space.metric)
         clusters = len(np.unique(found[found != NOISE]))
-        if clusters >= wanted and not (wanted == 2 and _is_one(found)):
+        if clusters >= wanted and not (wanted == 2 and is_nearly_one(found)):
             return f"{outcome}: set {' and '.join(fields)}: {value:.3g}, which finds {clusters}"
     return f"{outcome}: no region is denser than others around it, with any xi: use algorithm: kmeans to divide them"
-
-
-def _is_one(labels: Labels) -> bool:
-    """Returns whether one cluster holds nearly all documents."""
-    found = labels[labels != NOISE]
-    return bool(found.size and np.bincount(found).max() > NEARLY_ALL * len(labels))
 
 
 def find_clusters(vectors: Vectors, parameters: OPTICS, metric: str, share: float = 1.0) -> Labels:
