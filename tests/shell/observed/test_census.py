@@ -89,6 +89,13 @@ class Stage:
         self.api.version = max(self.api.version, version)
         self.kind.saw(trigger(name, version))
 
+    def hide(self, number: int) -> list[str]:
+        """Creates objects that no watch reports; returns their names."""
+        names = [f"hidden-{index}" for index in range(number)]
+        self.api.there |= dict.fromkeys(names, 7)
+        self.api.version = 7
+        return names
+
     def known(self) -> set[str]:
         return {key.name for key in self.triggers.all_keys()}
 
@@ -162,9 +169,7 @@ async def test_a_few_unreported_changes_are_read_directly(stage: Stage, monkeypa
 
 async def test_many_unreported_changes_restart_the_watches(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(census, "_LONG_PATIENCE", 0.2)
-    hidden = {f"hidden-{number}": 7 for number in range(60)}
-    stage.api.there |= hidden
-    stage.api.version = 7
+    hidden = stage.hide(60)
 
     def begin_anew(reason: str) -> None:
         stage.begun_anew.append(reason)
@@ -180,9 +185,7 @@ async def test_watches_that_restarted_in_vain_restart_again_after_another_list(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(census, "_LONG_PATIENCE", 0.2)
-    hidden = {f"hidden-{number}": 7 for number in range(60)}
-    stage.api.there |= hidden
-    stage.api.version = 7
+    stage.hide(60)
 
     def begin_anew(reason: str) -> None:
         stage.begun_anew.append(reason)

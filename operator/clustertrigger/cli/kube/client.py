@@ -69,7 +69,7 @@ class ApiClient:
         try:
             return await self.get(path)
         except ApiError as error:
-            if not error.is_not_found or error.is_unknown_kind:
+            if not error.is_missing_object:
                 raise
             return None
 

@@ -58,6 +58,11 @@ class ApiError(Exception):
         return self.is_not_found and any(phrase in self.message for phrase in _UNKNOWN_KIND)
 
     @property
+    def is_missing_object(self) -> bool:
+        """Whether the server knows the kind, but not the object."""
+        return self.is_not_found and not self.is_unknown_kind
+
+    @property
     def is_conflict(self) -> bool:
         """Whether the object already exists, or has changed in the meantime."""
         return self.status == _CONFLICT

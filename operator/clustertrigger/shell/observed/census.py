@@ -105,7 +105,7 @@ class Census:
         """
         for kind, namespace in self._places:
             known = kind.highest  # While a list is read, the watches report later versions.
-            names, version = await self._list(kind, namespace, remembered=remembered)
+            names, version = await self._list(kind, namespace, known, remembered=remembered)
             if number_of(version) < known or kind.contradicts(names, version):
                 self._begin_anew(kind, version)
                 return False
@@ -126,8 +126,8 @@ class Census:
         for kind, namespace in self._places:
             await self._api.names(kind.path(namespace), kind.selector, remembered=False, most=1)
 
-    async def _list(self, kind: Kind, namespace: str | None, *, remembered: bool) -> tuple[Names, str]:
-        path, known = kind.path(namespace), kind.highest
+    async def _list(self, kind: Kind, namespace: str | None, known: int, *, remembered: bool) -> tuple[Names, str]:
+        path = kind.path(namespace)
         found, version = await self._api.names(path, kind.selector, remembered=remembered)
         if remembered and number_of(version) < known:
             # An API server's cache can be slightly outdated, but its storage is not.

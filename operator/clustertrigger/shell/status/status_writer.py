@@ -48,7 +48,7 @@ class StatusWriter:
         try:
             written = await self._api.merge_patch(trigger_path(trigger.key) + "/status", body)
         except ApiError as error:
-            if error.is_not_found and not error.is_unknown_kind:
+            if error.is_missing_object:
                 self._triggers.gone(*trigger.key, trigger.uid)
                 return Outcome.GONE
             if error.is_conflict:
@@ -74,7 +74,7 @@ class StatusWriter:
         try:
             self._triggers.saw(await self._api.get(trigger_path(trigger.key)))
         except ApiError as error:
-            if not error.is_not_found or error.is_unknown_kind:
+            if not error.is_missing_object:
                 raise
             self._triggers.gone(*trigger.key, trigger.uid)
             return False
