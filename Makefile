@@ -40,6 +40,7 @@ prepare: ## Build or fetch the programs of a cluster, once (without Docker: Kube
 	@$(PYTHON) -m harness.servers prepare
 	@$(PYTHON) -m harness.browser prepare
 	@$(PYTHON) -m harness.java prepare
+	@$(PYTHON) -m harness.prometheus prepare
 
 cluster-up: ## Start a real cluster (CLUSTER=kind|debian, KUBERNETES=1.37) and print its kubeconfig
 	@$(PYTHON) -m harness.cluster up

@@ -30,4 +30,11 @@ def test_what_needs_no_venv_imports_the_standard_library_alone(package: str) -> 
     words = [sys.executable, "-S", "-c", f"import {package}.__main__"]
     done = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert BARE == ["harness.browser", "harness.cluster", "harness.image", "harness.java", "harness.servers"]
+    assert BARE == [
+        "harness.browser",
+        "harness.cluster",
+        "harness.image",
+        "harness.java",
+        "harness.prometheus",
+        "harness.servers",
+    ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from harness.prometheus import promtool
 from tests.charts.objects import NAMESPACE, RELEASE, Object
 from tests.charts.test_alerts import rules, spec
 
@@ -116,16 +116,16 @@ def test_every_alert_has_its_case() -> None:
     assert list(CASES) == [rule["alert"] for rule in rules()]
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="no promtool (Debian's package prometheus)")
+@pytest.mark.skipif(promtool() is None, reason="no promtool: run `make prepare`, or install Prometheus")
 def test_prometheus_fires_each_alert_if_and_only_if_it_should(tmp_path: Path) -> None:
     complete = write(tmp_path / "complete.yaml", spec())
-    assert promtool("check", "rules", complete) == ""
+    assert errors_of("check", "rules", complete) == ""
     # promtool compares annotations as well; their labels are checked in test_alerts.py.
     bare = [{name: value for name, value in rule.items() if name != "annotations"} for rule in rules()]
     write(tmp_path / "rules.yaml", {"groups": [{"name": "clustertrigger", "rules": bare}]})
     tests = [unit_test(alert, case, is_firing=firing) for alert, case in CASES.items() for firing in (True, False)]
     asked = {"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": tests}
-    assert promtool("test", "rules", write(tmp_path / "tests.yaml", asked)) == ""
+    assert errors_of("test", "rules", write(tmp_path / "tests.yaml", asked)) == ""
 
 
 def unit_test(alert: str, case: Case, *, is_firing: bool) -> Object:
@@ -145,7 +145,9 @@ def write(file: Path, content: Object) -> Path:
     return file
 
 
-def promtool(*words: str | Path) -> str:
+def errors_of(*words: str | Path) -> str:
     """The errors that promtool reports."""
-    done = subprocess.run(["promtool", *words], capture_output=True, text=True, check=False)
+    program = promtool()
+    assert program is not None
+    done = subprocess.run([program, *words], capture_output=True, text=True, check=False)
     return done.stdout + done.stderr if done.returncode else ""
