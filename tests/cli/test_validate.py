@@ -168,6 +168,17 @@ def test_a_step_larger_than_its_field_causes_a_warning(monkeypatch: pytest.Monke
     )
 
 
+def test_a_zone_of_standard_time_causes_a_warning(monkeypatch: pytest.MonkeyPatch, capsys: Check) -> None:
+    zone = TRIGGER.replace('"0 2 * * *"', '"0 2 * * *", timezone: EST')
+    code, lines = validate(monkeypatch, capsys, zone, DEFINITION, COLLECTION)
+    assert code == 0
+    assert lines[:2] == [
+        "stdin:1: ClusterTrigger search/nightly: OK (0 2 * * * EST)",
+        "stdin:1: ClusterTrigger search/nightly: warning: spec.schedule_config.timezone: 'EST': is UTC-5 all year, "
+        "without daylight saving time: write America/New_York; for UTC-5 all year, write America/Panama",
+    ]
+
+
 def test_the_same_object_twice(monkeypatch: pytest.MonkeyPatch, capsys: Check) -> None:
     code, lines = validate(monkeypatch, capsys, COLLECTION, COLLECTION)
     assert code == 1

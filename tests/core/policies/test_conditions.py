@@ -145,6 +145,16 @@ def test_ready_warns_of_a_step_that_is_larger_than_its_field() -> None:
     )
 
 
+def test_ready_warns_of_a_zone_without_daylight_saving_time() -> None:
+    schedule = {"cron_expression": "0 2 * * *", "timezone": "MST"}
+    ready = decide(trigger(spec(MINUTELY, schedule_config=schedule)), observed(), at(1)).status.conditions[0]
+    assert ready.status == "True"
+    assert ready.message == (
+        "The schedule is live: 0 2 * * * MST. Warning: spec.schedule_config.timezone: 'MST': is UTC-7 all year, "
+        "without daylight saving time: write America/Denver; for UTC-7 all year, write America/Phoenix"
+    )
+
+
 def test_ready_warns_of_a_schedule_that_is_often_meant_otherwise() -> None:
     schedule = {"cron_expression": "0 9 1-7 * 1"}
     ready = decide(trigger(spec(MINUTELY, schedule_config=schedule)), observed(), at(1)).status.conditions[0]

@@ -153,13 +153,14 @@ def test_places_without_a_zone_get_no_similar_spelling(zone: str, remedy: str) -
     assert refused.value.reason == f"no such time zone: {remedy}"
 
 
+def winter_and_summer(zone: str) -> tuple[int, ...]:
+    """Returns a zone's offsets in January and July."""
+    instants = (int(datetime(2026, month, 15, tzinfo=UTC).timestamp()) for month in (1, 7))
+    return tuple(stretch.offset for stretch in map(wall_clock(zone).at, instants) if stretch is not None)
+
+
 def test_the_suggestion_for_a_misspelt_city_has_its_time() -> None:
     """In the name of every city, one letter is missing, doubled, or exchanged with the next one."""
-    winter, summer = (int(datetime(2026, month, 15, tzinfo=UTC).timestamp()) for month in (1, 7))
-
-    def offsets(zone: str) -> list[int]:
-        return [stretch.offset for stretch in map(wall_clock(zone).at, (winter, summer)) if stretch is not None]
-
     for zone in sorted(zone_names()):
         region, _, city = zone.rpartition("/")
         if region not in zone_advice._PLACES or not city.isalpha() or len(city) < 6:
@@ -167,7 +168,8 @@ def test_the_suggestion_for_a_misspelt_city_has_its_time() -> None:
         for typo in (city[:2] + city[3:], city[:3] + city[2:], city[:2] + city[3] + city[2] + city[4:]):
             said = zone_advice.remedy(f"{region}/{typo}", zone_names())
             offered = said.removeprefix("did you mean ").removesuffix("?")
-            assert offered not in zone_names() or offsets(offered) == offsets(zone), (zone, typo, said)
+            if offered in zone_names():
+                assert winter_and_summer(offered) == winter_and_summer(zone), (zone, typo, said)
 
 
 def test_advice_on_zones_names_zones_that_exist() -> None:
@@ -180,3 +182,28 @@ def test_advice_on_zones_names_zones_that_exist() -> None:
     for minutes, city in zone_advice._CITY_OF_OFFSET.items():
         offsets = {when.astimezone(wall_clock(city).zone).utcoffset() for when in (winter, summer)}
         assert timedelta(minutes=minutes) in offsets
+
+
+def test_zones_that_are_named_after_standard_time_but_never_change_cause_a_warning() -> None:
+    """A person who writes EST in July means the time of New York, which is then an hour ahead of EST."""
+    stay = {
+        zone
+        for zone in zone_names()
+        if (cities := zone_advice.cities_of(zone))
+        and len(set(winter_and_summer(zone))) == 1
+        and winter_and_summer(zone) != winter_and_summer(cities[0])
+    }
+    assert stay == {"EST", "MST"}
+    assert {zone for zone in zone_names() if zone_advice.warning(zone)} == stay
+
+
+@pytest.mark.parametrize(
+    ("zone", "offset", "changes", "stays"),
+    [("EST", "UTC-5", "America/New_York", "America/Panama"), ("MST", "UTC-7", "America/Denver", "America/Phoenix")],
+)
+def test_the_warning_of_a_zone_without_daylight_saving(zone: str, offset: str, changes: str, stays: str) -> None:
+    assert zone_advice.warning(zone) == (
+        f"is {offset} all year, without daylight saving time: write {changes}; for {offset} all year, write {stays}"
+    )
+    assert winter_and_summer(stays) == winter_and_summer(zone) != winter_and_summer(changes)
+    assert winter_and_summer(changes)[0] == winter_and_summer(zone)[0] == 3600 * int(offset.removeprefix("UTC"))

@@ -51,8 +51,7 @@ def warnings_of(spec: ClusterTriggerSpec) -> list[Problem]:
     schedule = spec.schedule
     if not isinstance(schedule, CronSchedule):
         return []
-    field = "spec.schedule_config.cron_expression"
-    return [Problem(field, schedule.cron_expression, warning) for warning in cron_warnings(schedule)]
+    return [Problem(f"spec.{warning.field}", warning.value, warning.reason) for warning in cron_warnings(schedule)]
 
 
 def parse_definition(spec: Mapping[str, Any]) -> tuple[ClusterDefinitionSpec | None, list[Problem]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import lru_cache
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from clustertrigger.api.schedule import ConditionalSchedule, CronSchedule, EventSchedule, IntervalSchedule
 from clustertrigger.api.trigger import ClusterTriggerSpec
@@ -13,10 +13,33 @@ from clustertrigger.core.schedules import cron_syntax
 from clustertrigger.core.schedules.cron import CronTimetable
 from clustertrigger.core.schedules.interval import IntervalTimetable
 from clustertrigger.core.schedules.schedule_error import ScheduleError
-from clustertrigger.core.schedules.wallclock import wall_clock
+from clustertrigger.core.schedules.wallclock import ZONE_FIELD, wall_clock
+from clustertrigger.core.schedules.zone_advice import warning as zone_warning
 from clustertrigger.core.text import one_line
 
-__all__ = ["ScheduleError", "Timetable", "check_cron", "cron_warnings", "describe_schedule", "timetable"]
+__all__ = [
+    "ScheduleError",
+    "ScheduleWarning",
+    "Timetable",
+    "check_cron",
+    "cron_warnings",
+    "describe_schedule",
+    "timetable",
+]
+
+
+class ScheduleWarning(NamedTuple):
+    """What is often misunderstood in a valid schedule.
+
+    Attributes:
+        field: Path below spec.
+        value: The field's value.
+        reason: How it is understood, with the remedy.
+    """
+
+    field: str
+    value: str
+    reason: str
 
 
 class Timetable(Protocol):
@@ -59,13 +82,18 @@ def check_cron(schedule: CronSchedule) -> None:
     _cron(schedule.cron_expression, schedule.timezone)
 
 
-def cron_warnings(schedule: CronSchedule) -> tuple[str, ...]:
+def cron_warnings(schedule: CronSchedule) -> tuple[ScheduleWarning, ...]:
     """Returns what is often misunderstood in a valid cron schedule, each with its remedy.
 
     Raises:
         ScheduleError: the expression is wrong.
     """
-    return cron_syntax.warnings(schedule.cron_expression)
+    expression, zone = schedule.cron_expression, schedule.timezone
+    of_zone = zone_warning(zone)
+    return (
+        *(ScheduleWarning(cron_syntax.FIELD, expression, said) for said in cron_syntax.warnings(expression)),
+        *((ScheduleWarning(ZONE_FIELD, zone, of_zone),) if of_zone else ()),
+    )
 
 
 def describe_schedule(spec: ClusterTriggerSpec, event_counter: int | None = None) -> str:

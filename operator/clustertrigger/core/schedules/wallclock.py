@@ -19,6 +19,7 @@ from clustertrigger.core.schedules.zone_advice import remedy
 
 DAY = 86_400
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+ZONE_FIELD = "schedule_config.timezone"
 _PROBE = 3 * DAY
 """Minimum distance between two changes of a zone's offset: six days in Gaza in 2040. A test verifies this for tzdata.
 """
@@ -125,6 +126,6 @@ def wall_clock(name: str) -> WallClock:
         ScheduleError: there is no such zone.
     """
     if name not in zone_names():
-        raise ScheduleError("schedule_config.timezone", name, f"no such time zone: {remedy(name, zone_names())}")
+        raise ScheduleError(ZONE_FIELD, name, f"no such time zone: {remedy(name, zone_names())}")
     with (resources.files("tzdata") / "zoneinfo" / name).open("rb") as file:
         return WallClock(ZoneInfo.from_file(file, key=name))

@@ -1,4 +1,4 @@
-"""What to write in place of a time zone that does not exist.
+"""What to write in place of a time zone that does not exist, or that is often meant otherwise.
 
 A nearest spelling is offered for misspelt names only. An abbreviation or an offset that is spelt like another one is
 hours away from it (`CEST` and `EST`), so these get a city, or the one zone that has the offset. So do countries and
@@ -67,6 +67,15 @@ _CITIES = {
     "vet": ("America/Caracas",),
 }
 """Locations that use the time zone of an abbreviation."""
+
+_STANDARD_ALL_YEAR = {
+    "EST": ("UTC-5", "America/New_York", "America/Panama"),
+    "MST": ("UTC-7", "America/Denver", "America/Phoenix"),
+}
+"""Zones of the time zone database that are named after standard time and have it in summer, too: their offset, the
+city that changes to daylight saving time, and one that does not. HST is not among them, because Hawaii does not change.
+CET, EST5EDT and the like follow daylight saving time.
+"""
 
 _ZONE_OF_CITY = {
     **dict.fromkeys(("munich", "münchen", "hamburg", "frankfurt", "cologne", "köln", "stuttgart"), _BERLIN),
@@ -152,6 +161,14 @@ def remedy(name: str, zones: Collection[str]) -> str:
         return f"write its IANA name: {_listed(of_windows)}{_explained(of_windows[0])}"
     displayed = _DISPLAYED.match(name.strip())
     return _spelt(displayed["city"] if displayed else name, zones)
+
+
+def warning(zone: str) -> str | None:
+    """Returns what is often misunderstood in an existing time zone, with its remedy; None for the others."""
+    if zone not in _STANDARD_ALL_YEAR:
+        return None
+    offset, changes, stays = _STANDARD_ALL_YEAR[zone]
+    return f"is {offset} all year, without daylight saving time: write {changes}; for {offset} all year, write {stays}"
 
 
 def cities_of(abbreviation: str) -> Sequence[str]:
