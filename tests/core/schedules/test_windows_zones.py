@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from clustertrigger.core.schedules import windows_zones
@@ -55,4 +57,20 @@ def test_a_zone_as_windows_displays_it() -> None:
 def test_every_zone_of_windows_exists() -> None:
     named = [zone for zones in (windows_zones._ZONES | windows_zones._ENGLISH).values() for zone in zones]
     assert set(named) <= zone_names()
-    assert len(windows_zones._ZONES) > 130
+    assert len(windows_zones._ZONES) == 132
+
+
+@pytest.mark.parametrize(
+    ("zone", "fixed"),
+    [
+        ("UTC-11", "Etc/GMT+11 is UTC-11"),
+        ("UTC-09", "Etc/GMT+9 is UTC-9"),
+        ("UTC-08", "Etc/GMT+8 is UTC-8"),
+        ("UTC-02", "Etc/GMT+2 is UTC-2"),
+        ("UTC+12", "Etc/GMT-12 is UTC+12"),
+        ("UTC+13", "Etc/GMT-13 is UTC+13"),
+    ],
+)
+def test_the_offsets_among_the_zones_of_windows(zone: str, fixed: str) -> None:
+    with pytest.raises(ScheduleError, match=rf"; {re.escape(fixed)} all year \(its sign is reversed\)$"):
+        wall_clock(zone)

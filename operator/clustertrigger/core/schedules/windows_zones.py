@@ -1,7 +1,9 @@
 """IANA zones of the time zones of Windows.
 
-The source is Unicode CLDR, common/supplemental/windowsZones.xml: for each name, the zone of territory 001, in the
-spelling of the time zone database. Where a name covers large countries besides, zones of their cities follow.
+The source is Unicode CLDR 48.2, supplemental/windowsZones.json of the npm package cldr-core: for each name, the zone of
+territory 001, in the spelling of the time zone database (CLDR keeps Asia/Calcutta for Asia/Kolkata). Where a name
+covers large countries besides, zones of their cities follow. CLDR also has UTC, UTC-11, UTC-09, UTC-08, UTC-02, UTC+12
+and UTC+13, which are offsets and are explained as such.
 """
 
 from __future__ import annotations
@@ -163,7 +165,7 @@ _ENGLISH = {
     "west africa": ("Africa/Lagos",),
     "western european": ("Europe/Lisbon",),
 }
-"""English names of CLDR's metazones that Windows has not."""
+"""English names of CLDR's zones and metazones, and short forms of them, that Windows has not."""
 _BY_NAME = {name.replace(".", ""): zones for name, zones in (_ENGLISH | _ZONES).items()}
 _ENDING = re.compile(r" (?:standard time|daylight time|summer time|time)$")
 """Windows names daylight time, too, where it shows the current time."""
