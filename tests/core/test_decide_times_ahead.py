@@ -22,6 +22,12 @@ from tests.core.checked import found, world
 
 MISSING = Unresolved(Reason.COLLECTION_NOT_FOUND, "collection col_a is in no Collection")
 CLOCK_AHEAD = at(days=365)
+KINDS: dict[str, Callable[[dict[str, Any]], World]] = {
+    "interval": lambda run: World(spec(HOURLY, run=run)),
+    "cron": lambda run: World(spec(MINUTELY, run=run)),
+    "events": lambda run: World(spec(EVENTS, run=run)),
+    "checks": lambda run: world(run=run),
+}
 
 
 def complete(it: World, now: datetime, **fields: Any) -> None:
@@ -138,6 +144,32 @@ def test_slots_that_come_again_create_nothing_twice(is_checked: bool) -> None:
         if any(job.phase == "pending" for job in it.runs.values()):
             complete(it, at(hours=hour, seconds=1), **({"check": found(0.1)} if is_checked else {}))
     assert [slot[-9:-7] for slot in it.created] == ["18", "19", "14", "15", "16", "17", "20"]
+
+
+REQUESTED = spec(HOURLY, schedule_config={"interval_seconds": 86_400 * 365})
+
+
+@pytest.mark.parametrize("limit", [1, 2, 10])
+@pytest.mark.parametrize(("kind", "created"), [("interval", 7), ("checks", 7), ("requests", 4), ("events", 4)], ids=str)
+def test_what_was_dropped_is_not_counted_again_when_its_time_comes(kind: str, created: int, limit: int) -> None:
+    """The Jobs of the time ahead still exist then, but the history limit has dropped some from the status."""
+    run = {"history_limit": limit}
+    it = World({**REQUESTED, "run": run}) if kind == "requests" else KINDS[kind](run)
+    it.step(at(1))
+    for number, hours in enumerate((6, 7, 8, 1, 2, 5, 6, 7, 7.5, 8, 9, 10)):
+        now = at(hours=hours)
+        if number in (0, 1, 2, 4):
+            if kind == "events":
+                it.send(now, f"event {number}", count=100)
+            elif kind == "requests":
+                it.request(run=f"token {number}")
+        it.step(now)
+        if any(job.phase == "pending" for job in it.runs.values()):
+            complete(it, now + timedelta(seconds=1), **({"check": found(0.1)} if kind == "checks" else {}))
+        it.step(now + timedelta(minutes=20))
+    assert len(it.created) == created
+    assert len([event for event in it.events if event.startswith(("RunCompleted", "NoDrift"))]) == created
+    assert it.trigger.status.execution_count == (0 if kind == "checks" else created)
 
 
 def test_a_manual_request_expires() -> None:
@@ -276,12 +308,6 @@ def test_a_clock_that_is_slightly_ahead_moves_no_grid() -> None:
 
 JUMPS = [timedelta(days=days) for days in (-4000, -365, -1, 1, 365, 4000)] + [timedelta(minutes=-50)]
 STEPS = [timedelta(seconds=seconds) for seconds in (1, 30, 60, 600, 3600, 7200)]
-KINDS: dict[str, Callable[[dict[str, Any]], World]] = {
-    "interval": lambda run: World(spec(HOURLY, run=run)),
-    "cron": lambda run: World(spec(MINUTELY, run=run)),
-    "events": lambda run: World(spec(EVENTS, run=run)),
-    "checks": lambda run: world(run=run),
-}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -215,6 +215,13 @@ class ScheduleState:
     accounted_until: Annotated[
         AwareDatetime, Field(description="Every slot up to this time has been fired, skipped or reported as missed.")
     ]
+    ahead_until: Annotated[
+        AwareDatetime | None,
+        Field(
+            description="Latest time that was written here while the API server's clock was ahead. Jobs of that time "
+            "that have ended are recorded already."
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,6 +67,11 @@ class Draft:
         """Returns whether a wrong clock wrote this time. Whatever waits for it would wait for years."""
         return instant > self.now + _MOST_AHEAD
 
+    def is_of_time_ahead(self, instant: datetime) -> bool:
+        """Returns whether the clock has already been at this time, or after it, when it was far ahead."""
+        until = self.schedule_state.ahead_until
+        return until is not None and instant <= until
+
     @property
     def edited(self) -> bool:
         """Whether the spec changed since the status was written."""

@@ -31,9 +31,9 @@ def record_new_checks(draft: Draft) -> None:
         latest = max(before, default=draft.schedule_state.accounted_until)
     for due, check in sorted(_by_slot(draft), key=lambda item: item[0]):
         is_over = check.phase in ("completed", "failed")
-        if check.job in known or (due > draft.now and is_over):
+        if check.job in known or (is_over and (due > draft.now or draft.is_of_time_ahead(due))):
             continue
-        if latest is None or due > latest:
+        if latest is None or due > latest or not is_over:
             draft.status.checks = [Check(job_id=check.job, slot=due, status="pending"), *draft.status.checks]
             draft.account_for(due)
 

@@ -58,7 +58,7 @@ def follow_edits(draft: Draft) -> None:
     elif state.fingerprint != fingerprint:
         begun = _begin(draft, fingerprint, edited_at(draft))
         accounted = max(begun.accounted_until, state.accounted_until)
-        draft.status.schedule_state = replace(begun, accounted_until=accounted)
+        draft.status.schedule_state = replace(begun, accounted_until=accounted, ahead_until=state.ahead_until)
         draft.begins_now = is_edit_undated(draft)
 
 
@@ -129,13 +129,23 @@ def schedule_fingerprint(trigger: Trigger) -> str:
 def _with_times_up_to_now(draft: Draft) -> ScheduleState | None:
     """Returns the stored state of the schedule. Times of a clock that was far ahead become now.
 
-    Otherwise, no slot would fire until then, and an edit would not change that.
+    Otherwise, no slot would fire until then, and an edit would not change that. The latest of these times is kept,
+    because it shows which Jobs were recorded then.
     """
     state = draft.before.schedule_state
-    if state is None or not draft.is_ahead(max(state.anchor, state.accounted_until)):
-        return state
+    if state is None:
+        return None
+    known = (state.ahead_until, state.accounted_until, draft.before.last_triggered_at)
+    ahead_until = max((at for at in known if at and draft.is_ahead(at)), default=state.ahead_until)
+    if not draft.is_ahead(max(state.anchor, state.accounted_until)):
+        return replace(state, ahead_until=ahead_until)
     now = _now(draft)
-    return replace(state, anchor=min(state.anchor, now), accounted_until=min(state.accounted_until, now))
+    return replace(
+        state,
+        anchor=min(state.anchor, now),
+        accounted_until=min(state.accounted_until, now),
+        ahead_until=ahead_until,
+    )
 
 
 def _now(draft: Draft) -> datetime:

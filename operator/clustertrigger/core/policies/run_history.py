@@ -73,20 +73,23 @@ def _is_new(draft: Draft, run: ObservedRun) -> bool:
 
     The history limit drops ended runs. A Job has the creation time of its API server, and of several servers one may be
     behind. A run that is still active, or whose slot is not recorded yet, is new regardless of its time.
+
+    Times of a clock that was far ahead come again. Then the time of a Job does not show whether it was recorded before,
+    and dropped, and neither does its slot.
     """
     before = draft.before
     latest = before.last_triggered_at
     if run.phase in ("pending", "running"):
         return True
-    # The time of a Job that a wrong clock created does not show whether it was recorded then, and dropped.
-    if run.created_at <= draft.now and (latest is None or run.created_at >= latest):
+    is_dated = run.created_at <= draft.now and not draft.is_of_time_ahead(run.created_at)
+    if is_dated and (latest is None or run.created_at >= latest):
         return True
     match run.slot:
         case ScheduledSlot(instant):
             schedule, check = before.schedule_state, draft.status.check_state
             is_found = check is not None and check.due == instant
             is_due = schedule is not None and schedule.accounted_until < instant <= draft.now
-            return is_found or is_due
+            return is_found or (is_due and not draft.is_of_time_ahead(instant))
         case EventSlot(ordinal):
             events = before.event_state
             return events is not None and ordinal > events.total - before.event_counter
