@@ -21,6 +21,8 @@ VolumeMetric = Literal["document_count"]
 Metric = Literal[DriftMetric, VolumeMetric]
 METRICS: dict[ConditionType, tuple[str, ...]] = {"drift": get_args(DriftMetric), "volume": get_args(VolumeMetric)}
 """The metrics of each condition_type."""
+LARGEST: dict[str, float] = {"cosine_drift": 2, "assignment_js": 1, "mmd_rbf": 2, "domain_auc": 1}
+"""The largest value of each metric that has one. A threshold that is not below it never fires."""
 MIN_DOCUMENTS: dict[ConditionType, int] = {"drift": 200, "volume": 1}
 """Default of min_documents. With volume, an emptied collection does not fire: there would be nothing to cluster."""
 NOISE_FACTOR = 2.0

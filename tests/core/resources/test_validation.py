@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clustertrigger.core.resources.validation import parse_collection, parse_definition, parse_trigger
+from clustertrigger.core.resources.validation import parse_collection, parse_definition, parse_trigger, warnings_of
 
 CRON = {"trigger_type": "cron", "schedule_config": {"cron_expression": "0 2 * * *"}, "cluster_id": "cluster_a"}
 KMEANS = {"algorithm": "kmeans", "n_clusters": 5}
@@ -241,3 +241,67 @@ def test_durations_in_place_of_seconds(written: str, remedy: str) -> None:
     assert problems_of(spec) == [
         f"spec.schedule_config.interval_seconds: '{written}': must be a whole number of seconds: write {remedy}"
     ]
+
+
+def conditional(metric: str, threshold: float) -> dict[str, Any]:
+    condition = "volume" if metric == "document_count" else "drift"
+    return with_schedule(
+        "conditional", condition_type=condition, metric=metric, threshold=threshold, check_interval_seconds=3600
+    )
+
+
+def event(event_type: str) -> dict[str, Any]:
+    return with_schedule("event", event_type=event_type, event_threshold=100, collection_id="col_a")
+
+
+def resources(**parts: Any) -> dict[str, Any]:
+    return with_run(resources=parts)
+
+
+NEVER = SCHEDULE + ".threshold: {}: is never exceeded, because {} is at most {}: write a lower number"
+EXACTLY = SCHEDULE + ".event_type: '{}': counts only events of exactly this type: did you mean {}?"
+LIMITS = "spec.run.resources.limits"
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        (conditional("cosine_drift", 30), NEVER.format(30, "cosine_drift", 2) + ", such as 0.3 for 30 %"),
+        (conditional("cosine_drift", 2.0), NEVER.format(2, "cosine_drift", 2)),
+        (conditional("assignment_js", 1.5), NEVER.format(1.5, "assignment_js", 1) + ", such as 0.015 for 1.5 %"),
+        (conditional("domain_auc", 70), NEVER.format(70, "domain_auc", 1) + ", such as 0.7 for 70 %"),
+        (conditional("mmd_rbf", 300), NEVER.format(300, "mmd_rbf", 2)),
+        (event("document_added"), EXACTLY.format("document_added", "documents_added")),
+        (event("documentsDeleted"), EXACTLY.format("documentsDeleted", "documents_deleted")),
+        (event("run-completed"), EXACTLY.format("run-completed", "run_completed")),
+        (resources(limits={"memory": "400m"}), f"{LIMITS}.memory: '400m': is less than a byte: did you mean 400Mi?"),
+        (resources(limits={"memory": 512}), f"{LIMITS}.memory: 512: is 512 bytes: did you mean 512Mi?"),
+        (resources(limits={"memory": "64k"}),
+         f"{LIMITS}.memory: '64k': is 64,000 bytes: write it with Mi or Gi, such as 2Gi"),
+        (resources(limits={"cpu": 500}), f"{LIMITS}.cpu: 500: is 500 cores: did you mean 500m?"),
+        (with_run(check={"resources": {"requests": {"memory": "1"}}}),
+         "spec.run.check.resources.requests.memory: '1': is 1 byte: did you mean 1Mi?"),
+        (with_run(engine={"type": "spark", "executor": {"resources": {"requests": {"cpu": "1000"}}}}),
+         "spec.run.engine.executor.resources.requests.cpu: '1000': is 1000 cores: did you mean 1000m?"),
+    ],
+)  # fmt: skip
+def test_what_is_accepted_and_most_likely_meant_otherwise(spec: Any, expected: str) -> None:
+    parsed, problems = parse_trigger(spec)
+    assert parsed is not None, problems
+    assert [str(warning) for warning in warnings_of(parsed)] == [expected]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        *(conditional("cosine_drift", threshold) for threshold in (0, 0.3, 1.99)),
+        *(conditional(metric, 30) for metric in ("centroid_euclidean", "assignment_psi", "document_count")),
+        *map(event, ("documents_added", "run_completed", "orders_added", "com.example.documents.added", "documents")),
+        resources(requests={"cpu": "500m", "memory": "2Gi"}, limits={"cpu": 192, "memory": "4e9"}),
+        resources(requests={"cpu": 0, "memory": "0"}, limits={"nvidia.com/gpu": 1}),
+    ],
+)
+def test_what_needs_no_warning(spec: Any) -> None:
+    parsed, problems = parse_trigger(spec)
+    assert parsed is not None, problems
+    assert warnings_of(parsed) == []

@@ -304,12 +304,37 @@ def test_both_day_fields_restricted_cause_a_warning(expression: str, days: str |
 @pytest.mark.parametrize(
     "expression",
     [
-        "0 2 * * 1", "0 2 1 * *", "0 2 */2 * 1", "0 2 1-7 * */7", "@weekly", "@Monthly", "0 2 */31,2-7 * 1",
+        "0 2 * * 1", "0 2 1 * *", "0 2 */2 * *", "0 2 */1 * 1", "0 2 *,5 * 1", "0 2 1-7 * */7",
+        "@weekly", "@Monthly", "0 2 */31,2-7 * 1",
         "*/45 * * * *", "*/60 */24 * * *", "0 2 * */12 *", "10-19/10 8-18/11 * * *", "0 2 * * mon-fri/5",
     ],
 )  # fmt: skip
 def test_other_expressions_cause_no_warning(expression: str) -> None:
     assert warnings(expression) == ()
+
+
+STEPPED = (
+    "{} begins with *, so that a day must match both day of month and day of week, which is {} days of a month. In a "
+    "Kubernetes CronJob, one of them is enough: for that, write {}"
+)
+
+
+@pytest.mark.parametrize(
+    ("expression", "item", "days", "either"),
+    [
+        ("0 0 */2 * 1", "day of month '*/2'", "2 to 3", "0 0 1-31/2 * 1"),
+        ("0 2 */2,30 * mon-fri", "day of month '*/2'", "10 to 13", "0 2 1-31/2,30 * mon-fri"),
+        ("0 2 1 * */2", "day of week '*/2'", "0 to 1", "0 2 1 * 0-6/2"),
+        ("0 2 */10 2 */4", "day of month '*/10'", "0 to 2", "0 2 1-31/10 2 0-6/4"),
+    ],
+)
+def test_steps_of_day_fields_differ_from_kubernetes(expression: str, item: str, days: str, either: str) -> None:
+    """Its CronJobs are due on days that match one field, unless a field is * itself (robfig/cron, issue 527)."""
+    assert warnings(expression) == (STEPPED.format(item, days, either),)
+    written, other = parse(expression), parse(either)
+    assert (written.days, written.weekdays) == (other.days, other.weekdays)
+    assert written.days_and_weekdays
+    assert not other.days_and_weekdays
 
 
 WIDE = "{} matches only {} in each {}, because the step is larger than the range {}: {}"

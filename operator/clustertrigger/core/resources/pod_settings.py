@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
 from functools import lru_cache
 
+from clustercontract.counted import counted
 from clustertrigger.api.trigger import EnginePolicy, ExecutorPolicy, Quantity, Resources, RunPolicy, Toleration
 from clustertrigger.core.resources.labels import (
     DOMAIN,
@@ -36,6 +37,11 @@ _SCALES = {
     **{f"{suffix}i": Decimal(1024) ** power for power, suffix in enumerate("KMGTPE", start=1)},
 }
 _LONGEST_SHOWN = 80
+_LEAST_BYTES = 1 << 20
+"""Bytes of memory or disk below which a quantity most likely lacks its unit: no container starts with as little."""
+_MOST_CORES = 256
+"""Number of cores from which a quantity without a unit most likely counts thousandths of a core."""
+_BYTES = ("memory", "ephemeral-storage")
 LEAST_EXECUTOR_MEMORY = 1024
 """Minimum memory of an executor in MiB. Spark's Java process alone takes half of it."""
 _HUGE_PAGES = "hugepages-"
@@ -71,6 +77,29 @@ def problems_in(run: RunPolicy, permitted: Permitted = ANYTHING) -> list[Problem
         *problems_in_labels(run.pod_labels, "spec.run.pod_labels"),
         *problems_in_annotations(run.pod_annotations, "spec.run.pod_annotations"),
     ]
+
+
+def warnings_in(run: RunPolicy) -> Iterator[Problem]:
+    """Yields the quantities that Kubernetes accepts, and that most likely have the wrong unit."""
+    yield from _units(run.resources, "spec.run.resources")
+    yield from _units(run.check.resources, "spec.run.check.resources")
+    if run.engine.executor is not None:
+        yield from _units(run.engine.executor.resources, "spec.run.engine.executor.resources")
+
+
+def _units(resources: Resources, path: str) -> Iterator[Problem]:
+    for part, quantities in (("requests", resources.requests), ("limits", resources.limits)):
+        for name, text in quantities.items():
+            amount, number = quantity(text), str(text).removesuffix("m")
+            if not amount:
+                continue
+            is_plain = number.isdecimal()
+            if name in _BYTES and amount < _LEAST_BYTES:
+                size = "less than a byte" if amount < 1 else counted(int(amount), "byte")
+                remedy = f"did you mean {number}Mi?" if is_plain else "write it with Mi or Gi, such as 2Gi"
+                yield Problem(f"{path}.{part}.{name}", text, f"is {size}: {remedy}")
+            elif name == "cpu" and amount >= _MOST_CORES and str(text).isdecimal():
+                yield Problem(f"{path}.{part}.cpu", text, f"is {number} cores: did you mean {number}m?")
 
 
 def _object_name(name: str | None, field: str, kind: str) -> Iterator[Problem]:

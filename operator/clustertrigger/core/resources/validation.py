@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+import math
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from clustercontract.drift import LARGEST
+from clustercontract.run import DocumentCounts
 from clustertrigger.api.collection import CollectionSpec
 from clustertrigger.api.definition import ClusterDefinitionSpec
-from clustertrigger.api.schedule import CronSchedule
+from clustertrigger.api.schedule import ConditionalSchedule, CronSchedule, EventSchedule, Schedule
 from clustertrigger.api.taxonomy import TaxonomySpec
-from clustertrigger.api.trigger import ClusterTriggerSpec
+from clustertrigger.api.trigger import RUN_COMPLETED, ClusterTriggerSpec
 from clustertrigger.core.resources import pod_settings
 from clustertrigger.core.resources.permitted import ANYTHING, Permitted
 from clustertrigger.core.resources.problem import Problem, all_of, problems_of
@@ -28,6 +34,8 @@ __all__ = [
 ]
 
 Spec = TypeVar("Spec", bound=BaseModel)
+_NEARLY = 0.9
+"""Similarity from which a type of events most likely is a misspelled one."""
 
 
 def parse_trigger(
@@ -48,10 +56,7 @@ def parse_trigger(
 
 def warnings_of(spec: ClusterTriggerSpec) -> list[Problem]:
     """Returns what is often misunderstood in a valid spec. Such a trigger is accepted."""
-    schedule = spec.schedule
-    if not isinstance(schedule, CronSchedule):
-        return []
-    return [Problem(f"spec.{warning.field}", warning.value, warning.reason) for warning in cron_warnings(schedule)]
+    return [*_schedule_warnings(spec.schedule), *pod_settings.warnings_in(spec.run)]
 
 
 def parse_definition(spec: Mapping[str, Any]) -> tuple[ClusterDefinitionSpec | None, list[Problem]]:
@@ -75,6 +80,37 @@ def _parse(model: type[Spec], spec: Mapping[str, Any]) -> tuple[Spec | None, lis
         return model.model_validate(spec, strict=True), []
     except ValidationError as error:
         return None, problems_of(error, "spec", model)
+
+
+def _schedule_warnings(schedule: Schedule) -> Iterator[Problem]:
+    match schedule:
+        case CronSchedule():
+            for warning in cron_warnings(schedule):
+                yield Problem(f"spec.{warning.field}", warning.value, warning.reason)
+        case ConditionalSchedule(metric=metric, threshold=threshold) if threshold >= LARGEST.get(metric, math.inf):
+            largest = LARGEST[metric]
+            is_percent = largest < threshold < 100 * largest
+            share = f", such as {threshold / 100:g} for {threshold:g} %" if is_percent else ""
+            reason = f"is never exceeded, because {metric} is at most {largest:g}: write a lower number{share}"
+            written = int(threshold) if threshold.is_integer() else threshold
+            yield Problem("spec.schedule_config.threshold", written, reason)
+        case EventSchedule(event_type=event_type) if (usual := _usual_event_type(event_type)) is not None:
+            reason = f"counts only events of exactly this type: did you mean {usual}?"
+            yield Problem("spec.schedule_config.event_type", event_type, reason)
+
+
+@lru_cache(maxsize=1024)
+def _usual_event_type(written: str) -> str | None:
+    """Returns the type of event that the operator or its runs send and that is written nearly so; None otherwise."""
+    known = {_letters(usual): usual for usual in (*DocumentCounts.model_fields, RUN_COMPLETED)}
+    if written in known.values():
+        return None
+    near = difflib.get_close_matches(_letters(written), known, n=1, cutoff=_NEARLY)
+    return known[near[0]] if near else None
+
+
+def _letters(event_type: str) -> str:
+    return re.sub(r"[\W_]", "", event_type).casefold()
 
 
 def _schedule_problems(spec: ClusterTriggerSpec) -> list[Problem]:

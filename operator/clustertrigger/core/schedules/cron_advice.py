@@ -148,16 +148,58 @@ def for_either_day(fields: Sequence[str], parsed: CronExpression) -> str | None:
     """Returns a warning if both day fields are restricted, so that either is sufficient; None otherwise."""
     if parsed.days_and_weekdays:
         return None
-    lengths = {monthrange(year, month)[1] for year in (2023, 2024) for month in parsed.months}
-    counts = {_named_days(parsed, length, first) for length in lengths for first in range(7)}
-    least, most = min(counts), max(counts)
-    reach = str(least) if least == most else f"{least} to {most}"
+    counts = {_named_days(parsed, length, first) for length in _lengths(parsed) for first in range(7)}
     both = _for_both_days(fields, parsed)
     remedy = f"for days that match both write {both}" if both else "cron cannot express only the days that match both"
     return (
-        f"cron combines day of month and day of week with OR, so the trigger is due on {reach} days of a month: "
-        f"{remedy}"
+        f"cron combines day of month and day of week with OR, so the trigger is due on {_reach(counts)} days of a month"
+        f": {remedy}"
     )
+
+
+def for_stepped_days(fields: Sequence[str], parsed: CronExpression) -> str | None:
+    """Returns a warning if a step such as */2 makes both day fields necessary; None otherwise.
+
+    Kubernetes CronJobs do not count */2 as a field that begins with *, so that such an expression is due there on more
+    days. A step that matches only one value, such as */31, is what `for_either_day` offers for days that match both.
+    """
+    days, weekdays = set(parsed.days), {weekday % 7 for weekday in parsed.weekdays}
+    stepped = [at for at in (DAY_OF_MONTH, DAY_OF_WEEK) if fields[at].startswith("*")]
+    written = {at: _without_star(at, fields[at]) for at in stepped}
+    if not stepped or len(days) == 31 or len(weekdays) == 7 or None in written.values():
+        return None
+    counts = {
+        sum(day in days and (first + day - 1) % 7 in weekdays for day in range(1, length + 1))
+        for length in _lengths(parsed)
+        for first in range(7)
+    }
+    either = " ".join(written.get(at) or text for at, text in enumerate(fields))
+    item = fields[stepped[0]].partition(",")[0]
+    return (
+        f"{FIELDS[stepped[0]].name} {item!r} begins with *, so that a day must match both day of month and day of "
+        f"week, which is {_reach(counts)} days of a month. In a Kubernetes CronJob, one of them is enough: for that, "
+        f"write {either}"
+    )
+
+
+def _without_star(position: int, text: str) -> str | None:
+    """Returns a field whose first item is a step with its range written out; None if it matches only one value."""
+    first, *others = text.split(",")
+    field, step = FIELDS[position], int(first.partition("/")[2] or 1)
+    last = 6 if position == DAY_OF_WEEK else field.high
+    if field.low + step > last:
+        return None
+    return ",".join([f"{field.low}-{last}/{step}", *others])
+
+
+def _lengths(parsed: CronExpression) -> set[int]:
+    """Returns the lengths of the months in which an expression is due."""
+    return {monthrange(year, month)[1] for year in (2023, 2024) for month in parsed.months}
+
+
+def _reach(counts: Collection[int]) -> str:
+    least, most = min(counts), max(counts)
+    return str(least) if least == most else f"{least} to {most}"
 
 
 def for_wide_steps(fields: Sequence[str]) -> Iterator[str]:

@@ -60,8 +60,9 @@ def warnings(expression: str) -> tuple[str, ...]:
         ScheduleError: the expression is not valid.
     """
     fields = SHORTCUTS.get(expression.strip().lower(), expression).split()
-    either_day = cron_advice.for_either_day(fields, parse(expression))
-    return *((either_day,) if either_day else ()), *cron_advice.for_wide_steps(fields)
+    parsed = parse(expression)
+    days = cron_advice.for_either_day(fields, parsed) or cron_advice.for_stepped_days(fields, parsed)
+    return *((days,) if days else ()), *cron_advice.for_wide_steps(fields)
 
 
 def _is_good(expression: str) -> bool:
