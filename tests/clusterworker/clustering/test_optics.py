@@ -88,6 +88,22 @@ def test_all_noise_is_a_result_and_says_so(pod: Pod) -> None:
     assert labels.max() + 1 == int(clusters)
 
 
+GROUPS = planted(150, 3, dimensions=4, spread=0.3).vectors
+
+
+@pytest.mark.parametrize("max_eps", [0.2, 0.3, 0.5])
+def test_advice_on_noise_has_been_tried(max_eps: float) -> None:
+    """Even if all documents have their neighbours within max_eps, clusters can be smaller than min_cluster_size."""
+    config: dict[str, Any] = {"algorithm": "optics", "metric": "euclidean", "min_samples": 5, "max_eps": max_eps}
+    _, _, _, notes = carried_out(GROUPS, **config, min_cluster_size=120)
+    advice = notes[0].removeprefix("no cluster found, all documents are noise: set ")
+    values, clusters = re.fullmatch(r"(.*), which finds (\d+)", advice).groups()  # type: ignore[union-attr]
+    followed = {name: float(value) for name, value in (part.split(": ") for part in values.split(" and "))}
+    size = int(followed.pop("min_cluster_size", 120))
+    labels, _, _, _ = carried_out(GROUPS, **config | followed, min_cluster_size=size)
+    assert len(set(labels.tolist()) - {NOISE}) == int(clusters) > 0
+
+
 BLOB = np.random.default_rng(0).normal(size=(300, 8)).astype(np.float32)
 UNIFORM = np.random.default_rng(1).uniform(size=(300, 3)).astype(np.float32)
 
@@ -118,8 +134,8 @@ def test_a_line_has_no_denser_region() -> None:
     line = np.linspace(0, 1, 200, dtype=np.float32)[:, None] * np.ones((1, 4), np.float32)
     _, _, _, notes = carried_out(line, algorithm="optics", metric="euclidean")
     assert notes[0] == (
-        "nearly all documents are in one cluster: no region is denser than others around it, with any xi: use "
-        "algorithm: kmeans to divide them"
+        "nearly all documents are in one cluster: no region is denser than others around it, also with a lower xi, "
+        "min_samples or min_cluster_size: use algorithm: kmeans to divide them"
     )
 
 

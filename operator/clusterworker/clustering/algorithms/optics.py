@@ -8,6 +8,7 @@ A sample rather than micro-clusters, because a sample thins all regions alike, w
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +38,8 @@ MOST_DOCUMENTS = 20_000
 BYTES_PER_PAIR = 4
 BLOCK_BYTES = 64 << 20
 ADVICE_ROWS = 500
+SHARES = (2, 5, 10)
+"""By what xi and min_samples are divided to try advice."""
 TRIED_ROWS = 5_000
 """Maximum number of documents for which advice is tried; each attempt takes as long as the clustering did."""
 
@@ -130,32 +133,52 @@ def _advice(space: Space, parameters: OPTICS, seed: int, wanted: int) -> str:
         wanted: Least number of clusters that the advice leads to: 1 after only noise, 2 after a single cluster.
     """
     outcome = "no cluster found, all documents are noise" if wanted == 1 else "nearly all documents are in one cluster"
-    shares = (2, 5, 10)
-    others: list[tuple[str, float]] = [("xi", rounded_up(parameters.xi / share)) for share in shares]
-    others += [("min_samples", max(parameters.min_samples // share, 2)) for share in shares]
-    advice = "lower xi or min_samples"
+    raised: list[float] = []
+    advice = "lower xi, min_samples or min_cluster_size"
     if parameters.max_eps is not None and wanted == 1:
         points = distinct(space.vectors)
         chosen = np.random.default_rng(seed).choice(len(points), min(ADVICE_ROWS, len(points)), replace=False)
         distances = Pairs(points.vectors, space.metric).distances(np.sort(chosen))
         cores = core_distances(distances, parameters.min_samples, points.counts)
         half, most = (rounded_up(float(value)) for value in np.quantile(cores, [0.5, 0.9]))
-        advice = f"raise max_eps; half of the documents have {parameters.min_samples} within {half:.3g}"
-        others = [("max_eps", reach) for reach in (half, most) if reach > parameters.max_eps]
+        raised = [reach for reach in (half, most) if reach > parameters.max_eps]
+        if half > parameters.max_eps:
+            advice = f"raise max_eps; half of the documents have {parameters.min_samples} within {half:.3g}"
     if len(space.vectors) > TRIED_ROWS:
         return f"{outcome}: {advice}"
-    for field, value in others:
-        if value == getattr(parameters, field):
-            continue
-        fields = [field]
-        if field == "min_samples" and parameters.min_cluster_size == parameters.min_samples:
-            fields.append("min_cluster_size")  # Its default is min_samples.
-        other = parameters.model_copy(update=dict.fromkeys(fields, value))
-        found = find_clusters(space.vectors, other, space.metric)
+    for fields in _attempts(parameters, raised):
+        found = find_clusters(space.vectors, parameters.model_copy(update=fields), space.metric)
         clusters = len(np.unique(found[found != NOISE]))
         if clusters >= wanted and not (wanted == 2 and is_nearly_one(found)):
-            return f"{outcome}: set {' and '.join(fields)}: {value:.3g}, which finds {clusters}"
-    return f"{outcome}: no region is denser than others around it, with any xi: use algorithm: kmeans to divide them"
+            return f"{outcome}: set {_named(fields)}, which finds {clusters}"
+    return (
+        f"{outcome}: no region is denser than others around it, also with a lower xi, min_samples or "
+        "min_cluster_size: use algorithm: kmeans to divide them"
+    )
+
+
+def _attempts(parameters: OPTICS, raised: list[float]) -> Iterator[dict[str, float]]:
+    """Yields changes of the parameters to try: a greater max_eps, and then also a lower xi, or smaller sizes."""
+    yield from ({"max_eps": reach} for reach in raised)
+    reach: dict[str, float] = {"max_eps": raised[-1]} if raised else {}
+    for share in SHARES:
+        yield reach | {"xi": rounded_up(parameters.xi / share)}
+    sizes: dict[str, int | None] = {"min_samples": parameters.min_samples}
+    if parameters.min_cluster_size != parameters.min_samples:  # Its default is min_samples.
+        sizes["min_cluster_size"] = parameters.min_cluster_size
+    for field, size in sizes.items():
+        for lower in dict.fromkeys(max((size or 0) // share, 2) for share in SHARES):
+            if size and lower < size:
+                both = field == "min_samples" and parameters.min_cluster_size == size
+                yield reach | dict.fromkeys([field, *(["min_cluster_size"] if both else [])], lower)
+
+
+def _named(fields: dict[str, float]) -> str:
+    """Returns the fields with their values; those of one value together."""
+    values = {
+        f"{value:.3g}": " and ".join(name for name in fields if fields[name] == value) for value in fields.values()
+    }
+    return " and ".join(f"{names}: {value}" for value, names in values.items())
 
 
 def find_clusters(vectors: Vectors, parameters: OPTICS, metric: str, share: float = 1.0) -> Labels:
