@@ -14,7 +14,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clustertrigger.cli.kubectl_yaml import documents
+from clustertrigger.cli.kubectl_yaml import documents, first_document
 
 HEAD = "apiVersion: v1\nkind: Any\nmetadata: {name: any}\n"
 KUBECTL = shutil.which("kubectl")
@@ -178,6 +178,52 @@ def test_documents_and_tabs(text: str, found: object, tmp_path: Path) -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         count = 0 if done.returncode else done.stdout.count('"kind": "Any"')
         assert count == (0 if found is ERROR else len(found))  # type: ignore[arg-type]
+
+
+CONFIG = "apiVersion: v1\nkind: Config\ncurrent-context: one\ncontexts: [{name: one, context: {}}]\n"
+IN_BRACES = "{apiVersion: v1, kind: Config, current-context: one, contexts: [{name: one, context: {}}]}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "context"),
+    [
+        (CONFIG, "one"),
+        (f"---\n{CONFIG}", "one"),
+        (f"# comment\n---\n{CONFIG}", "one"),
+        (f"%YAML 1.1\n---\n{CONFIG}", "one"),
+        (f"# comment\n%YAML 1.1\n---\n{CONFIG}", "one"),
+        (f"\ufeff%YAML 1.1\n---\n{CONFIG}", "one"),
+        (f"%YAML 1.2\n---\n{CONFIG}", ERROR),
+        (f"%YAML 1.1\n{CONFIG}", ERROR),
+        (f"%TAG ! tag:example.org,2000:\n---\n{CONFIG}", "one"),
+        (f"--- {IN_BRACES}", "one"),
+        (f"--- &all\n{CONFIG}", "one"),
+        (f"--- !!map\n{CONFIG}", "one"),
+        (f"--- # comment\n{CONFIG}", "one"),
+        (f"--- {CONFIG}", ERROR),
+        (f"{CONFIG}--- {{current-context: two}}\n", "one"),
+        (f"{CONFIG}---\nx: [\n", "one"),
+        (f"{CONFIG}...\nx: [\n", "one"),
+        (f"{CONFIG}current-context: two\n", "two"),
+        (f"---\n---\n{CONFIG}", ""),
+        ("", ""),
+        ("# comment\n", ""),
+        (json.dumps(yaml.safe_load(CONFIG), indent="\t"), "one"),
+        ("\ufeff" + json.dumps(yaml.safe_load(CONFIG)), "one"),
+    ],
+)
+def test_kubeconfigs(text: str, context: object, tmp_path: Path) -> None:
+    """The first document counts, and YAML decides where it begins."""
+    try:
+        value: object = (first_document(text) or {}).get("current-context", "")
+    except (yaml.YAMLError, AttributeError):
+        value = ERROR
+    assert value == context
+    if KUBECTL is not None:
+        (tmp_path / "config").write_text(text)
+        command = [KUBECTL, f"--kubeconfig={tmp_path}/config", "config", "view", "--output=jsonpath={.current-context}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (ERROR if done.returncode else done.stdout) == context
 
 
 def test_errors_name_the_line_of_the_file() -> None:

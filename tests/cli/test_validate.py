@@ -215,6 +215,8 @@ def test_lists_folders_and_foreign_objects(tmp_path: Path, capsys: Check) -> Non
         ("- a\n", "stdin:1: not an object: write apiVersion, kind, metadata and spec"),
         ("a:\n\tb: 1\n", "stdin:2: found character '\\t' that cannot start any token: indent with spaces"),
         ("a: 1\n--- {b: 1}\n", "stdin:2: content follows --- in the same line: write it in the next line"),
+        ("a: 1\n---\n# x\n%YAML 1.2\n---\nb: 1\n",
+         "stdin:4: kubectl reads no directives in manifests: remove this line"),
         ("a: \x01\n", "stdin: not valid YAML: "),
     ],
 )  # fmt: skip

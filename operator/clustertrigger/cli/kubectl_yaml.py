@@ -12,7 +12,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Any, ClassVar
 
@@ -45,39 +45,64 @@ _MOST_ALIASED = 400_000
 memory.
 """
 _SEPARATOR = "---"
+_VERSION = (1, 1)
+"""The version of YAML that go-yaml reads."""
 _BREAKS = "\r\n\x85\u2028\u2029"
 
 
-def documents(text: str, *, last_wins: bool = False) -> Iterator[tuple[int, Json]]:
-    """Yields the documents of a text that are not empty: the line at which each begins, from 0, and its value.
+def documents(text: str) -> Iterator[tuple[int, Json]]:
+    """Yields the documents of manifests that are not empty: the line at which each begins, from 0, and its value.
 
     Args:
         text: YAML or JSON.
-        last_wins: Whether a key that is set twice has its last value, as in kubectl. By default, it is an error.
 
     Raises:
-        yaml.MarkedYAMLError: a document is neither JSON nor YAML, or has no counterpart in JSON.
+        yaml.MarkedYAMLError: a document is neither JSON nor YAML, has no counterpart in JSON, or sets a key twice.
         ValueError: a key of a JSON object is given twice.
         RecursionError: it nests too deep.
     """
     if text.lstrip().startswith("{"):
         try:
-            yield from list(_json_documents(text, dict if last_wins else _unique))
+            yield from list(_json_documents(text, _unique))
             return
         except json.JSONDecodeError:
             pass  # This is YAML in braces.
     for line, chunk in _chunks(text):
         node = _Parser(chunk, line).get_single_node()
-        if node is not None and (value := _Values(last_wins=last_wins).of(node)) is not None:
+        if node is not None and (value := _Values(last_wins=False).of(node)) is not None:
             yield node.start_mark.line, value
+
+
+def first_document(text: str) -> Json:
+    """Returns the value of the first document of a kubeconfig; None if it is empty.
+
+    kubectl does not split a kubeconfig as it splits manifests: YAML decides where a document begins, so that directives
+    can precede the dashes, and content can follow them. Of a key that is set twice, it takes the last value.
+
+    Args:
+        text: YAML or JSON.
+
+    Raises:
+        yaml.MarkedYAMLError: the document is not YAML, or has no counterpart in JSON.
+        RecursionError: it nests too deep.
+    """
+    parser = _Parser(text, 0)
+    if not parser.check_node():
+        return None
+    start = parser.peek_event()  # type: ignore[no-untyped-call]
+    if start.version not in (None, _VERSION):
+        problem = "the directive %YAML names a version that kubectl does not read: write 1.1, or remove the line"
+        raise yaml.parser.ParserError(None, None, problem, start.start_mark)
+    node = parser.get_node()
+    return None if node is None else _Values(last_wins=True).of(node)
 
 
 def _chunks(text: str) -> Iterator[tuple[int, str]]:
     """Yields the first line, from 0, and the text of each document.
 
     kubectl splits at lines that begin with three dashes, before it parses YAML: each document can begin with a byte
-    order mark, and only blanks or a comment can follow the dashes. It also ends the last line, so that a block of text
-    ends with a line break.
+    order mark, only blanks or a comment can follow the dashes, and no directive can precede them. It also ends the last
+    line, so that a block of text ends with a line break.
     """
     lines = (text if text.endswith("\n") else f"{text}\n").split("\n")
     start = 0
@@ -85,11 +110,24 @@ def _chunks(text: str) -> Iterator[tuple[int, str]]:
         if not line.startswith(_SEPARATOR):
             continue
         if (rest := line.removeprefix(_SEPARATOR).strip()) and not rest.startswith("#"):
-            mark = yaml.Mark("", 0, number, 0, None, 0)
-            raise yaml.scanner.ScannerError(None, None, "content follows --- in the same line", mark)
-        yield start, "\n".join([*lines[start:number], ""])
+            raise _refused("content follows --- in the same line", number)
+        yield start, _chunk(lines, start, number)
         start = number + 1
-    yield start, "\n".join(lines[start:])
+    yield start, _chunk(lines, start, len(lines) - 1)
+
+
+def _chunk(lines: Sequence[str], start: int, end: int) -> str:
+    for number in range(start, end):
+        line = lines[number].removeprefix("\ufeff")
+        if line.startswith("%"):
+            raise _refused("kubectl reads no directives in manifests", number)
+        if line.strip() and not line.startswith("#"):
+            break
+    return "\n".join([*lines[start:end], ""])
+
+
+def _refused(problem: str, line: int) -> yaml.MarkedYAMLError:
+    return yaml.scanner.ScannerError(None, None, problem, yaml.Mark("", 0, line, 0, None, 0))
 
 
 def _json_documents(text: str, object_of: Callable[[list[tuple[str, Json]]], Json]) -> Iterator[tuple[int, Json]]:

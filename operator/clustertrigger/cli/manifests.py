@@ -136,6 +136,8 @@ def _malformed(file: str, text: str, error: yaml.MarkedYAMLError) -> str:
         remedy = "indent with spaces"
     elif line.startswith("---"):
         remedy = "write it in the next line"
+    elif line.startswith("%"):
+        remedy = "remove this line"
     return f"{file}:{mark.line + 1}: {error.problem}: {remedy}"
 
 

@@ -112,8 +112,17 @@ def test_unusable_credentials(tmp_path: Path, content: object, context: str | No
         ("\ufeff" + json.dumps(config("a")), "a"),
         (yaml.safe_dump(config("a", user={"token": "2026-13-45"})).replace("'", ""), "2026-13-45"),
         (yaml.safe_dump(config("a")) + "current-context: a\t# twice, as kubectl allows\n---\na: second\n", "a"),
+        ("%YAML 1.1\n---\n" + yaml.safe_dump(config("a")), "a"),
+        ("--- " + json.dumps(config("a")), "a"),
     ],
-    ids=["JSON with tabs", "byte order mark", "no date of a calendar", "a key twice, and a second document"],
+    ids=[
+        "JSON with tabs",
+        "byte order mark",
+        "no date of a calendar",
+        "a key twice, and a second document",
+        "a directive",
+        "content after the dashes",
+    ],
 )
 def test_files_that_kubectl_reads(tmp_path: Path, text: str, token: str) -> None:
     file = tmp_path / "config"

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from clustertrigger.cli.kubectl_yaml import documents
+from clustertrigger.cli.kubectl_yaml import first_document
 from clustertrigger.core.text import one_line
 
 DEFAULT_FILE = Path("~/.kube/config")
@@ -127,7 +127,7 @@ def _files(kubeconfig: str | None) -> list[Path]:
 
 def _read(file: Path, *, must_exist: bool) -> dict[str, Any]:
     try:
-        content = next((value for _, value in documents(file.read_text(encoding="utf-8"), last_wins=True)), None)
+        content = first_document(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         if must_exist:
             raise KubeconfigError(f"{str(file)!r}: no such file") from error
