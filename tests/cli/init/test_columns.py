@@ -46,8 +46,8 @@ def test_guesses_are_marked() -> None:
 @pytest.mark.parametrize(
     ("found", "given", "message"),
     [
-        (columns(id="text"), {}, "no column contains vectors (lists of floats): the source has id (text)"),
-        ([], {}, "no column contains vectors (lists of floats): the source has no columns"),
+        (columns(id="text"), {}, "no column contains vectors (lists of numbers): the source has id (text)"),
+        ([], {}, "no column contains vectors (lists of numbers): the source has no columns"),
         (columns(v="vector", x="other"), {}, "no column can identify a document: the source has v (vector), x (other)"),
         (columns(id="text", v="vector"), {"text": "body"}, "--text-column: 'body': no such column: choose one of id"),
         (columns(id="text", v="vector"), {"vector": "w"}, "--vector-column: 'w': no such column"),

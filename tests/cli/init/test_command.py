@@ -17,7 +17,11 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from clustercontract.counted import counted
+from clustercontract.source import Source
 from clustertrigger.cli.main import main
+from clusterworker.data.sources.parquet.collection import ParquetCollection
+from clusterworker.data.sources.parquet.store import VolumeStore
 from harness.servers.postgresql import USER, PostgreSQL
 from tests.clusterworker.data.sources_of_all_kinds import Database, database, postgresql
 from tests.clusterworker.storage.s3_server import BUCKET, Bucket, bucket
@@ -110,13 +114,78 @@ def test_variable_length_lists_and_unusual_column_names(tmp_path: Path, capsys: 
     assert "\x1b" not in text
 
 
+TEXT = pa.array(["a", "b", "c"])
+LISTS = pa.array([[1.0, 2.0]] * 3)
+SPARK = {"type": 0, "size": 2, "indices": [1], "values": [0.5]}
+SPARK_TYPE = pa.struct(
+    {"type": pa.int8(), "size": pa.int32(), "indices": pa.list_(pa.int32()), "values": pa.list_(pa.float64())}
+)
+
+
+@pytest.mark.parametrize(
+    ("ids", "vectors"),
+    [
+        pytest.param(TEXT.dictionary_encode(), LISTS, id="categories of pandas and Polars"),
+        pytest.param(pa.array([b"0123456789abcdef"] * 3, pa.uuid()), LISTS, id="UUIDs"),
+        pytest.param(TEXT.cast(pa.string_view()), LISTS, id="views"),
+        pytest.param(TEXT.cast(pa.binary()), LISTS, id="bytes that are text, of Impala"),
+        pytest.param(pa.array([1, 2, 3]).cast(pa.decimal128(20)), LISTS, id="decimals"),
+        pytest.param(TEXT, pa.array(["[1.0, 2.0]"] * 3), id="JSON"),
+        pytest.param(TEXT, pa.array([b"[1, 2]"] * 3), id="JSON in bytes"),
+        pytest.param(TEXT, pa.array(["[1, 2]"] * 3, pa.json_()), id="JSON of DuckDB"),
+        pytest.param(TEXT, pa.array([[1, 2]] * 3), id="lists of integers"),
+        pytest.param(TEXT, LISTS.cast(pa.list_(pa.decimal128(9, 4))), id="lists of decimals"),
+        pytest.param(TEXT, pa.array([[1.0, 2.0]] * 3, pa.list_(pa.float16(), 2)), id="half floats"),
+        pytest.param(TEXT, pa.array([SPARK] * 3, SPARK_TYPE), id="Spark's vectors"),
+    ],
+)
+def test_columns_that_the_worker_reads(tmp_path: Path, capsys: Capture, ids: Any, vectors: Any) -> None:
+    """init rejected columns of these types, or did not find them."""
+    pq.write_table(pa.table({"sku": ids, "embedding": vectors}), tmp_path / "a.parquet")
+    collection, _, text = init(capsys, str(tmp_path / "a.parquet"), "--volume", "docs")
+    source = collection["source"]
+    assert (source["document_id_column"], source["vector_column"]) == ("sku", "embedding")
+    assert "vectors of 2 dimensions" in text
+    found = ParquetCollection("col_a", Source(**source), VolumeStore(tmp_path, "a.parquet"))
+    assert (found.rows, found.dimensions) == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("source", "uri"),
+    [
+        ("d", "d"), ("d/*.p*", "*.p*"), ("d/[ab]*", "[ab]*"), ("d/?.pq", "?.pq"), ("d/**/*.parquet", "**/*.parquet"),
+        ("d/_tmp/*.parquet", "*.parquet"), ("d/part-0000", "part-0000"),
+    ],
+)  # fmt: skip
+def test_the_files_are_those_that_the_worker_reads(tmp_path: Path, capsys: Capture, source: str, uri: str) -> None:
+    """Hidden files counted, and files of Hive, .pq, ? and [ab] were unknown."""
+    data = ["a.parquet", "b.pq", "z.pq", "part-0000", "_tmp/c.parquet", ".d.parquet", "lang=en/a.parquet"]
+    for name in (*data, "_SUCCESS", "README"):
+        file = tmp_path / "d" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+        if name in data:
+            pq.write_table(pa.table({key: column[:1] for key, column in ROWS.items()}), file)
+    collection, _, text = init(capsys, str(tmp_path / source), "--volume", "docs")
+    assert collection["source"]["uri"] == uri
+    rows = ParquetCollection("col_a", Source(uri=source, document_id_column="sku"), VolumeStore(tmp_path, source)).rows
+    assert f"# Found: {counted(rows, 'document')}, " in text
+
+
 def test_files_that_are_not_parquet(tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "text.parquet").write_text("no")
     (tmp_path / "empty").mkdir()
-    assert "cannot be read" in failed(capsys, str(tmp_path / "text.parquet"))
+    wrong = failed(capsys, str(tmp_path / "text.parquet"))
+    assert wrong == f"{tmp_path}/text.parquet: cannot be read: it is not a Parquet file: write the documents as Parquet"
+    numbers = pa.array([1, 2]).cast(pa.decimal256(60))
+    pq.write_table(pa.table({"id": ["a", "b"], "n": numbers}), tmp_path / "cut.parquet")
+    (tmp_path / "cut.parquet").write_bytes((tmp_path / "cut.parquet").read_bytes()[:-40])
+    assert "cut.parquet: cannot be read: " in failed(capsys, str(tmp_path / "cut.parquet"))
     assert "no Parquet files found" in failed(capsys, str(tmp_path / "empty"))
     assert "no Parquet files found" in failed(capsys, str(tmp_path / "empty/*.parquet"))
     assert "no such file or folder" in failed(capsys, str(tmp_path / "missing.parquet"))
+    assert "{a,b} is not supported" in failed(capsys, str(tmp_path / "{a,b}.parquet"))
+    assert "write a-z instead of z-a" in failed(capsys, str(tmp_path / "[z-a].parquet"))
     assert "unknown scheme 'ftp'" in failed(capsys, "ftp://a/b", code=2)
 
 

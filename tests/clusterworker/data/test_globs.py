@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clustercontract.container import ExitCode
+from clustercontract.data_files import compile_pattern, data_files, is_data_file, matcher, matching
 from clustercontract.globs import glob_problem
 from clustercontract.source import Source
 from clustertrigger.core.resources.validation import parse_collection
-from clusterworker.data.sources.parquet.patterns import compile_pattern, data_files, is_data_file, matcher, matching
 from clusterworker.data.sources.parquet.store import VolumeStore
 from clusterworker.process.errors import MisconfiguredError
 from clusterworker.process.outcome import failure

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from clustercontract.data_files import compile_pattern, fixed_part, is_data_file
 from clustercontract.source import Source
 from clusterworker.data.arrays import Vectors
 from clusterworker.data.sources.parquet.collection import READ_ROWS, ParquetCollection
-from clusterworker.data.sources.parquet.patterns import compile_pattern, fixed_part, is_data_file
 from clusterworker.data.sources.parquet.store import VolumeStore
 from clusterworker.process.errors import MisconfiguredError
 from tests.clusterworker.planted import planted, write

@@ -78,15 +78,17 @@ def choose(look: Look, document_id: str | None = None, vector: str | None = None
     chosen_vector = vector or _pick(vectors, _VECTORS)
     if chosen_vector is None:
         raise CommandError(
-            f"no column contains vectors (lists of floats): the source has {listed(look.columns)}: embed the "
-            "documents first, or set --vector-column"
+            f"no column contains vectors (lists of numbers): the source has {listed(look.columns)}: write one list of "
+            "numbers for each document, or set --vector-column"
         )
     if vector is None and len(vectors) > 1:
         notes.append(f"vector_column: also possible: {_others(vectors, chosen_vector)}")
     ids = [column for column in look.columns if column.kind in ("text", "number")]
     chosen_id = document_id or _pick(ids, _IDS)
     if chosen_id is None:
-        raise CommandError(f"no column can identify a document: the source has {listed(look.columns)}: add an ID")
+        raise CommandError(
+            f"no column can identify a document: the source has {listed(look.columns)}: add an ID, or set --id-column"
+        )
     if document_id is None and chosen_id.lower() not in _IDS:
         notes.append(f"document_id_column: {printable(chosen_id)} is a guess: it must be different in every row")
     texts = [column for column in look.columns if column.kind == "text" and column.name != chosen_id]

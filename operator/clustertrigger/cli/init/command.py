@@ -11,6 +11,8 @@ from urllib.parse import urlsplit, urlunsplit
 import click
 import yaml
 
+from clustercontract.data_files import fixed_part
+from clustercontract.globs import has_wildcard
 from clustertrigger.cli.command import PROG, add_command, global_options
 from clustertrigger.cli.init.columns import Choice, Look, choose
 from clustertrigger.cli.init.draft import Draft, write
@@ -187,7 +189,12 @@ def _uri(options: InitOptions, kind: str) -> str:
         return urlunsplit(("postgresql", host, parts.path, parts.query, ""))
     if kind == "qdrant" or options.source.startswith(_BUCKETS):
         return options.uri or options.source.rstrip("/")
-    return options.path or PurePosixPath(Path(options.source).as_posix()).name
+    if options.path:
+        return options.path
+    source = Path(options.source).as_posix()
+    if not Path(options.source).exists() and (folder := fixed_part(source)) != source:
+        return source.removeprefix(folder).lstrip("/")
+    return PurePosixPath(source).name
 
 
 def _name_of(options: InitOptions, kind: str) -> str:
@@ -197,7 +204,7 @@ def _name_of(options: InitOptions, kind: str) -> str:
     elif kind == "qdrant":
         base = str(options.collection)
     else:
-        parts = [part for part in options.source.removesuffix("/").split("/") if "*" not in part]
+        parts = [part for part in options.source.removesuffix("/").split("/") if not has_wildcard(part)]
         base = (parts[-1] if parts else "vectors").removesuffix(".parquet")
     name = re.sub(r"[^a-z0-9]+", "-", base.lower()).strip("-")[:_LONGEST_NAME].strip("-")
     return name or "vectors"

@@ -6,13 +6,17 @@ Qdrant requires nothing more.
 
 from __future__ import annotations
 
+import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from clustercontract.data_files import MAGIC, data_files, fixed_part, hint, matching
+from clustercontract.globs import glob_problem, has_wildcard
 from clustertrigger.cli.init.columns import Column, Kind, Look
 from clustertrigger.cli.scope import CommandError
 from clustertrigger.cli.terminal import printable
@@ -21,6 +25,8 @@ from clustertrigger.core.text import cut, one_line
 _SECONDS = 15.0
 _API_KEY = "QDRANT_API_KEY"
 _VECTOR_TYPE = re.compile(r"(vector|halfvec)(\((\d+)\))?|(real|double precision)\[\]")
+_SPARK_VECTOR = ("type", "size", "indices", "values")
+"""Fields of Spark's VectorUDT."""
 _MOST_FILES = 10_000
 _LONGEST_REASON = 300
 
@@ -41,22 +47,28 @@ def look_at_parquet(uri: str, endpoint: str | None, region: str | None) -> Look:
         import pyarrow.parquet as pq
     except ImportError as error:
         raise _missing("Parquet files and buckets", "pyarrow") from error
+    shown = uri
     try:
         system, files = _files(uri, endpoint, region)
-        if not files:
-            raise CommandError(
-                f"{uri}: no Parquet files found: name a file, a folder or a glob such as 'data/*.parquet'"
-            )
         documents = 0
         for file in files[:_MOST_FILES]:
+            shown = file
             with system.open_input_file(file) as source:
                 documents += pq.ParquetFile(source).metadata.num_rows
-        with system.open_input_file(files[0]) as source:
-            parquet = pq.ParquetFile(source)
-            columns = [Column(field.name, str(field.type), _arrow_kind(field.type)) for field in parquet.schema_arrow]
-            dimensions = _arrow_dimensions(parquet)
-    except (OSError, pa.ArrowInvalid, ValueError) as error:
-        raise CommandError(f"{uri}: cannot be read: {cut(one_line(error), _LONGEST_REASON)}: check the path") from error
+        shown = files[0]
+        with system.open_input_file(shown) as source:
+            columns, dimensions = _arrow_columns(pq.ParquetFile(source))
+    except (OSError, pa.ArrowException, ValueError) as error:
+        reason = cut(one_line(error), _LONGEST_REASON).rstrip(".")
+        if "magic bytes" in reason or "Parquet file size is" in reason:
+            reason, remedy = "it is not a Parquet file", "write the documents as Parquet"
+        elif "crypt" in reason:
+            reason, remedy = "it is encrypted", "write it without encryption"
+        elif isinstance(error, pa.ArrowException) and not isinstance(error, OSError):
+            remedy = "write the file again, with other types of columns if one is not supported"
+        else:
+            remedy = "check the path"
+        raise CommandError(f"{shown}: cannot be read: {reason}: {remedy}") from error
     return Look(columns, documents, dimensions)
 
 
@@ -133,9 +145,11 @@ def _answer(response: httpx.Response, collection: str) -> Any:
 
 
 def _files(uri: str, endpoint: str | None, region: str | None) -> tuple[Any, list[str]]:
-    """Returns the file system, and the Parquet files at a path, a folder or a glob on it."""
-    from fnmatch import fnmatchcase
+    """Returns the file system, and the Parquet files at a path, a folder or a glob on it, as the worker finds them.
 
+    Raises:
+        CommandError: there is none, or the glob is malformed.
+    """
     from pyarrow import fs
 
     if uri.startswith("s3://"):
@@ -151,41 +165,122 @@ def _files(uri: str, endpoint: str | None, region: str | None) -> tuple[Any, lis
     elif uri.startswith("gs://"):
         system, path = fs.GcsFileSystem(), uri.removeprefix("gs://")
     else:
-        system, path = fs.LocalFileSystem(), str(Path(uri).absolute())
-    head, star, _ = path.partition("*")
-    folder = head.rpartition("/")[0] if star else path.rstrip("/")
-    info = system.get_file_info(folder)
+        system, path = fs.LocalFileSystem(), Path(uri).absolute().as_posix()
+    path = path.rstrip("/")
+    info = system.get_file_info(path)
     if info.type == fs.FileType.File:
-        return system, [folder]
-    if info.type == fs.FileType.NotFound:
-        raise CommandError(f"{uri}: no such file or folder: check the path")
-    found = [item.path for item in system.get_file_info(fs.FileSelector(folder, recursive=True)) if item.is_file]
-    wanted = [file for file in found if (fnmatchcase(file, path) if star else file.endswith(".parquet"))]
-    return system, sorted(wanted)
+        return system, [path]
+    is_glob = info.type == fs.FileType.NotFound and has_wildcard(path)
+    if is_glob and (problem := glob_problem(path)) is not None:
+        raise CommandError(f"{uri}: it contains {problem}")
+    folder = fixed_part(path)
+    top = folder or "/"
+    if system.get_file_info(top).type == fs.FileType.NotFound:
+        raise CommandError(f"{uri}: no such file or folder: check the path{hint(path)}")
+    found = [item.path for item in system.get_file_info(fs.FileSelector(top, recursive=True)) if item.is_file]
+    below = [name.removeprefix(folder).lstrip("/") for name in found]
+    chosen = matching(path.removeprefix(folder).lstrip("/"), below) if is_glob else data_files("", below)
+
+    def begins(name: str) -> bytes:
+        with system.open_input_file(f"{folder}/{name}") as file:
+            return bytes(file.read(len(MAGIC)))
+
+    if not (files := chosen.parquet(begins)):
+        remedy = "name a file, a folder or a glob such as 'data/*.parquet'"
+        raise CommandError(f"{uri}: no Parquet files found: {remedy}{hint(path)}")
+    return system, [f"{folder}/{name}" for name in files]
+
+
+def _arrow_columns(parquet: Any) -> tuple[list[Column], int | None]:
+    """Returns the columns of a file, and the length of the vectors of the first column that has some."""
+    columns = [
+        Column(field.name, str(field.type), "text" if _holds_text(parquet, field) else _arrow_kind(field.type))
+        for field in parquet.schema_arrow
+    ]
+    for column in columns:
+        if column.kind == "vector":
+            return columns, _arrow_length(parquet, column.name)
+    for at, column in enumerate(columns):
+        if column.kind == "text" and (numbers := _numbers_in(_first_value(parquet, column.name))) is not None:
+            return [*columns[:at], replace(column, kind="vector"), *columns[at + 1 :]], len(numbers)
+    return columns, None
+
+
+def _holds_text(parquet: Any, field: Any) -> bool:
+    """Returns whether a column contains bytes that are text, as Impala and old Spark write it."""
+    import pyarrow as pa
+
+    kind = _plain(field.type)
+    if not (pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind)):
+        return False
+    first = _first_value(parquet, field.name)
+    try:
+        return isinstance(first, bytes) and first.decode().isprintable()
+    except UnicodeDecodeError:
+        return False
+
+
+def _plain(kind: Any) -> Any:
+    """Returns a type without extensions, dictionaries and run-end encoding, as the worker reads it."""
+    import pyarrow as pa
+
+    while True:
+        if isinstance(kind, pa.BaseExtensionType) and not isinstance(kind, pa.UuidType):
+            kind = kind.storage_type
+        elif pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
+            kind = kind.value_type
+        else:
+            return kind
 
 
 def _arrow_kind(kind: Any) -> Kind:
     import pyarrow as pa
 
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
-        return "vector" if pa.types.is_floating(kind.value_type) else "other"
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+    kind, types = _plain(kind), pa.types
+    lists = (types.is_list, types.is_large_list, types.is_fixed_size_list, types.is_list_view, types.is_large_list_view)
+    if any(is_list(kind) for is_list in lists):
+        item = _plain(kind.value_type)
+        return "vector" if types.is_floating(item) or types.is_integer(item) or types.is_decimal(item) else "other"
+    if types.is_struct(kind) and sorted(kind.names) == sorted(_SPARK_VECTOR):
+        return "vector"
+    if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
         return "text"
-    return "number" if pa.types.is_integer(kind) else "other"
+    if isinstance(kind, pa.UuidType) or (types.is_decimal(kind) and kind.scale == 0):
+        return "number"
+    return "number" if types.is_integer(kind) else "other"
 
 
-def _arrow_dimensions(parquet: Any) -> int | None:
-    """Returns the length of the vectors, from their type or from the first vector."""
+def _arrow_length(parquet: Any, column: str) -> int | None:
+    """Returns the length of the vectors of a column, from its type or from the first vector."""
     import pyarrow as pa
 
-    for field in parquet.schema_arrow:
-        if _arrow_kind(field.type) == "vector":
-            if pa.types.is_fixed_size_list(field.type):
-                return int(field.type.list_size)
-            for batch in parquet.iter_batches(batch_size=1, columns=[field.name]):
-                first = batch.column(0)[0].as_py()
-                return len(first) if first else None
+    kind = _plain(parquet.schema_arrow.field(column).type)
+    if pa.types.is_fixed_size_list(kind):
+        return int(kind.list_size)
+    first = _first_value(parquet, column)
+    if isinstance(first, dict):
+        return first["size"] or len(first["values"])
+    return len(first) if first is not None else None
+
+
+def _first_value(parquet: Any, column: str) -> Any:
+    """Returns the first value of a column; None if it is null, or if there is none."""
+    for batch in parquet.iter_batches(batch_size=1, columns=[column]):
+        return batch.column(0)[0].as_py()
     return None
+
+
+def _numbers_in(text: object) -> list[float] | None:
+    """Returns the numbers of a vector that is written as JSON text; None for any other text."""
+    if not isinstance(text, (str, bytes)):
+        return None
+    try:
+        numbers = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(numbers, list) or not all(type(number) in (int, float) for number in numbers):
+        return None
+    return numbers or None
 
 
 def _sql_kind(kind: str) -> Kind:

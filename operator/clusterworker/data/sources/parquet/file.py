@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 
+from clustercontract.data_files import MAGIC
 from clusterworker.data.arrays import Rows
 from clusterworker.data.sources.batch import BATCH_ROWS, FilePlace, FilteredPlace, Place
 from clusterworker.data.sources.messages import changed, damaged
@@ -26,8 +27,6 @@ BUFFER_BYTES = 4 << 20
 """Whether column chunks are read in pieces; otherwise, a row group of a million vectors would be loaded at once."""
 _INT96 = "us"
 """Unit of the times that Impala and old Spark write: in nanoseconds, the year 9999 silently becomes 1816."""
-_MAGIC = b"PAR1"
-"""First and last bytes of a Parquet file that is not encrypted."""
 _ROW = "\0row"
 """Name of a column of row numbers, in addition to those of the file."""
 
@@ -248,11 +247,11 @@ class ParquetFile:
 
 def _is_cut(file: Any) -> bool:
     """Returns whether a file begins as a Parquet file, and does not end as one."""
-    size, length = file.size(), len(_MAGIC)
+    size, length = file.size(), len(MAGIC)
     if size <= length:
         return False
     begin, end = file.read_at(length, 0), file.read_at(length, size - length)
-    return bool(begin == _MAGIC != end)
+    return bool(begin == MAGIC != end)
 
 
 def _footer(parquet: Any) -> tuple[Any, ...]:

@@ -3,16 +3,16 @@
 import errno
 import os
 import posixpath
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, Self
 
+from clustercontract.data_files import MAGIC, Chosen, data_files, fixed_part, hint, matching
 from clustercontract.globs import glob_problem, has_wildcard
 from clusterworker.data.sources.messages import damaged, gone
 from clusterworker.data.sources.parquet.identity import Identity, of_object, of_status
-from clusterworker.data.sources.parquet.patterns import Chosen, data_files, fixed_part, hint, matching
 from clusterworker.process.errors import MisconfiguredError, UnavailableError
 from clusterworker.process.text import one_line
 from clusterworker.storage.bucket import Bucket
@@ -23,8 +23,6 @@ _OF_CONTENT = ("crypt", "Corrupt ", "thrift", "Unexpected end of stream", "decom
 """pyarrow's messages about damaged or encrypted files; other errors of a bucket's files are errors of the bucket."""
 _LISTED = 5
 """Maximum number of names in messages."""
-_MAGIC = (b"PAR1", b"PARE")
-"""First bytes of a Parquet file; the second ones mark an encrypted file."""
 
 
 class FileStore(Protocol):
@@ -151,9 +149,9 @@ class VolumeStore:
     def _readable(self, chosen: Chosen) -> list[str]:
         def begins(name: str) -> bytes:
             with self._inside(name).open("rb") as file:
-                return file.read(len(_MAGIC[0]))
+                return file.read(len(MAGIC))
 
-        return _with_unnamed(chosen, begins)
+        return chosen.parquet(begins)
 
     def _inside(self, name: str) -> Path:
         try:
@@ -264,10 +262,10 @@ class BucketStore:
     def _readable(self, chosen: Chosen) -> list[str]:
         def begins(name: str) -> bytes:
             with self.filesystem.open_input_file(name) as file:
-                content: bytes = file.read_at(min(len(_MAGIC[0]), file.size()), 0)
+                content: bytes = file.read_at(min(len(MAGIC), file.size()), 0)
                 return content
 
-        return _with_unnamed(chosen, begins)
+        return chosen.parquet(begins)
 
     def _type(self, path: str) -> str:
         return str(self.filesystem.get_file_info(path).type.name)
@@ -294,11 +292,6 @@ def _check_glob(uri: str) -> None:
     problem = glob_problem(uri)
     if problem is not None:
         raise MisconfiguredError(f"{uri}: source.uri contains {problem}")
-
-
-def _with_unnamed(chosen: Chosen, begins: Callable[[str], bytes]) -> list[str]:
-    """Adds the files without a suffix that are Parquet files, and not, for example, a README."""
-    return sorted([*chosen.files, *(name for name in chosen.unnamed if begins(name) in _MAGIC)])
 
 
 def _unreadable(name: str, error: Exception) -> Exception:

@@ -1,7 +1,10 @@
 """Matches paths with a source's uri: a glob, or the data files of a directory.
 
-Volumes and buckets follow the same rules.
+Volumes and buckets follow the same rules. The worker reads these files, and `kubectl clustertrigger init` reads their
+columns.
 """
+
+from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
@@ -12,6 +15,11 @@ from clustercontract.globs import GLOB_SET, has_wildcard, ranges
 _CODEC = r"(\.(gz|gzip|snappy|zst|zstd|br|brotli|lz4|lzo|uncompressed))?"
 _DATA_FILE = re.compile(rf"\.(parquet|parq|pq){_CODEC}$", re.IGNORECASE)
 """Suffixes of data files. `.parquet.gzip` is a common name for files that pandas has compressed internally."""
+
+MAGIC = b"PAR1"
+"""First and last bytes of a Parquet file that is not encrypted."""
+MAGICS = (MAGIC, b"PARE")
+"""First bytes of a Parquet file; the second ones mark an encrypted file."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +34,14 @@ class Chosen:
 
     files: list[str]
     unnamed: list[str]
+
+    def parquet(self, begins: Callable[[str], bytes]) -> list[str]:
+        """Returns the files, with those without a suffix that are Parquet files, and not, for example, a README.
+
+        Args:
+            begins: Returns the first bytes of a file, at most as many as MAGIC has.
+        """
+        return sorted([*self.files, *(name for name in self.unnamed if begins(name) in MAGICS)])
 
 
 def fixed_part(pattern: str) -> str:
