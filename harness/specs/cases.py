@@ -664,6 +664,12 @@ _ALGORITHM_RULES = [
 ]
 
 _PROVIDER = "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/pool/providers/cluster"
+OPEN_KEYS = (
+    *("my-iam.amazonaws.com/role", "sub.iam.amazonaws.com/role", "mycrio.io/a", "example.com/crio.io", "run.oci"),
+    *("example.com/run.oci.a", "crio.io.example.com/a", "kubernetes.io.example.com/a", "notkubernetes.io/a"),
+)
+"""Keys of labels and annotations that only look like reserved ones."""
+
 _RUN_RULES = [
     *(
         Refused(f"results {uri}", trigger({"run.results.uri": uri}), "spec.run.results.uri", says)
@@ -755,17 +761,33 @@ _RUN_RULES += [
     *(
         Refused(f"pod {what} {key}", trigger({f"run.pod_{what}s": {key: "x"}}), f"spec.run.pod_{what}s", says,
                 python_field=f"spec.run.pod_{what}s.{key}")
-        for what, key, says in [
-            ("label", "clustertrigger.dev/trigger-uid", "the operator uses"),
-            ("label", "app.kubernetes.io/managed-by", "the operator uses"),
-            ("label", "job-name", ": remove "),
-            ("label", "batch.kubernetes.io/job-name", "Kubernetes"),
-            ("label", "kueue.x-k8s.io/queue-name", "of Kueue"),
-            ("annotation", "clustertrigger.dev/slot", "the operator uses"),
-            ("annotation", "Container.AppArmor.Security.Beta.Kubernetes.io/worker", "Kubernetes"),
-            ("annotation", "kubernetes.io/config.mirror", "Kubernetes"),
-            ("annotation", "cdi.k8s.io/gpu", "Kubernetes"),
-            ("annotation", "io.kubernetes.cri-o.Devices", "runtime"),
+        for what in ("label", "annotation")
+        for key, says in [
+            ("clustertrigger.dev/trigger-uid", "the operator uses"),
+            ("sub.clustertrigger.dev/slot", "the operator uses"),
+            ("app.kubernetes.io/managed-by", "the operator uses"),
+            ("job-name", ": remove "),
+            ("batch.kubernetes.io/job-name", "Kubernetes"),
+            ("cdi.k8s.io/gpu", "Kubernetes"),
+            ("kueue.x-k8s.io/queue-name", "of Kueue"),
+            ("io.kubernetes.cri-o.Devices", "container runtime"),
+            ("io.katacontainers.config.hypervisor.path", "container runtime"),
+            ("org.systemd.property.DeviceAllow", "container runtime"),
+            ("run.oci.keep_original_groups", "container runtime"),
+            ("cpu-load-balancing.crio.io", "container runtime"),
+            ("irq-load-balancing.crio.io/worker", "container runtime"),
+            ("crio.io/worker", "container runtime"),
+            ("example.com/a.crio.io", "container runtime"),
+            ("iam.amazonaws.com/role", "identity of the cloud"),
+        ]
+    ),
+    *(
+        Refused(f"annotation {key} in capitals", trigger({"run.pod_annotations": {key: "x"}}),
+                "spec.run.pod_annotations", says, python_field=f"spec.run.pod_annotations.{key}")
+        for key, says in [
+            ("Container.AppArmor.Security.Beta.Kubernetes.io/worker", "Kubernetes"),
+            ("Run.OCI.keep_original_groups", "container runtime"),
+            ("IAM.amazonaws.com/role", "identity of the cloud"),
         ]
     ),
     *(
@@ -1263,6 +1285,15 @@ ACCEPTED = [
                 "role_arn": "arn:aws-cn:iam::123456789012:role/team/embeddings", "audience": "sts.amazonaws.com.cn"},
             "gcp": {"audience": _PROVIDER, "service_account": "reader@project.iam.gserviceaccount.com"}},
     }})),
+    *(
+        Accepted(f"open keys of {field}", trigger({f"run.{field}": dict.fromkeys(OPEN_KEYS, "x")}))
+        for field in ("pod_labels", "pod_annotations")
+    ),
+    *(
+        Accepted(f"{field} with long keys", trigger({f"run.{field}": {
+            f"{'a.' * 126}b/{'c' * 61}{number:02}": "x" for number in range(32)}}))
+        for field in ("pod_labels", "pod_annotations")
+    ),
     Accepted("results in S3", trigger({"run.results": {
         "uri": "s3://bucket/results", "secret_name": "writer", "endpoint": "http://minio:9000", "region": "x"}})),
     Accepted("definition", definition({"description": "x"}), CLUSTER_DEFINITION),

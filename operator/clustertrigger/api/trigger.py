@@ -308,8 +308,14 @@ PRIORITY_NEEDS_QUEUE = (
 
 # core.resources.labels describes these keys one by one.
 _OWN = r"^([^/]*[.])?(clustertrigger[.]dev|kueue[.]x-k8s[.]io)/|^app[.]kubernetes[.]io/managed-by$"
+_OF_RUNTIMES = (
+    r"^(io[.]kubernetes|io[.]katacontainers|org[.]systemd[.]property|run[.]oci)[.]|"
+    r"^([^/]*[.])?crio[.]io/|(^|[.])crio[.]io$"
+)
+_OF_CLOUDS = "^iam[.]amazonaws[.]com/"
+_RESERVED = f"{_OWN}|{_OF_RUNTIMES}|{_OF_CLOUDS}"
 _OPEN_TO_ANNOTATIONS = "^(app|cluster-autoscaler|descheduler[.]alpha|controller|kubectl)[.]kubernetes[.]io/"
-_OF_KUBERNETES = r"^([^/]*[.])?(kubernetes|k8s)[.]io/|^(job-name|controller-uid)$|^io[.]kubernetes[.]"
+_OF_KUBERNETES = r"^([^/]*[.])?(kubernetes|k8s)[.]io/|^(job-name|controller-uid)$"
 
 
 class RunPolicy(ApiModel):
@@ -318,17 +324,18 @@ class RunPolicy(ApiModel):
     model_config = ConfigDict(
         json_schema_extra=with_rules(
             cel(
-                f"!has(self.pod_labels) || self.pod_labels.all(key, !key.matches('{_OWN}') && "
+                f"!has(self.pod_labels) || self.pod_labels.all(key, !key.matches('{_RESERVED}') && "
                 f"(key.startsWith('app.kubernetes.io/') || !key.matches('{_OF_KUBERNETES}')))",
-                "pod_labels must not contain labels that the operator uses, of Kubernetes or of Kueue: remove them",
+                "pod_labels must not contain labels that the operator uses, of Kubernetes, of Kueue, of a container "
+                "runtime or for an identity of the cloud: remove them",
                 field=".pod_labels",
                 reason="FieldValueForbidden",
             ),
             cel(
-                f"!has(self.pod_annotations) || self.pod_annotations.all(key, !key.matches('(?i){_OWN}') && "
+                f"!has(self.pod_annotations) || self.pod_annotations.all(key, !key.matches('(?i){_RESERVED}') && "
                 f"(key.matches('(?i){_OPEN_TO_ANNOTATIONS}') || !key.matches('(?i){_OF_KUBERNETES}')))",
-                "pod_annotations must not contain annotations that the operator uses, of Kubernetes, of Kueue or of a "
-                "container runtime: remove them",
+                "pod_annotations must not contain annotations that the operator uses, of Kubernetes, of Kueue, of a "
+                "container runtime or for an identity of the cloud: remove them",
                 field=".pod_annotations",
                 reason="FieldValueForbidden",
             ),
@@ -429,14 +436,14 @@ class RunPolicy(ApiModel):
     pod_labels: dict[str, LabelValue] = Field(
         default_factory=dict,
         max_length=32,
-        description="Additional labels of the Pods, such as a cost centre. Labels of the operator, of Kubernetes and "
-        "of Kueue are not allowed.",
+        description="Additional labels of the Pods, such as a cost centre. Labels of the operator, of Kubernetes, "
+        "of Kueue, of container runtimes and of kube2iam are not allowed.",
     )
     pod_annotations: dict[str, AnnotationValue] = Field(
         default_factory=dict,
         max_length=32,
         description='Additional annotations of the Pods, such as sidecar.istio.io/inject: "false". Annotations of '
-        "the operator, of Kubernetes and of container runtimes are not allowed.",
+        "the operator, of Kubernetes, of container runtimes and of kube2iam are not allowed.",
     )
     queue_name: QueueName = Field("", description="Kueue's LocalQueue for the Jobs. If empty, the Jobs use no queue.")
     priority_class: ObjectName | None = Field(
