@@ -137,3 +137,18 @@ def test_as_a_program() -> None:
         assert process.stdout.readline() == "default/a  cron  * * * * * UTC\n"
         process.stdout.close()
         assert process.stderr.read() == ""
+    assert process.returncode == 0, "not 1, which means that something is invalid"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("command", [["validate"], ["next", "-o", "json"]])
+def test_a_full_disk(command: list[str]) -> None:
+    """The command ended in a traceback."""
+    program = [sys.executable, "-m", "clustertrigger.cli.main", *command, "-f", str(EXAMPLES)]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(program, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "kubectl clustertrigger: the output cannot be written: No space left on device: free space, or write it "
+        "elsewhere\n"
+    )

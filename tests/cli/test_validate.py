@@ -30,6 +30,8 @@ spec: {{collection_id: col_a, source: {{uri: "s3://bucket/a.parquet"}}}}
 """
 
 
+CHARACTERS = "write up to 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends"
+
 Check = pytest.CaptureFixture[str]
 
 
@@ -113,6 +115,22 @@ def test_unresolved_references(
          ["metadata.generateName: 'nightly': does not work with apply: set metadata.name"]),
         (TRIGGER.replace("namespace: search", "labels: {a: 1}"),
          ["metadata.labels.a: 1: must be a string: write it in quotes"]),
+        (TRIGGER.replace("namespace: search", "labels: {owner: ann@example.com, a b: x, empty: ''}"),
+         [f"metadata.labels.owner: 'ann@example.com': is not a label's value: {CHARACTERS}",
+          f"metadata.labels.a b: key 'a b' is not valid: {CHARACTERS}"]),
+        (TRIGGER.replace("namespace: search", "annotations: {Example.com/Note: any @ text, /b: x}"),
+         ["metadata.annotations./b: prefix '' of key '/b' is not a domain name: write it in lower case, such as "
+          "example.com"]),
+        (TRIGGER.replace("namespace: search", "annotations: {-b: x}"),
+         [f"metadata.annotations.-b: key '-b' is not valid: {CHARACTERS}"]),
+        (TRIGGER.replace("namespace: search", f"annotations: {{a: {'b' * 262_144}}}"),
+         ["metadata.annotations: has 262,145 bytes, and Kubernetes accepts 262,144: shorten the values"]),
+        (TRIGGER.replace("namespace: search", "label: {a: b}, description: x, finalizers: []"),
+         ["metadata.label: unknown field: did you mean labels?",
+          "metadata.description: unknown field: remove it, or move it to spec or to annotations"]),
+        (TRIGGER.replace("namespace: search", "namespace: team.search"),
+         ["metadata.namespace: 'team.search': is not a namespace's name: write up to 63 lower-case letters, digits and "
+          "'-', with a letter or digit at both ends"]),
         (TRIGGER.replace("namespace: search", "labels: [a]"),
          ["metadata.labels: must be an object: write its keys below it, or remove it"]),
         (TRIGGER.replace("metadata: {name: nightly, namespace: search}\n", ""),

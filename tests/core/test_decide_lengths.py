@@ -46,7 +46,7 @@ def test_problems(run: dict[str, Any], begins: str) -> None:
 def test_omitted_problems_are_counted() -> None:
     it = World(spec(run={"node_selector": {f"{n}-" + "x" * 2_000: "ssd" for n in range(64)}}))
     it.step(at(1))
-    told = messages(it)[0].count("is not a label's key")
+    told = messages(it)[0].count("is not valid: write up to 63")
     assert 3 < told < 64
     assert messages(it)[0].endswith(f"; and {64 - told} more")
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 import click
 from click.shell_completion import shell_complete
@@ -36,6 +38,8 @@ from clustertrigger.cli.validate import add_validate
 from clustertrigger.cli.watch import add_watch
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""Errors of a file that the output is redirected to."""
 
 
 @click.group(PROG, cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -69,7 +73,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(
                 errors="replace"
             )  # Names and texts of other programs may not be representable on this terminal.
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    output = sys.stdout
+    try:
+        return _run(list(sys.argv[1:] if arguments is None else arguments))
+    except BrokenPipeError:
+        return _stop_writing(output)  # The reader, such as head, has closed the pipe.
+    except SystemExit:
+        if sys.stdout is output:
+            raise
+        return _stop_writing(output)  # click exits with 1, and replaces the output, where a pipe was closed.
+    except OSError as error:
+        if error.errno not in _NO_SPACE:
+            raise
+        _stop_writing(output)
+        _report(Exception(f"the output cannot be written: {error.strerror}: free space, or write it elsewhere"))
+        return FAILED
+
+
+def _run(words: list[str]) -> int:
+    """Runs one command and returns its exit code. Errors of the output are left to `main`."""
     try:
         code = program.main(words, prog_name=PROG, standalone_mode=False, obj=Scope())
         sys.stdout.flush()
@@ -91,11 +113,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILED
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader, such as head, has closed the pipe. The remaining buffer must not cause an error at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     return int(code or 0)
+
+
+def _stop_writing(output: TextIO) -> int:
+    """Discards the remaining buffer, which would cause an error at exit. Returns 0."""
+    sys.stdout = output
+    os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
+    return 0
 
 
 def _report(error: Exception) -> None:

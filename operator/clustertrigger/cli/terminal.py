@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TextIO
@@ -35,11 +37,19 @@ def printable(text: str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else _REPLACEMENT for c in text)
 
 
+class _Console(Console):
+    """A console that leaves a closed pipe to `main`: rich would end the command with exit code 1."""
+
+    def on_broken_pipe(self) -> None:
+        """Raises the error that rich has caught."""
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
 def console(stream: TextIO | None = None) -> Console:
     """Returns rich's console for a stream (default: standard output), which determines colour and width."""
     stream = stream or sys.stdout
     width = None if stream.isatty() else _UNLIMITED
-    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+    return _Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
 
 
 def styled(text: str, style: str | None = None) -> Text:

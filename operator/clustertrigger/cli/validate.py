@@ -20,6 +20,7 @@ from clustertrigger.cli.scope import Scope
 from clustertrigger.cli.terminal import say
 from clustertrigger.core.actions.registry import resolve
 from clustertrigger.core.resources.catalog import REFERENTS, Catalog, Unresolved
+from clustertrigger.core.resources.labels import wrong_label_key, wrong_label_value
 from clustertrigger.core.resources.problem import Problem, nearest
 from clustertrigger.core.resources.validation import parse_trigger, warnings_of
 from clustertrigger.core.schedules.timetable import describe_schedule
@@ -37,6 +38,13 @@ _IN_THE_CLUSTER = {
 }
 """What no file holds that this command reads."""
 _TOP_LEVEL = ("apiVersion", "kind", "metadata", "spec", "status")
+_METADATA = (
+    *("name", "namespace", "labels", "annotations", "generateName", "finalizers", "ownerReferences", "uid"),
+    *("resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"),
+    *("managedFields", "selfLink"),
+)
+_MOST_ANNOTATIONS = 256 << 10
+_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.ASCII)
 
 
@@ -148,14 +156,38 @@ def _metadata_problems(content: Mapping[str, Any]) -> Iterator[Problem]:
     elif not isinstance(name, str) or len(name) > 253 or not _NAME.fullmatch(name):
         remedy = "write up to 253 lower-case letters, digits, '-' and '.'"
         yield Problem("metadata.name", name, f"is not an object's name: {remedy}")
+    namespace = metadata.get("namespace")
+    if namespace is not None and not (isinstance(namespace, str) and _NAMESPACE.fullmatch(namespace)):
+        remedy = "write up to 63 lower-case letters, digits and '-', with a letter or digit at both ends"
+        yield Problem("metadata.namespace", namespace, f"is not a namespace's name: {remedy}")
+    for field in metadata:
+        if field not in _METADATA:
+            guess = nearest(str(field), _METADATA)
+            remedy = f"did you mean {guess}?" if guess else "remove it, or move it to spec or to annotations"
+            yield Problem(f"metadata.{field}", None, f"unknown field: {remedy}")
     for field in ("labels", "annotations"):
-        written = metadata.get(field) or {}
-        if not isinstance(written, Mapping):
-            yield Problem(f"metadata.{field}", written, "must be an object: write its keys below it, or remove it")
-            continue
-        for key, value in written.items():
-            if not isinstance(value, str):
-                yield Problem(f"metadata.{field}.{key}", value, "must be a string: write it in quotes")
+        yield from _pair_problems(field, metadata.get(field) or {})
+
+
+def _pair_problems(field: str, pairs: object) -> Iterator[Problem]:
+    """Yields what the API server refuses in labels or annotations."""
+    if not isinstance(pairs, Mapping):
+        yield Problem(f"metadata.{field}", pairs, "must be an object: write its keys below it, or remove it")
+        return
+    size = 0
+    for key, value in pairs.items():
+        at = f"metadata.{field}.{key}"
+        # Kubernetes compares the lower case of an annotation's key.
+        if (reason := wrong_label_key(str(key).lower() if field == "annotations" else str(key))) is not None:
+            yield Problem(at, None, reason)
+        if not isinstance(value, str):
+            yield Problem(at, value, "must be a string: write it in quotes")
+        elif field == "labels" and (reason := wrong_label_value(value)) is not None:
+            yield Problem(at, value, reason)
+        size += len(f"{key}{value}".encode())
+    if field == "annotations" and size > _MOST_ANNOTATIONS:
+        reason = f"has {size:,} bytes, and Kubernetes accepts {_MOST_ANNOTATIONS:,}: shorten the values"
+        yield Problem(f"metadata.{field}", None, reason)
 
 
 def _catalog(manifests: Iterable[Manifest]) -> Catalog:

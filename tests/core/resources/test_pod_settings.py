@@ -19,6 +19,9 @@ SPREAD = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedu
 TERM = "nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[0]"
 
 
+CHARACTERS = "write up to 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends"
+
+
 def node_affinity(operator: str, values: list[str]) -> dict[str, Any]:
     requirement = {"key": "cpus", "operator": operator, "values": values}
     terms = {"nodeSelectorTerms": [{"matchExpressions": [requirement]}]}
@@ -70,8 +73,7 @@ def test_invalid_quantities(text: str) -> None:
         ({"engine": {"type": "spark", "executor": {"tolerations": [{"operator": "Equal"}]}}},
          ["engine.executor.tolerations[0].operator: 'Equal': must be Exists without a key: set key or operator"]),
         ({"engine": {"type": "spark", "executor": {"node_selector": {"-disk": "ssd"}}}},
-         ["engine.executor.node_selector.-disk: 'ssd': key '-disk' is not a label's key: write up to 63 letters, "
-          "digits, '-', '_' and '.'"]),
+         ["engine.executor.node_selector.-disk: 'ssd': key '-disk' is not valid: " + CHARACTERS]),
         ({"resources": {"limits": {"memory": "-1Gi"}}},
          ["resources.limits.memory: '-1Gi': must not be negative: write a positive quantity"]),
         ({"resources": {"requests": {"memory": "4Gi"}, "limits": {"memory": "2048Mi"}}},
@@ -110,14 +112,14 @@ def test_invalid_quantities(text: str) -> None:
         ({"resources": {"request": {"cpu": 1}}}, ["resources.request: unknown field: did you mean requests?"]),
         ({"node_selector": {"kubernetes.io/arch": "arm64", "empty": ""}}, []),
         ({"node_selector": {"a b": "c"}},
-         ["node_selector.a b: 'c': key 'a b' is not a label's key: write up to 63 letters, digits, '-', '_' and '.'"]),
+         ["node_selector.a b: 'c': key 'a b' is not valid: " + CHARACTERS]),
         ({"node_selector": {"Example.com/a": "c"}},
          ["node_selector.Example.com/a: 'c': prefix 'Example.com' of key 'Example.com/a' is not a domain name: "
           "write it in lower case, such as example.com"]),
         ({"node_selector": {"a": "b c"}},
-         ["node_selector.a: 'b c': is not a label's value: write up to 63 letters, digits, '-', '_' and '.'"]),
+         ["node_selector.a: 'b c': is not a label's value: " + CHARACTERS]),
         ({"node_selector": {"a": "b" * 64}},
-         [f"node_selector.a: '{'b' * 64}': is not a label's value: write up to 63 letters, digits, '-', '_' and '.'"]),
+         [f"node_selector.a: '{'b' * 64}': is not a label's value: " + CHARACTERS]),
         ({"tolerations": [{"operator": "Exists"}, {"key": "gpu", "value": "yes", "effect": "NoSchedule"}]}, []),
         ({"tolerations": [{"key": "gpu", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 60}]}, []),
         ({"tolerations": [{"value": "yes"}]},
@@ -135,8 +137,7 @@ def test_invalid_quantities(text: str) -> None:
          ["topology_spread_constraints[1].topologyKey: 'zone': is given twice with DoNotSchedule: remove one of the "
           "two"]),
         ({"topology_spread_constraints": [{**SPREAD, "topologyKey": "a b"}]},
-         ["topology_spread_constraints[0].topologyKey: 'a b': key 'a b' is not a label's key: write up to 63 letters, "
-          "digits, '-', '_' and '.'"]),
+         ["topology_spread_constraints[0].topologyKey: 'a b': key 'a b' is not valid: " + CHARACTERS]),
         ({"topology_spread_constraints": [{"maxSkew": 1, "topologyKey": "zone"}]},
          ["topology_spread_constraints[0].whenUnsatisfiable: is required: set it"]),
         ({"affinity": {"nodeAffinty": {}}}, ["affinity.nodeAffinty: unknown field: did you mean nodeAffinity?"]),
@@ -145,8 +146,7 @@ def test_invalid_quantities(text: str) -> None:
          [f"affinity.{TERM}.values: 'many': values must be exactly one integer with operator Gt or Lt: write one, in "
           "quotes"]),
         ({"affinity": node_affinity("In", ["a b"])},
-         [f"affinity.{TERM}.values[0]: 'a b': is not a label's value: write up to 63 letters, digits, '-', '_' and "
-          "'.'"]),
+         [f"affinity.{TERM}.values[0]: 'a b': is not a label's value: " + CHARACTERS]),
         ({"affinity": node_affinity("Has", ["a"])},
          [f"affinity.{TERM}.operator: 'Has': must be 'In', 'NotIn', 'Exists', 'DoesNotExist', 'Gt' or 'Lt': write one "
           "of these"]),

@@ -10,6 +10,7 @@ from clustertrigger.api.names import LABEL_MANAGED_BY
 from clustertrigger.core.resources.problem import Problem
 from clustertrigger.core.text import cut
 
+_CHARACTERS = "write up to 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends"
 DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?", re.ASCII)
 _LONGEST_SHOWN = 80
@@ -38,14 +39,14 @@ def wrong_label_key(key: str) -> str | None:
         shown = f"prefix {_shown(prefix)} of key {_shown(key)}"
         return f"{shown} is not a domain name: write it in lower case, such as example.com"
     if not _NAME.fullmatch(name):
-        return f"key {_shown(key)} is not a label's key: write up to 63 letters, digits, '-', '_' and '.'"
+        return f"key {_shown(key)} is not valid: {_CHARACTERS}"
     return None
 
 
 def wrong_label_value(value: str) -> str | None:
     """Returns what is wrong with a label's value, and the remedy."""
     if value and not _NAME.fullmatch(value):
-        return "is not a label's value: write up to 63 letters, digits, '-', '_' and '.'"
+        return f"is not a label's value: {_CHARACTERS}"
     return None
 
 
