@@ -21,6 +21,7 @@ from clusterworker.data.arrays import Vectors
 from clusterworker.data.dataset import SpooledDataset, StreamedDataset, sample
 from clusterworker.data.sources.batch import Batch, FilePlace
 from clusterworker.data.sources.collection import whole_pass
+from clusterworker.data.sources.collections import open_collections
 from clusterworker.data.sources.parquet.collection import ParquetCollection
 from clusterworker.data.sources.parquet.identity import Identity, of_object
 from clusterworker.data.sources.parquet.store import VolumeStore
@@ -262,6 +263,46 @@ def test_objects_in_a_bucket(
     assert "while it was read" in str(error)
 
 
+@pytest.mark.parametrize("is_amid_a_pass", [True, False])
+@pytest.mark.parametrize(
+    "change", ["fewer rows", "more rows", "other vectors", "other dimensions", "emptied", "other bytes", "removed"]
+)
+def test_an_object_between_two_row_groups_or_passes(
+    pod: Pod, bucket: Bucket, keys: Path, change: str, *, is_amid_a_pass: bool
+) -> None:
+    large = planted(40_000, 3, dimensions=8).vectors
+    new = {
+        "fewer rows": large[:100],
+        "more rows": np.concatenate([large, large]),
+        "other vectors": large[::-1].copy(),
+        "other dimensions": large[:, :4].copy(),
+    }
+
+    def put(vectors: Vectors) -> None:
+        pq.write_table(table(vectors), pod.volume / "draft.parquet", row_group_size=5_000)
+        bucket.upload("data.parquet", pod.volume / "draft.parquet")
+
+    put(large)
+    spec = pod.spec(KMEANS, bucket.source("data.parquet"))
+    [collection] = open_collections(spec.collections, pod.mounts.secrets)
+    batches = collection.batches(0)
+    if is_amid_a_pass:
+        next(batches)
+    else:
+        assert np.array_equal(read(collection), large)
+    match change:
+        case "removed":
+            bucket.client.delete_object(Bucket="vectors", Key="data.parquet")
+        case "emptied" | "other bytes":
+            content = bytes(0 if change == "emptied" else 2_000_000)
+            bucket.client.put_object(Bucket="vectors", Key="data.parquet", Body=content)
+        case _:
+            put(new[change])
+    line = f"^s3://vectors/data.parquet: {'removed' if change == 'removed' else 'changed'} while it was read: "
+    with pytest.raises(UnavailableError, match=line):
+        list(batches)
+
+
 def test_an_object_that_is_put_again_unchanged(
     pod: Pod, bucket: Bucket, keys: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -302,6 +343,61 @@ def test_points_that_go_while_others_come() -> None:
     client.upsert("documents", [models.PointStruct(id=999, vector=[0.0, 1.0], payload={})])
     with pytest.raises(UnavailableError, match="of 50 points were removed while it was read"):
         read(collection)
+
+
+@pytest.mark.parametrize("is_amid_a_pass", [True, False])
+def test_vectors_that_change_in_qdrant(monkeypatch: pytest.MonkeyPatch, *, is_amid_a_pass: bool) -> None:
+    """The ids stay the same. Passes would otherwise mix two versions of a document."""
+    monkeypatch.setattr("clusterworker.data.sources.qdrant.collection.PAGE_ROWS", 10)
+    client = qdrant_with([{"embedding": [1.0, float(n)]} for n in range(50)])
+    collection = in_qdrant(client)
+    first = read(collection)
+    passes = collection.batches(0)
+    if is_amid_a_pass:
+        next(passes)
+    client.upsert("documents", [models.PointStruct(id=33, vector=[7.0, 7.0], payload={})])
+    line = r"point 33: changed while it was read: the vector is another one than before: run again"
+    with pytest.raises(UnavailableError, match=line):
+        list(passes)
+    client.upsert("documents", [models.PointStruct(id=33, vector=[1.0, 33.0], payload={})])
+    assert np.array_equal(read(collection), first), "another payload, or the same vector again, is no change"
+
+
+def test_vectors_that_change_in_qdrant_amid_the_first_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clusterworker.data.sources.qdrant.collection.PAGE_ROWS", 10)
+    client = qdrant_with([{"embedding": [1.0, float(n)]} for n in range(50)])
+    collection = in_qdrant(client)
+    batches = collection.batches(0)
+    vectors = [next(batches).vectors]
+    client.upsert("documents", [models.PointStruct(id=45, vector=[7.0, 7.0], payload={})])
+    vectors += [batch.vectors for batch in batches]
+    assert np.array_equal(read(collection), np.concatenate(vectors)), "later passes yield what the first one did"
+    client.upsert("documents", [models.PointStruct(id=3, vector=[7.0, 7.0], payload={})])
+    with pytest.raises(UnavailableError, match="point 3: changed while it was read"):
+        read(collection)
+
+
+@pytest.mark.parametrize("is_amid_a_pass", [True, False])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "INSERT INTO {} SELECT n, '[7,7]', 'new' FROM generate_series(40000, 80000) n",
+        "DELETE FROM {} WHERE document_id % 2 = 1",
+        "UPDATE {} SET embedding = '[7,7]', text = 'new'",
+        "UPDATE {} SET document_id = 39999 - document_id",
+    ],
+)
+def test_a_table_is_read_as_it_was_when_it_was_opened(database: Any, change: str, *, is_amid_a_pass: bool) -> None:
+    name = database.create("t", {"document_id": "integer", "embedding": "vector(2)", "text": "text"}, [])
+    database.run("INSERT INTO {} SELECT n, ARRAY[1, n]::vector, 'old' FROM generate_series(0, 39999) n", name)
+    collection = database.open(name, text_column="text")
+    expected = np.stack([np.ones(40_000), np.arange(40_000)], axis=1).astype(np.float32)
+    batches = collection.batches(0)
+    found = [next(batches).vectors] if is_amid_a_pass else []
+    database.run(change, name)
+    assert np.array_equal(np.concatenate([*found, *(batch.vectors for batch in batches)]), expected)
+    assert np.array_equal(read(collection), expected)
+    assert collection.texts(np.array([0, 39_999])) == {0: "old", 39_999: "old"}
 
 
 def test_a_view_that_gives_other_rows_each_time(database: Any) -> None:

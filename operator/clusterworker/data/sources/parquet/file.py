@@ -21,7 +21,7 @@ from clusterworker.data.sources.parquet.partitions import Partitions, partitions
 from clusterworker.data.sources.parquet.store import FileStore
 from clusterworker.data.sources.plain import is_there, plain, plain_type, take
 from clusterworker.data.sources.predicate import Predicate, comparisons
-from clusterworker.process.errors import MisconfiguredError
+from clusterworker.process.errors import MisconfiguredError, UnavailableError
 
 BUFFER_BYTES = 4 << 20
 """Whether column chunks are read in pieces; otherwise, a row group of a million vectors would be loaded at once."""
@@ -154,13 +154,13 @@ class ParquetFile:
 
     @contextmanager
     def blaming_changes(self) -> Iterator[None]:
-        """A file that is being replaced can look like bad data.
+        """A file that is being replaced can look like bad data, or like an error of the bucket's server.
 
         This is reported as a change, because it is temporary.
         """
         try:
             yield
-        except MisconfiguredError:
+        except (MisconfiguredError, UnavailableError):
             # Any sign of a change will do here, because another attempt decides.
             if self._identity is not None and self._identity.may_have_changed(self._store.identity(self._name)):
                 raise changed(self.shown, "it was rewritten") from None

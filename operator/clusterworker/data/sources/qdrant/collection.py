@@ -12,8 +12,9 @@ from clusterworker.data.arrays import Rows, Vectors
 from clusterworker.data.sources.batch import Batch, KeyedPlace
 from clusterworker.data.sources.id_spool import IdSpool
 from clusterworker.data.sources.matrix import batch_of
-from clusterworker.data.sources.messages import REMEDY, missing, no_documents, wrong_length
+from clusterworker.data.sources.messages import REMEDY, changed, missing, no_documents, wrong_length
 from clusterworker.data.sources.predicate import predicate
+from clusterworker.data.sources.print_spool import PrintSpool
 from clusterworker.data.sources.qdrant.conditions import conditions
 from clusterworker.data.sources.qdrant.connection import Server
 from clusterworker.process.errors import MisconfiguredError, UnavailableError
@@ -61,8 +62,9 @@ def _count(client: QdrantClient, name: str, selection: models.Filter | None) -> 
 class QdrantCollection:
     """One collection of the RunSpec; see Collection.
 
-    Qdrant has no snapshots: the first pass records the existing points, and later passes yield the same, because texts
-    are looked up by row number. Points that come while it is read are left to the next run; one that goes ends the run.
+    Qdrant has no snapshots: the first pass records the existing points and hashes of their vectors, and later passes
+    yield the same, because texts are looked up by row number. Points that come while it is read are left to the next
+    run. One that goes, or whose vector is another one than in the first pass, ends the attempt.
 
     Args:
         collection_id: The collection_id of the API.
@@ -78,6 +80,7 @@ class QdrantCollection:
         self._client = client
         self._name = str(source.collection)
         self._spool = IdSpool()
+        self._prints = PrintSpool()
         self._spooled = False
         self._filter = _filter_of(source)
         with server.errors():
@@ -102,7 +105,7 @@ class QdrantCollection:
     def batches(self, index: int) -> Iterator[Batch]:
         """See Collection."""
         if not self._spooled:
-            self._spool = IdSpool()
+            self._spool, self._prints = IdSpool(), PrintSpool()
         wanted = self._spool.all() if self._spooled else None
         upcoming = next(wanted) if wanted else ""
         done = 0
@@ -114,14 +117,18 @@ class QdrantCollection:
                     if str(point.id) == upcoming:
                         points.append(point)
                         upcoming = next(wanted, "")
-            done += len(points)
             if points:
                 place = KeyedPlace(self._server.shown, "point", [point.id for point in points])
                 ids = pa.array([self._document_id(point, place, row) for row, point in enumerate(points)], pa.string())
-                batch = batch_of(ids, self._vectors(points, place), index, place, self._vector)
+                vectors = self._vectors(points, place)
+                batch = batch_of(ids, vectors, index, place, self._vector)
                 if not wanted:
                     self._spool.add([str(point.id) for point in points])
+                    self._prints.add(vectors)
+                elif (other := self._prints.first_other(done, vectors)) is not None:
+                    raise changed(place.at(other), f"{self._vector} is another one than before")
                 yield batch
+            done += len(points)
             if done == self.rows:
                 break
         if done < self.rows:
