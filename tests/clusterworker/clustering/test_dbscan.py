@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -113,6 +114,29 @@ def test_advice_on_copies_names_a_distance_that_splits_them() -> None:
     labels, _, _, notes = carried_out(vectors, algorithm="dbscan", eps=eps)
     assert len(set(labels.tolist())) >= 3
     assert not any("eps" in note for note in notes)
+
+
+def test_advice_on_eps_counts_documents() -> None:
+    """The shares were those of distinct vectors, and interpolated between the distances of two of them."""
+    vectors = np.concatenate([planted(100, 4, spread=0.4).vectors, np.repeat(planted(5, 5).vectors, 20, axis=0)])
+    _, _, _, [note, *_] = carried_out(vectors, algorithm="dbscan", metric="euclidean", eps=1e-4, min_samples=25)
+    found = re.search(r"a tenth of the documents have 25 within (\S+), half of them within (\S+)$", note)
+    assert found, note
+    apart = np.sort(np.linalg.norm(vectors[:, None].astype(float) - vectors, axis=2), axis=1)[:, 24]
+    for share, said in zip((0.1, 0.5), map(float, found.groups()), strict=True):
+        assert (apart <= said).mean() >= share
+        assert (apart < 0.98 * said).mean() < share
+
+
+@pytest.mark.parametrize("eps", [1e-3, 0.5])
+def test_copies_of_one_document_get_no_advice_on_eps(eps: float) -> None:
+    """The note said that a tenth of the documents had 5 within 0.07, and to lower eps, although 99 % are copies."""
+    vectors = np.concatenate([np.repeat(planted(1, 1).vectors, 990, axis=0), planted(10, 1, spread=0.3).vectors])
+    _, _, _, notes = carried_out(vectors, algorithm="dbscan", eps=eps)
+    assert notes[0] == (
+        "nearly all documents are in one cluster, because 990 of the 1000 documents have equal vectors, which no eps "
+        "separates"
+    )
 
 
 def test_equal_documents_get_no_advice_on_eps() -> None:

@@ -183,9 +183,12 @@ def test_advice_on_many_documents_names_the_bandwidth(monkeypatch: pytest.Monkey
 
 def test_equal_documents_have_no_bandwidth(pod: Pod) -> None:
     write(pod.volume / "data.parquet", np.repeat(planted(2, 2, dimensions=8).vectors, 20, axis=0))
-    with pytest.raises(MisconfiguredError, match="the bandwidth estimated for mean_shift is 0"):
-        labels_of(pod, quantile=0.1)
-    assert set(labels_of(pod, bandwidth=0.1)[0]) == {0, 1}
+    for config, remedy in (({"quantile": 0.1}, "remove quantile, and set bandwidth"), ({}, "set bandwidth")):
+        with pytest.raises(MisconfiguredError, match="the bandwidth estimated for mean_shift is 0") as refused:
+            labels_of(pod, **config)
+        found = re.search(rf": {remedy}: (\S+), which finds 2$", str(refused.value))
+        assert found, refused.value
+        assert set(labels_of(pod, bandwidth=float(found[1]))[0]) == {0, 1}
 
 
 def test_one_document(pod: Pod) -> None:

@@ -1,6 +1,7 @@
 """Computes core distances, which density-based algorithms and their advice use."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,18 @@ def core_distances(
     order = np.argsort(near, axis=1, kind="stable")
     reached = counts[np.take_along_axis(nearest, order, axis=1)].cumsum(axis=1) >= min_samples
     return np.take_along_axis(near, np.take_along_axis(order, reached.argmax(axis=1)[:, None], axis=1), axis=1)[:, 0]
+
+
+def reaches(cores: npt.NDArray[np.floating], counts: Rows, shares: Sequence[float]) -> list[float]:
+    """Returns the distances within which at least these shares of the documents are core points, rounded up.
+
+    Args:
+        cores: Core distances of distinct vectors, shape (distinct,).
+        counts: Documents per vector, shape (distinct,).
+        shares: From 0 to 1.
+    """
+    # Interpolation between two distances would name one within which fewer documents are core points.
+    return [rounded_up(float(value)) for value in np.quantile(cores, shares, weights=counts, method="inverted_cdf")]
 
 
 def rounded_up(value: float) -> float:

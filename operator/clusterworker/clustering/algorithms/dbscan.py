@@ -11,8 +11,13 @@ import numpy.typing as npt
 from scipy import sparse
 
 from clustercontract.algorithms import DBSCAN
-from clusterworker.clustering.algorithms.clustering import Clustering, is_nearly_one, of_sample
-from clusterworker.clustering.algorithms.core_distance import core_distances, rounded_up
+from clusterworker.clustering.algorithms.clustering import (
+    NEARLY_ALL,
+    Clustering,
+    is_nearly_one,
+    of_sample,
+)
+from clusterworker.clustering.algorithms.core_distance import core_distances, reaches
 from clusterworker.clustering.algorithms.distinct import Distinct, distinct
 from clusterworker.clustering.algorithms.frame import Frame
 from clusterworker.clustering.algorithms.pairs import Pairs
@@ -30,6 +35,7 @@ NOTHING = "no cluster found, all documents are noise"
 BLOCK_BYTES = 16 << 20
 """Bytes of distances at a time; with a large eps, lists of near pairs take ten times as much."""
 ADVICE_ROWS = 500
+ADVICE_SHARES = (0.1, 0.5)
 
 
 def dbscan(task: Task, parameters: DBSCAN) -> Clustering:
@@ -235,14 +241,17 @@ def _advice(points: Distinct, metric: str, parameters: DBSCAN, seed: int, *, too
     outcome = NOTHING if too_small else "nearly all documents are in one cluster"
     if len(points) == 1:
         return f"{outcome}, because all vectors are equal"
+    documents, copies = int(points.counts.sum()), int(points.counts.max())
+    if not too_small and copies > NEARLY_ALL * documents:
+        return f"{outcome}, because {copies} of the {documents} documents have equal vectors, which no eps separates"
     pairs = Pairs(points.vectors, metric)
-    chosen = np.random.default_rng(seed).choice(len(pairs), min(ADVICE_ROWS, len(pairs)), replace=False)
-    apart = pairs.distances(np.sort(chosen))
+    chosen = np.sort(np.random.default_rng(seed).choice(len(pairs), min(ADVICE_ROWS, len(pairs)), replace=False))
+    apart, counts = pairs.distances(chosen), points.counts[chosen]
     samples, subject = parameters.min_samples, f"documents have {parameters.min_samples}"
-    distances = core_distances(apart, samples, points.counts)
-    if not np.median(distances):  # Copies are at distance 0, which no eps separates.
-        distances, subject = core_distances(apart, 2), "distinct vectors have another"
-    tenth, half = (rounded_up(float(value)) for value in np.quantile(distances, [0.1, 0.5]))
+    tenth, half = reaches(core_distances(apart, samples, points.counts), counts, ADVICE_SHARES)
+    if not half:  # Copies are at distance 0, which no eps separates.
+        subject = "distinct vectors have another"
+        tenth, half = reaches(core_distances(apart, 2), np.ones_like(counts), ADVICE_SHARES)
     return (
         f"{outcome}: {'raise' if too_small else 'lower'} eps; a tenth of the {subject} within {tenth:.3g}, half of "
         f"them within {half:.3g}"

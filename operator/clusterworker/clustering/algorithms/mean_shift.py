@@ -101,6 +101,12 @@ def _cluster(task: Task, parameters: MeanShift) -> tuple[Clustering, float | Non
     bandwidth = parameters.bandwidth
     if bandwidth is None and rows > 1:
         bandwidth = estimate(space.vectors, parameters.quantile, task.seed)
+        if bandwidth <= 0:
+            apart = estimate(points.vectors, parameters.quantile, task.seed)
+            raise MisconfiguredError(
+                "the bandwidth estimated for mean_shift is 0, since documents are equal: "
+                + _advice(points.vectors, points.counts, 2 * apart, parameters)
+            )
         notes.append(f"bandwidth {bandwidth:.3g}, estimated from quantile {parameters.quantile:g}")
     if rows > MOST_DOCUMENTS:
         micro = micro_clusters(space.vectors, MICRO_CLUSTERS, "euclidean", task.seed)
@@ -134,13 +140,14 @@ def _cluster(task: Task, parameters: MeanShift) -> tuple[Clustering, float | Non
 
 def _advice(points: Vectors, weights: Rows, width: float, parameters: MeanShift) -> str:
     """Returns advice, which has been tried if there are few enough points: a bandwidth that separates regions."""
-    field = "set bandwidth" if parameters.bandwidth is not None else "set bandwidth, instead of quantile,"
+    has_quantile = parameters.bandwidth is None and "quantile" in parameters.model_fields_set
+    field = "set bandwidth, instead of quantile," if has_quantile else "set bandwidth"
     if len(points) <= TRIED_ROWS:
         for exponent in range(1, MOST_TRIED + 1):
             narrower = rounded_up(width / 2**exponent)
             clusters = len(climb(points, weights, narrower, parameters.max_iter).modes())
             if clusters > 1:
-                field = "set bandwidth" if parameters.bandwidth is not None else "remove quantile, and set bandwidth"
+                field = "remove quantile, and set bandwidth" if has_quantile else "set bandwidth"
                 return f"{field}: {narrower:.3g}, which finds {clusters}"
     return f"{field} below {width:.3g} to separate smaller regions"
 
@@ -207,11 +214,7 @@ def _first_steps(windows: Vectors, points: Vectors, weights: Rows, bandwidth: fl
 
 
 def estimate(vectors: Vectors, quantile: float, seed: int) -> float:
-    """Returns scikit-learn's estimate of the bandwidth, from a sample.
-
-    Raises:
-        MisconfiguredError: it is 0, since documents are equal.
-    """
+    """Returns scikit-learn's estimate of the bandwidth, from a sample. It is 0 if most documents have many copies."""
     from sklearn.cluster import estimate_bandwidth
 
     rows = min(len(vectors), ESTIMATE_ROWS)
@@ -220,12 +223,7 @@ def estimate(vectors: Vectors, quantile: float, seed: int) -> float:
     # scikit-learn draws the same rows, but needs all of them in double precision.
     chosen = np.random.RandomState(seed).permutation(len(vectors))[:rows]
     framed = frame.moved(vectors[chosen], np.float64)
-    bandwidth = float(estimate_bandwidth(framed, quantile=quantile)) / frame.scale
-    if bandwidth <= 0:
-        raise MisconfiguredError(
-            "the bandwidth estimated for mean_shift is 0, since documents are equal: set bandwidth, or raise quantile"
-        )
-    return bandwidth
+    return float(estimate_bandwidth(framed, quantile=quantile)) / frame.scale
 
 
 @dataclass(frozen=True)

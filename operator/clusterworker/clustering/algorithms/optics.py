@@ -15,7 +15,7 @@ import numpy as np
 
 from clustercontract.algorithms import OPTICS
 from clusterworker.clustering.algorithms.clustering import Clustering, is_nearly_one
-from clusterworker.clustering.algorithms.core_distance import core_distances, rounded_up
+from clusterworker.clustering.algorithms.core_distance import core_distances, reaches, rounded_up
 from clusterworker.clustering.algorithms.distinct import distinct
 from clusterworker.clustering.algorithms.limits import pair_limit
 from clusterworker.clustering.algorithms.pairs import Pairs
@@ -138,9 +138,10 @@ def _advice(space: Space, parameters: OPTICS, seed: int, wanted: int) -> str:
     if parameters.max_eps is not None and wanted == 1:
         points = distinct(space.vectors)
         chosen = np.random.default_rng(seed).choice(len(points), min(ADVICE_ROWS, len(points)), replace=False)
-        distances = Pairs(points.vectors, space.metric).distances(np.sort(chosen))
+        chosen.sort()
+        distances = Pairs(points.vectors, space.metric).distances(chosen)
         cores = core_distances(distances, parameters.min_samples, points.counts)
-        half, most = (rounded_up(float(value)) for value in np.quantile(cores, [0.5, 0.9]))
+        half, most = reaches(cores, points.counts[chosen], (0.5, 0.9))
         raised = [reach for reach in (half, most) if reach > parameters.max_eps]
         if half > parameters.max_eps:
             advice = f"raise max_eps; half of the documents have {parameters.min_samples} within {half:.3g}"
