@@ -39,7 +39,9 @@ def test_interval_keeps_its_grid(scene: Scene) -> None:
     slots = scene.eventually(three_runs, "interval: three Jobs", "interval")
     scene.pause("interval")
     created = datetime.fromisoformat(scene.trigger("interval")["metadata"]["creationTimestamp"])
-    assert slots == [created + timedelta(seconds=25 * k) for k in range(len(slots))]
+    offsets = [(slot - created) / timedelta(seconds=25) for slot in slots]
+    assert offsets[0] == 0
+    assert offsets == sorted({round(offset) for offset in offsets}), "on a slow machine, slots are skipped, not moved"
     run = scene.run_ended("interval")
     assert (run["status"], run["num_clusters"]) == ("completed", 6)
     scene.shows("interval", "SCHEDULE", "every 25s")
