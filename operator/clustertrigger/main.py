@@ -30,6 +30,7 @@ from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.resources.catalog import REFERENTS, Catalog
 from clustertrigger.core.resources.trigger import Owner
 from clustertrigger.kopf_loop import Watcher
+from clustertrigger.net.heap import return_freed_memory
 from clustertrigger.net.sources import Proxies
 from clustertrigger.shell import garbage
 from clustertrigger.shell.admission.creators import Creators
@@ -306,6 +307,7 @@ def main() -> int:
     set_up_logging(settings.log_format, settings.log_level)
     read_deep_objects()
     garbage.look_rarely()
+    return_freed_memory()
     allow_many_files()
     try:
         _run_until_signalled(settings)

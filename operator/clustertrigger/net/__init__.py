@@ -1,4 +1,4 @@
-"""Provides TLS, listening sockets and asyncio's loose ends for the operator, the HTTP API and the command.
+"""Provides TLS, sockets, asyncio's loose ends and the heap's limit for the operator, the HTTP API and the command.
 
 It needs no other libraries.
 """

@@ -11,6 +11,7 @@ from pythonjsonlogger.json import JsonFormatter
 
 from clustertrigger.core.environment import SettingsError
 from clustertrigger.core.json_text import read_deep_objects
+from clustertrigger.net.heap import return_freed_memory
 from clustertrigger.rest.app import create_app
 from clustertrigger.rest.serving import Server, listeners
 from clustertrigger.rest.settings import Settings, read_settings
@@ -26,6 +27,7 @@ def main() -> None:
         sys.exit(f"clustertrigger-api: {error}")
     _set_up_logging(settings)
     read_deep_objects()
+    return_freed_memory()
     # uvicorn stops cleanly, and then raises the signal again.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
