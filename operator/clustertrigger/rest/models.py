@@ -122,7 +122,7 @@ class HistoryPage(ApiModel):
 
     offset: Offset = 0
     limit: Limit = 50
-    status_filter: RunStatus | None = Field(None, description="Return only triggers in this state.")
+    status_filter: RunStatus | None = Field(None, description="Return only executions in this state.")
 
 
 _TEXT = ConfigDict(strict=False)

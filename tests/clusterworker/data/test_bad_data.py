@@ -62,6 +62,18 @@ BAD_FILES = [
         id="missing vector column",
     ),
     pytest.param(
+        with_columns(document_id=["a"], e0=[0.5], e1=[1.5]),
+        "data.parquet: no column embedding: it has document_id, e0, e1: if these are the numbers of the vectors, write "
+        "them into one column, as one list of numbers for each document",
+        id="numbers in separate columns",
+    ),
+    pytest.param(
+        with_columns(document_id=["a"], price=[0.5], width=[1.5], emb=[[1.0]]),
+        "data.parquet: no column embedding: it has document_id, price, width, emb: set source.vector_column to one of "
+        "them",
+        id="numbers beside a vector",
+    ),
+    pytest.param(
         with_columns(document_id=[1.5], embedding=[[1.0]]),
         "data.parquet: column document_id holds double, not strings or integers: "
         "write the ids as one of these, or set source.document_id_column to another column",

@@ -33,6 +33,8 @@ MODEL_KEYS = (b"embedding_model", b"model_name", b"model")
 """Keys of the metadata of a file's schema, or of its vectors' field, in which writers store the embedding model."""
 
 
+WIDE = "if these are the numbers of the vectors, write them into one column, as one list of numbers for each document"
+"""The remedy for vectors whose numbers are in separate columns, as data frames have them."""
 MOST_DIMENSIONS = 65_536
 """Maximum number of dimensions. A sparse vector can declare any length, and takes that much memory when it is dense,
 which clustering requires.
@@ -181,7 +183,10 @@ class ParquetCollection:
         available = [*file.schema.names, *file.partitions]
         for field, column in wanted.items():
             if column not in available:
-                raise missing(file.shown, f"column {column}", available, field)
+                error = missing(file.shown, f"column {column}", available, field)
+                if field == "vector_column" and _is_wide(file):
+                    raise MisconfiguredError(f"{error.found}: {WIDE}")
+                raise error
             if available.count(column) > 1:
                 raise twice(file.shown, column)
         kind, shown = self._type(file, self._id_column)
@@ -251,6 +256,12 @@ def _files_of(source: Source, store: FileStore) -> list[ParquetFile]:
 def _shown(source: Source, name: str) -> str:
     scheme, separator, _ = source.uri.rpartition("://")
     return f"{scheme}{separator}{name}" if separator and "://" not in name else name
+
+
+def _is_wide(file: ParquetFile) -> bool:
+    """Returns whether the numbers of a vector can be in separate columns, because no column contains lists."""
+    kinds = [field.type for field in file.types]
+    return sum(map(pa.types.is_floating, kinds)) > 1 and not any(map(pa.types.is_nested, kinds))
 
 
 def _model(file: ParquetFile, vector_column: str) -> str:
