@@ -1,6 +1,7 @@
 """Story of examples/beyond-one-machine.yaml: two executors of Spark have the same results as one Pod.
 
-An administrator must enable Spark, and the owner of a namespace must permit a service account to create Pods.
+An administrator must enable Spark, and the owner of a namespace must permit a service account to create Pods. Kueue
+admits such a run with its executors, or not at all.
 """
 
 from __future__ import annotations
@@ -20,10 +21,13 @@ from e2e.stories.conftest import VALUES, Stage
 from e2e.stories.scene import MANIFESTS, Object, Scene
 from e2e.stories.triggers import by_interval
 from harness.claim_files import POD, claim_files
+from harness.cluster.clusters import existing, kubernetes_version
 from harness.cluster.files import REPOSITORY
 from harness.cluster.progress import stage
+from harness.cluster.versions import parse_version
 from harness.image.build import build_image
 from harness.installation import install_operator, operator_values
+from harness.kueue import install, why_not
 
 NAMESPACE = "beyond"
 EXAMPLE = REPOSITORY / "examples/beyond-one-machine.yaml"
@@ -50,6 +54,7 @@ SMALL = {"requests": {"cpu": "50m", "memory": "256Mi"}}
 NOWHERE = "localhost:9/clustertrigger/spark"
 """Image that no node can pull, because no registry listens on the discard port."""
 PATIENCE = 420.0
+QUEUED = ("first-queued", "second-queued", "urgent-queued")
 
 
 def engine(**fields: Any) -> Object:
@@ -221,3 +226,129 @@ def test_executors_go_with_the_trigger(allowed: Scene) -> None:
     allowed.eventually(lambda: executors(allowed, "two-executors", "Running"), "an executor runs", "two-executors")
     allowed.kubectl("delete", "clustertrigger", "two-executors", "--cascade=background")
     allowed.eventually(lambda: not executors(allowed, "two-executors"), "its executors are gone")
+
+
+@pytest.fixture(scope="module")
+def queued(request: pytest.FixtureRequest, stage_set: Stage, allowed: Scene) -> Iterator[Scene]:
+    """The namespace with Kueue, and a queue that holds one run with its executors."""
+    cluster = stage_set.cluster
+    running = existing(cluster.name, cluster.directory)
+    assert running is not None
+    reason = why_not(parse_version(kubernetes_version(running), "the cluster's version"))
+    if reason is not None:
+        pytest.skip(reason)
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled(), install(cluster):
+        try:
+            allowed.apply_file("queue-executors.yaml")
+            yield allowed
+        finally:  # Kueue removes the finalizers of these objects
+            allowed.kubectl("delete", "clustertriggers", *QUEUED, "--ignore-not-found")
+            allowed.kubectl("delete", "localqueues,jobs", "--all")
+            allowed.kubectl("delete", "clusterqueues,resourceflavors,workloadpriorityclasses", "--all")
+
+
+def test_kueue_admits_the_executors_with_the_driver(queued: Scene) -> None:
+    for name in ("first-queued", "second-queued"):
+        queued.kubectl.apply(by_spark(name, queue_name="wide", pending_timeout_seconds=120))
+    queued.request_run("first-queued", "one")
+    both = queued.eventually(lambda: _two_running(queued, "first-queued"), "two executors run", "first-queued")
+    for pod in both:
+        assert pod["spec"]["nodeSelector"] == {"kubernetes.io/os": "linux"}
+        assert any(one.get("key") == "batch-only" for one in pod["spec"]["tolerations"]), "as the flavor says"
+    (workload,) = _workloads(queued)
+    assert [(pods["name"], pods["count"]) for pods in workload["spec"]["podSets"]] == [("driver", 1), ("executors", 2)]
+
+    queued.request_run("second-queued", "one")
+    queued.eventually(
+        lambda: _says(queued, "second-queued").endswith("(queued in LocalQueue wide (position 1))"),
+        "the second run says that it is queued, and its position",
+        "second-queued",
+    )
+    assert not queued.pods("second-queued")
+    first = queued.run_ended("first-queued", patience=PATIENCE)
+    assert first["status"] == "completed", first
+    second = queued.run_ended("second-queued", patience=PATIENCE)
+    assert (second["status"], second["num_documents"]) == ("completed", DOCUMENTS), second
+    assert second["queue_time_ms"] > 5_000, second
+    queued.eventually(lambda: not _workloads(queued), "no run has quota")
+
+
+def test_a_quota_for_the_driver_alone_starts_nothing(queued: Scene) -> None:
+    _set_quota(queued, "100m")
+    queued.request_run("first-queued", "too-large")
+    queued.eventually(lambda: "queued in LocalQueue wide" in _says(queued, "first-queued"), "it waits", "first-queued")
+    (workload,) = queued.eventually(lambda: _workloads(queued), "it has a Workload")
+    queued.eventually(lambda: "insufficient" in _refusal(queued, workload), "Kueue has refused it", "first-queued")
+    assert not [pod for pod in queued.pods("first-queued") if pod["status"].get("phase") in ("Pending", "Running")]
+    _set_quota(queued, "160m")
+    queued.eventually(lambda: _two_running(queued, "first-queued"), "it starts with the quota", "first-queued")
+
+
+def test_a_preempted_run_waits_again_without_its_executors_and_completes(queued: Scene) -> None:
+    """The first run still has its executors."""
+    urgent = by_interval(
+        "urgent-queued",
+        {"algorithm": "kmeans", "n_clusters": 2},
+        collection="col_many",
+        at_once=True,
+        resources={"requests": {"cpu": "100m", "memory": "256Mi"}},
+        queue_name="wide",
+        priority_class="before-others",
+    )
+    queued.kubectl.apply(urgent)
+    queued.eventually(
+        lambda: "queued in LocalQueue" in _says(queued, "first-queued"), "it is preempted", "first-queued"
+    )
+    queued.eventually(lambda: not executors(queued, "first-queued"), "its executors are gone", "first-queued")
+    assert queued.run_ended("urgent-queued", patience=PATIENCE)["status"] == "completed"
+    entry = queued.run_ended("first-queued", slot="manual/too-large", patience=PATIENCE)
+    assert (entry["status"], entry["num_documents"]) == ("completed", DOCUMENTS), entry
+    assert queued.status("first-queued").get("failure_count", 0) == 0
+    assert queued.status("first-queued")["execution_count"] == 2
+
+
+def test_a_deleted_trigger_leaves_the_queue_with_its_executors(queued: Scene) -> None:
+    queued.request_run("second-queued", "deleted")
+    queued.eventually(lambda: _two_running(queued, "second-queued"), "two executors run", "second-queued")
+    queued.kubectl("delete", "clustertrigger", "second-queued", "--cascade=background")
+    queued.eventually(lambda: not executors(queued, "second-queued"), "its executors are gone")
+    queued.eventually(lambda: not _workloads(queued), "no run has quota")
+
+
+def _two_running(scene: Scene, name: str) -> list[Object] | None:
+    return found if len(found := executors(scene, name, "Running")) == 2 else None
+
+
+def _says(scene: Scene, name: str) -> str:
+    """Return what the condition Running says about an active run."""
+    running = scene.condition(name, "Running")
+    return str(running.get("message", "")) if running.get("status") == "True" else ""
+
+
+def _workloads(scene: Scene) -> list[Object]:
+    """Return the Workloads that have not ended."""
+
+    def ended(workload: Object) -> bool:
+        return _holds(workload, "Finished")
+
+    return [workload for workload in scene.kubectl.items("workloads.kueue.x-k8s.io") if not ended(workload)]
+
+
+def _holds(workload: Object, kind: str) -> bool:
+    conditions = workload.get("status", {}).get("conditions", [])
+    return any(condition["type"] == kind and condition["status"] == "True" for condition in conditions)
+
+
+def _refusal(scene: Scene, workload: Object) -> str:
+    """Return why Kueue has given a Workload no quota."""
+    name = workload["metadata"]["name"]
+    (found,) = (one for one in _workloads(scene) if one["metadata"]["name"] == name)
+    conditions = found.get("status", {}).get("conditions", [])
+    return next((one["message"] for one in conditions if one["type"] == "QuotaReserved"), "")
+
+
+def _set_quota(scene: Scene, cpu: str) -> None:
+    path = "/spec/resourceGroups/0/flavors/0/resources/0/nominalQuota"
+    patch = json.dumps([{"op": "replace", "path": path, "value": cpu}])
+    scene.kubectl("patch", "clusterqueue", "one-with-executors", "--type=json", f"--patch={patch}")

@@ -842,21 +842,6 @@ _RUN_RULES += [
         for engine_type in (None, "local")
     ),
     Refused(
-        "checks by Spark in a queue",
-        trigger({"run": {"engine": {"type": "spark"}, "check": {"engine": "run", "queue_name": "team-a"}}}),
-        "spec.run.check.queue_name",
-        "queue_name is valid only with check.engine local, because Kueue",
-    ),
-    *(
-        Refused(
-            f"queue with engine {engine_type}",
-            trigger({"run.queue_name": "team-a", "run.engine.type": engine_type}),
-            "spec.run.queue_name",
-            "queue_name is valid only with engine type local",
-        )
-        for engine_type in ("spark", "auto")
-    ),
-    Refused(
         "priority in a queue without a queue",
         trigger({"run.priority_class": "urgent"}),
         "spec.run.priority_class",
@@ -1239,6 +1224,12 @@ ACCEPTED = [
     Accepted("local checks by name", trigger({"run.check": {"engine": "local", "queue_name": "team-a"}})),
     Accepted("engine spark, and a queue for checks",
              trigger({"run.engine": {"type": "spark"}, "run.queue_name": "", "run.check": {"queue_name": "team-a"}})),
+    *(
+        Accepted(f"engine {engine} in a queue", trigger({"run.engine": {"type": engine}, "run.queue_name": "team-a"}))
+        for engine in ("spark", "auto")
+    ),
+    Accepted("checks by Spark in a queue",
+             trigger({"run": {"engine": {"type": "spark"}, "check": {"engine": "run", "queue_name": "team-a"}}})),
     *(
         Accepted(f"{config['algorithm']} by Spark", changed(clustering(config), {"run.engine": {"type": "spark"}}))
         for config in (HIERARCHICAL, SPECTRAL, GAUSSIAN_MIXTURE, MEAN_SHIFT, HDBSCAN, DBSCAN, OPTICS)

@@ -8,6 +8,7 @@ where the driver sees them: their template mounts the same claims at the same pa
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field
@@ -21,6 +22,8 @@ POD_NAME_VARIABLE = "CLUSTERTRIGGER_POD_NAME"
 POD_NAMESPACE_VARIABLE = "CLUSTERTRIGGER_POD_NAMESPACE"
 POD_IP_VARIABLE = "CLUSTERTRIGGER_POD_IP"
 POD_UID_VARIABLE = "CLUSTERTRIGGER_POD_UID"
+PLACEMENT_VARIABLE = "CLUSTERTRIGGER_EXECUTOR_PLACEMENT"
+"""The JSON of an ExecutorPlacement, or empty: where the run's admission to a queue places its executors."""
 
 DRIVER_PORT = 7078
 """Port of the driver on which executors register and get their tasks."""
@@ -60,6 +63,36 @@ def spark_clusters(mode: Mode, algorithm: str) -> bool:
     With mode assign, documents get the nearest centroid, whatever algorithm has found the clusters.
     """
     return mode == "assign" or (mode == "full" and algorithm in SPARK_ALGORITHMS)
+
+
+class ExecutorPlacement(ApiModel):
+    """What the executors' Pods get in addition to their template, because of the run's admission to a queue.
+
+    It is not a part of Engine, because a Job's input cannot change, and every admission can have another placement.
+    """
+
+    labels: dict[str, str] = Field(default_factory=dict)
+    annotations: dict[str, str] = Field(default_factory=dict)
+    node_selector: dict[str, str] = Field(default_factory=dict)
+    tolerations: list[dict[str, Any]] = Field(default_factory=list)
+
+    def applied_to(self, template: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns a Pod of core/v1 with this placement."""
+        metadata, spec = template.get("metadata") or {}, template.get("spec") or {}
+        before = spec.get("tolerations") or []
+        added = {
+            "labels": {**(metadata.get("labels") or {}), **self.labels},
+            "annotations": {**(metadata.get("annotations") or {}), **self.annotations},
+        }
+        return {
+            **template,
+            "metadata": {**metadata, **{field: value for field, value in added.items() if value}},
+            "spec": {
+                **spec,
+                "nodeSelector": {**(spec.get("nodeSelector") or {}), **self.node_selector},
+                "tolerations": [*before, *(one for one in self.tolerations if one not in before)],
+            },
+        }
 
 
 class Engine(ApiModel):

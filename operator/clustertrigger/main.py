@@ -52,6 +52,7 @@ from clustertrigger.shell.observed.queues import Queues
 from clustertrigger.shell.observed.references import References
 from clustertrigger.shell.observed.runs import Runs
 from clustertrigger.shell.observed.triggers import Triggers
+from clustertrigger.shell.reconciling.admissions import Admissions
 from clustertrigger.shell.reconciling.agenda import Agenda
 from clustertrigger.shell.reconciling.inquiries import Inquiries
 from clustertrigger.shell.reconciling.job_writer import JobWriter
@@ -207,12 +208,13 @@ class Operator:
             settings.notifications, settings.notify_credentials_dir, settings.notify_ca_file, clock=self._clock
         )
         courier = Courier(self._triggers, sender, self._agenda.now, recorder, self.metrics)
+        jobs = JobWriter(api, self._clock, self._runs, self.metrics)
         reconciler = Reconciler(
             statuses=statuses,
             clock=self._clock,
             known=Known(self._triggers, self._runs, self._catalog, self._complete),
             executors=Executors(
-                JobWriter(api, self._clock, self._runs, self.metrics),
+                jobs,
                 Inquiries(api, self._clock, self._runs),
                 events,
                 courier,
@@ -232,6 +234,7 @@ class Operator:
                 tasks.create_task(recorder.run())
                 tasks.create_task(courier.run())
                 tasks.create_task(Queues(api, self._runs).run())
+                tasks.create_task(Admissions(api, self._clock, self._runs, jobs).run())
                 tasks.create_task(reconciler.look_ahead())
                 tasks.create_task(reconciler.answer())
                 for _ in range(settings.concurrency):

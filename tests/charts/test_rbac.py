@@ -21,6 +21,17 @@ REVIEWS: set[Right] = {
 }
 DELEGATOR, SENDER, API = f"{RELEASE}-auth-delegator", f"{RELEASE}-event-sender", f"{RELEASE}-api"
 DRIVER = f"{RELEASE}-spark-driver"
+QUEUES = f"{RELEASE}-queues"
+WITH_SPARK: Object = {"spark": {"enabled": True}}
+OF_QUEUES: set[Right] = {
+    (SERVED, "kueue.x-k8s.io", "workloads", "", "list"),
+    (SERVED, "kueue.x-k8s.io", "workloads", "", "create"),
+    (SERVED, "kueue.x-k8s.io", "workloads/status", "", "patch"),
+    (SERVED, "batch", "jobs/status", "", "patch"),
+    (CLUSTER, "kueue.x-k8s.io", "resourceflavors", "", "get"),
+    (CLUSTER, "kueue.x-k8s.io", "workloadpriorityclasses", "", "get"),
+    (CLUSTER, "scheduling.k8s.io", "priorityclasses", "", "get"),
+}
 
 
 def rights(where: str, role: Object) -> set[Right]:
@@ -51,14 +62,16 @@ def documented() -> set[Right]:
     return found
 
 
-def test_cluster_wide_rights_are_the_documented_ones() -> None:
-    rendered = render()
+@pytest.mark.parametrize("spark", [False, True])
+def test_cluster_wide_rights_are_the_documented_ones(spark: bool) -> None:
+    rendered = render(WITH_SPARK if spark else {})
     granted = rights(SERVED, rendered.one("ClusterRole", RELEASE))
     kube_system = {right for right in granted if right[3] == "kube-system"}
     granted = (granted - kube_system) | {(CLUSTER, *right[1:]) for right in kube_system}
     granted |= rights(CLUSTER, rendered.one("ClusterRole", DELEGATOR))
     granted |= rights(OWN, rendered.one("Role", f"{RELEASE}-leader-election"))
-    assert granted == documented()
+    granted |= rights(CLUSTER, rendered.one("ClusterRole", QUEUES)) if spark else set()
+    assert granted == (documented() if spark else documented() - OF_QUEUES)
 
 
 def test_rights_in_served_namespaces_only() -> None:
@@ -70,7 +83,7 @@ def test_rights_in_served_namespaces_only() -> None:
     for namespace in ("search", "ads"):
         granted = rights(SERVED, roles[namespace, RELEASE])
         granted |= rights(OWN, roles[NAMESPACE, f"{RELEASE}-leader-election"])
-        assert granted == documented() - REVIEWS - {KUBE_SYSTEM}
+        assert granted == documented() - REVIEWS - {KUBE_SYSTEM} - OF_QUEUES
 
 
 @pytest.mark.parametrize(
@@ -166,9 +179,15 @@ def test_drivers_can_only_create_pods_and_the_role_is_opt_in(values: Object, *, 
     assert not any("aggregate-to" in label for role in roles for label in role["metadata"]["labels"])
 
 
-def test_the_operator_has_no_rights_of_a_driver() -> None:
-    values = {"spark": {"enabled": True}}
-    assert render(values).one("ClusterRole", RELEASE)["rules"] == render().one("ClusterRole", RELEASE)["rules"]
+@pytest.mark.parametrize("namespaces", [[], ["search"]])
+def test_the_operator_has_no_rights_of_a_driver(namespaces: list[str]) -> None:
+    """Spark adds only rights for queues."""
+    served: Object = {"watchNamespaces": namespaces}
+    kind = "Role" if namespaces else "ClusterRole"
+    before, after = (rights(SERVED, render(values).one(kind, RELEASE)) for values in (served, {**served, **WITH_SPARK}))
+    added = rights(CLUSTER, render({**served, **WITH_SPARK}).one("ClusterRole", QUEUES))
+    assert after - before | added == OF_QUEUES
+    assert before <= after
 
 
 @pytest.mark.parametrize("role", ["viewer", "editor", "event-sender"])

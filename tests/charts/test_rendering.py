@@ -30,7 +30,11 @@ KINDS = {
     },
     "monitoring-values": {**DEFAULT, "ServiceMonitor": 1, "PrometheusRule": 1, "ConfigMap": 1, "NetworkPolicy": 1},
     "notify-values": {**DEFAULT, "NetworkPolicy": 1},
-    "spark-values": {**DEFAULT, "ClusterRole": DEFAULT["ClusterRole"] + 1},
+    "spark-values": {
+        **DEFAULT,
+        "ClusterRole": DEFAULT["ClusterRole"] + 2,
+        "ClusterRoleBinding": DEFAULT["ClusterRoleBinding"] + 1,
+    },
     "webhook-values": {
         **DEFAULT,
         "Secret": 1,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from clustercontract.check import CHECK_SPEC_VARIABLE, CheckResult, CheckSpec
-from clustertrigger.cli.recompute import _pod, compare, differences
+from clustertrigger.cli.recompute import _pod, compare, differences, recompute_job
 from harness.control_plane.checks import found
 from harness.control_plane.kube import Object
 
@@ -41,34 +41,62 @@ def measurement(result: CheckResult) -> Object:
     return result.measurement.model_dump(mode="json", exclude_none=True)
 
 
+CHECK: Object = {
+    "namespace": "search",
+    "trigger": "products",
+    "check": "products-c1",
+    "slot": "2026-11-21T03:00:00Z",
+    "collections": [{"collection_id": "col_a", "source": {"uri": "s3://vectors/"}}],
+    "metric": "cosine_drift",
+    "baseline": {
+        "run": "r",
+        "uri": "s3://results/baseline.npz",
+        "sha256": "0" * 64,
+        "documents": 5,
+        "dimensions": 3,
+        "captured_at": "2026-11-20T03:00:00Z",
+    },
+    "results": {"uri": "s3://results"},
+    "threshold": 0.3,
+    "seed": 1,
+}
+
+
 def test_the_pod_of_the_repetition_has_the_environment_of_the_check() -> None:
     """With a cloud identity or executors, a check needs more than its input."""
-    check = {
-        "namespace": "search",
-        "trigger": "products",
-        "check": "products-c1",
-        "slot": "2026-11-21T03:00:00Z",
-        "collections": [{"collection_id": "col_a", "source": {"uri": "s3://vectors/"}}],
-        "metric": "cosine_drift",
-        "baseline": {
-            "run": "r",
-            "uri": "s3://results/baseline.npz",
-            "sha256": "0" * 64,
-            "documents": 5,
-            "dimensions": 3,
-            "captured_at": "2026-11-20T03:00:00Z",
-        },
-        "results": {"uri": "s3://results"},
-        "threshold": 0.3,
-        "seed": 1,
-    }
     others = [
         {"name": "AWS_ROLE_ARN", "value": "arn:aws:iam::1:role/a"},
         {"name": "CLUSTERTRIGGER_POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
     ]
-    env = [{"name": CHECK_SPEC_VARIABLE, "value": json.dumps(check)}, *others]
+    env = [{"name": CHECK_SPEC_VARIABLE, "value": json.dumps(CHECK)}, *others]
     pod = _pod({"serviceAccountName": "spark", "containers": [{"name": "worker", "env": env}]})
     (container,) = pod["containers"]
     assert container["env"][1:] == others
     again = CheckSpec.model_validate_json(container["env"][0]["value"])
-    assert again == CheckSpec.model_validate({**check, "slot": "recompute"})
+    assert again == CheckSpec.model_validate({**CHECK, "slot": "recompute"})
+
+
+@pytest.mark.parametrize(
+    ("labels", "annotations", "queue", "keeps_engine"),
+    [
+        ({}, {}, None, True),
+        ({"kueue.x-k8s.io/queue-name": "team"}, {}, "team", True),
+        ({}, {"clustertrigger.dev/queue": "team"}, "team", False),
+    ],
+)
+def test_executors_are_not_used_where_a_queue_would_not_count_them(
+    labels: dict[str, str], annotations: dict[str, str], queue: str | None, keeps_engine: bool
+) -> None:
+    engine = {"type": "spark", "image": "spark:1", "executor_memory": 1024}
+    env = [{"name": CHECK_SPEC_VARIABLE, "value": json.dumps({**CHECK, "engine": engine})}]
+    template = {"spec": {"containers": [{"name": "worker", "env": env}]}}
+    check = {
+        "metadata": {"labels": labels, "annotations": annotations},
+        "spec": {"activeDeadlineSeconds": 60, "template": template},
+    }
+    job = recompute_job(check, "products")
+    assert job["metadata"]["labels"].get("kueue.x-k8s.io/queue-name") == queue
+    assert job["spec"].get("suspend", False) is (queue is not None)
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    again = CheckSpec.model_validate_json(container["env"][0]["value"])
+    assert (again.engine is not None) is keeps_engine

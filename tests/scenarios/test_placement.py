@@ -10,7 +10,7 @@ import yaml
 from harness.control_plane.fixtures import StartOperator
 from harness.control_plane.kube import eventually
 from harness.control_plane.kubelet import Kubelet
-from harness.control_plane.manifests import conditional, interval, rarely, trigger
+from harness.control_plane.manifests import conditional, interval, trigger
 from harness.control_plane.sandbox import Sandbox
 
 NEIGHBOURS = {
@@ -138,7 +138,7 @@ def test_spark_where_it_is_not_enabled_is_said(operator: StartOperator, sandbox:
     assert sandbox.jobs("large") == []
 
 
-def test_a_run_with_spark_has_a_token_and_one_in_a_queue_is_refused(operator: StartOperator, sandbox: Sandbox) -> None:
+def test_a_run_with_spark_has_a_token_and_a_local_one_has_none(operator: StartOperator, sandbox: Sandbox) -> None:
     operator(spark_image="spark:test")
     sandbox.trigger("large", interval(3600, start_immediately=True, engine={"type": "spark"}))
     sandbox.trigger("small", interval(3600, start_immediately=True))
@@ -146,10 +146,6 @@ def test_a_run_with_spark_has_a_token_and_one_in_a_queue_is_refused(operator: St
         (job,) = eventually(partial(sandbox.jobs, name))
         pod = job["spec"]["template"]["spec"]
         assert (pod["containers"][0]["image"], pod["automountServiceAccountToken"]) == (image, has_token)
-    both = rarely(engine={"type": "spark"}, queue_name="team")
-    refused = sandbox.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(trigger("both", both)))
-    ready = {} if refused.returncode else eventually(lambda: sandbox.condition("both", "Ready"))
-    assert "queue_name is valid only with engine type local" in (refused.stderr or ready["message"])
 
 
 def test_queues_and_the_priority_in_them(operator: StartOperator, sandbox: Sandbox) -> None:

@@ -22,6 +22,28 @@
 - apiGroups: [visibility.kueue.x-k8s.io]
   resources: [localqueues/pendingworkloads]
   verbs: [get]
+{{- if .Values.spark.enabled }}
+# Kueue counts the executors of a run only if the operator creates its Workload.
+- apiGroups: [kueue.x-k8s.io]
+  resources: [workloads]
+  verbs: [list, create]
+- apiGroups: [kueue.x-k8s.io]
+  resources: [workloads/status]
+  verbs: [patch]
+- apiGroups: [batch]
+  resources: [jobs/status]
+  verbs: [patch]
+{{- end }}
+{{- end -}}
+
+{{/* What the operator may read of the whole cluster for runs with executors in a queue: where they are placed, and their priority. */}}
+{{- define "clustertrigger.queueRules" -}}
+- apiGroups: [kueue.x-k8s.io]
+  resources: [resourceflavors, workloadpriorityclasses]
+  verbs: [get]
+- apiGroups: [scheduling.k8s.io]
+  resources: [priorityclasses]
+  verbs: [get]
 {{- end -}}
 
 {{/* What clustertrigger-api may do by itself; everything else is done with its callers' tokens. */}}

@@ -172,10 +172,6 @@ CheckEngine = Literal["local", "run"]
 CHECK_NEEDS_ENGINE = (
     "engine run is valid only with run.engine.type spark or auto: remove check.engine, or set run.engine.type"
 )
-CHECK_NEEDS_NO_QUEUE = (
-    "queue_name is valid only with check.engine local, because Kueue admits a check's own Pod and would not count its "
-    "executors: remove check.queue_name, or set check.engine: local"
-)
 
 
 class CheckPolicy(ApiModel):
@@ -297,10 +293,6 @@ class EnginePolicy(ApiModel):
         return self
 
 
-QUEUE_NEEDS_LOCAL = (
-    "queue_name is valid only with engine type local, because Kueue admits a run's own Pod and would not count its "
-    "executors: remove queue_name (check.queue_name is valid), or set engine.type: local"
-)
 PRIORITY_NEEDS_QUEUE = (
     "priority_class requires a Kueue queue: set queue_name, or use priority_class_name to set the Pod's PriorityClass"
 )
@@ -346,23 +338,10 @@ class RunPolicy(ApiModel):
                 field=".priority_class",
             ),
             cel(
-                f"!has(self.queue_name) || self.queue_name == '' || {_cel_local('self')}",
-                QUEUE_NEEDS_LOCAL,
-                field=".queue_name",
-                reason="FieldValueForbidden",
-            ),
-            cel(
                 f"!has(self.check) || !has(self.check.engine) || self.check.engine == 'local' || "
                 f"!({_cel_local('self')})",
                 CHECK_NEEDS_ENGINE,
                 field=".check.engine",
-            ),
-            cel(
-                "!has(self.check) || !has(self.check.engine) || self.check.engine == 'local' || "
-                "!has(self.check.queue_name) || self.check.queue_name == ''",
-                CHECK_NEEDS_NO_QUEUE,
-                field=".check.queue_name",
-                reason="FieldValueForbidden",
             ),
         )
     )
@@ -445,7 +424,9 @@ class RunPolicy(ApiModel):
         description='Additional annotations of the Pods, such as sidecar.istio.io/inject: "false". Annotations of '
         "the operator, of Kubernetes, of container runtimes and of kube2iam are not allowed.",
     )
-    queue_name: QueueName = Field("", description="Kueue's LocalQueue for the Jobs. If empty, the Jobs use no queue.")
+    queue_name: QueueName = Field(
+        "", description="Kueue's LocalQueue for the Jobs, with their executors. If empty, the Jobs use no queue."
+    )
     priority_class: ObjectName | None = Field(
         None,
         description="Kueue's WorkloadPriorityClass, which sets the Jobs' priority in the queue. Requires queue_name.",
@@ -465,19 +446,11 @@ class RunPolicy(ApiModel):
         return self
 
     @model_validator(mode="after")
-    def _queue_knows_all_pods(self) -> Self:
-        if self.queue_name and self.engine.has_executors:
-            raise ValueError(QUEUE_NEEDS_LOCAL)
-        return self
-
-    @model_validator(mode="after")
     def _engine_of_checks(self) -> Self:
         if self.check.engine == "local":
             return self
         if not self.engine.has_executors:
             raise VariantError(CHECK_NEEDS_ENGINE, "check")
-        if self.check.queue_name:
-            raise VariantError(CHECK_NEEDS_NO_QUEUE, "check")
         return self
 
 

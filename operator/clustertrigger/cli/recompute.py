@@ -16,7 +16,7 @@ from rich.text import Text
 
 from clustercontract.check import CHECK_SPEC_VARIABLE, RECOMPUTE_SLOT, CheckResult, CheckSpec, Measurement
 from clustercontract.counted import counted
-from clustertrigger.api.names import LABEL_QUEUE, LABEL_ROLE, LABEL_TRIGGER
+from clustertrigger.api.names import ANNOTATION_QUEUE, LABEL_QUEUE, LABEL_ROLE, LABEL_TRIGGER
 from clustertrigger.cli.cluster import Cluster, pods_of
 from clustertrigger.cli.kube import paths
 from clustertrigger.cli.scope import CommandError
@@ -68,7 +68,9 @@ def recompute_job(check: Mapping[str, Any], trigger: str) -> dict[str, Any]:
     """
     metadata, spec = check["metadata"], check["spec"]
     labels = {LABEL_TRIGGER: (metadata.get("labels") or {}).get(LABEL_TRIGGER, ""), LABEL_ROLE: _ROLE}
-    queue = (metadata.get("labels") or {}).get(LABEL_QUEUE)
+    # Kueue would not count executors of this Job, because the operator creates no Workload for it.
+    of_executors = (metadata.get("annotations") or {}).get(ANNOTATION_QUEUE)
+    queue = of_executors or (metadata.get("labels") or {}).get(LABEL_QUEUE)
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -84,7 +86,10 @@ def recompute_job(check: Mapping[str, Any], trigger: str) -> dict[str, Any]:
             "activeDeadlineSeconds": spec["activeDeadlineSeconds"],
             "ttlSecondsAfterFinished": _TTL_SECONDS,
             **({"suspend": True} if queue else {}),
-            "template": {"metadata": {"labels": labels}, "spec": _pod(spec["template"]["spec"])},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": _pod(spec["template"]["spec"], local=bool(of_executors)),
+            },
         },
     }
 
@@ -124,10 +129,12 @@ def _agree(one: float | None, other: float | None) -> bool:
     return abs(one - other) <= TOLERANCE
 
 
-def _pod(spec: Mapping[str, Any]) -> dict[str, Any]:
+def _pod(spec: Mapping[str, Any], *, local: bool = False) -> dict[str, Any]:
     (container,) = spec["containers"]
     value = next(one["value"] for one in container["env"] if one["name"] == CHECK_SPEC_VARIABLE)
     check = CheckSpec.model_validate_json(value).model_copy(update={"slot": RECOMPUTE_SLOT})
+    if local:
+        check = check.model_copy(update={"engine": None})
     variable = json_variable(CHECK_SPEC_VARIABLE, check.model_dump_json(exclude_none=True))
     env = [variable if one["name"] == CHECK_SPEC_VARIABLE else one for one in container["env"]]
     return {**spec, "containers": [{**container, "env": env}]}

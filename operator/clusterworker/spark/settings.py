@@ -9,11 +9,13 @@ from clustercontract.engine import (
     BLOCK_MANAGER_PORT,
     DRIVER_PORT,
     EXECUTOR_CONTAINER,
+    PLACEMENT_VARIABLE,
     POD_IP_VARIABLE,
     POD_NAME_VARIABLE,
     POD_NAMESPACE_VARIABLE,
     POD_UID_VARIABLE,
     Engine,
+    ExecutorPlacement,
 )
 from clusterworker.process.errors import MisconfiguredError
 from clusterworker.process.threads import VARIABLES
@@ -80,7 +82,7 @@ def settings_of(
         tasks = engine.executors * engine.executor_cores
         return settings | {"spark.master": f"local[{tasks},{TASK_FAILURES}]", "spark.driver.host": "127.0.0.1"}
     template = directory / "executor.json"
-    template.write_text(json.dumps(engine.executor_template))
+    template.write_text(json.dumps(_placed(engine.executor_template, environment.get(PLACEMENT_VARIABLE, ""))))
     return settings | _on_kubernetes(engine, template, environment)
 
 
@@ -135,6 +137,11 @@ def api_server(environment: Mapping[str, str]) -> str:
 def _prefix(environment: Mapping[str, str]) -> str:
     """Return a prefix for the executors' names that is unique to this attempt. Spark allows 47 characters."""
     return f"{_own(environment, POD_NAME_VARIABLE)[:36].rstrip('-.')}-{_own(environment, POD_UID_VARIABLE)[:8]}"
+
+
+def _placed(template: Mapping[str, Any], placement: str) -> Mapping[str, Any]:
+    """Return the executors' Pod at the place that the run's admission has assigned; "" for none."""
+    return ExecutorPlacement.model_validate_json(placement).applied_to(template) if placement else template
 
 
 def _pull_policy(template: Mapping[str, Any]) -> str:

@@ -81,6 +81,18 @@ def test_est_executors_are_pods_of_the_driver(tmp_path: Path) -> None:
     )
 
 
+def test_executors_go_where_the_queue_has_admitted_them(tmp_path: Path) -> None:
+    placement = {"node_selector": {"pool": "spot"}, "tolerations": [{"key": "spot", "operator": "Exists"}]}
+    found = settings(tmp_path, {**POD, "CLUSTERTRIGGER_EXECUTOR_PLACEMENT": json.dumps(placement)})
+    spec = json.loads(Path(found["spark.kubernetes.executor.podTemplateFile"]).read_text())["spec"]
+    assert spec["containers"] == [{"name": "executor"}]
+    assert (spec["nodeSelector"], spec["tolerations"]) == (placement["node_selector"], placement["tolerations"])
+    # The kubelet sets a variable without a value if the Pod has no such annotation.
+    found = settings(tmp_path, {**POD, "CLUSTERTRIGGER_EXECUTOR_PLACEMENT": ""})
+    template = json.loads(Path(found["spark.kubernetes.executor.podTemplateFile"]).read_text())
+    assert template == ENGINE["executor_template"]
+
+
 @pytest.mark.parametrize(("memory", "heap"), [(1024, 512), (2048, 512), (8192, 1024), (65536, 4096)])
 def test_an_executors_memory_is_that_of_its_pod(tmp_path: Path, memory: int, heap: int) -> None:
     found = settings(tmp_path, executor_memory=memory)

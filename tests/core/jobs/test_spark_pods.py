@@ -64,6 +64,7 @@ def test_the_driver_has_the_token_its_own_identity_and_the_image_with_spark() ->
         "CLUSTERTRIGGER_POD_NAMESPACE": "metadata.namespace",
         "CLUSTERTRIGGER_POD_UID": "metadata.uid",
         "CLUSTERTRIGGER_POD_IP": "status.podIP",
+        "CLUSTERTRIGGER_EXECUTOR_PLACEMENT": "metadata.annotations['clustertrigger.dev/executor-placement']",
     }
 
 

@@ -56,6 +56,14 @@ def test_an_admitted_run_is_not_ended_before_its_start_time() -> None:
     assert list(world.ended) == [name]
 
 
+def test_why_a_run_cannot_get_into_its_queue_is_said() -> None:
+    world = World(spec(run={"queue_name": "team"}))
+    name = started(world, "pending", suspended=True, queue="team", obstacle="Kueue is missing")
+    status = world.step(at(hours=4)).status
+    (running,) = (one for one in status.conditions if one.type == "Running")
+    assert running.message == f"Active: {name} (queued in LocalQueue team: Kueue is missing)"
+
+
 def test_the_delay_before_a_retry_does_not_count_as_pending() -> None:
     world = World(spec(run={"pending_timeout_seconds": 2}))
     failed_at = at(hours=1, seconds=5)

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from clustertrigger.api.trigger import QUEUE_NEEDS_LOCAL
 from clustertrigger.core.resources.permitted import Permitted
 from clustertrigger.core.resources.pod_settings import quantity
 from clustertrigger.core.resources.validation import parse_trigger
@@ -227,17 +226,3 @@ def test_spark_requires_the_administrators_permission(engine: str) -> None:
     ]
     assert parse_trigger(raw, Permitted(spark=True))[1] == []
     assert parse_trigger({**CRON, "run": {"engine": {"type": "local"}}}, Permitted(spark=False))[1] == []
-
-
-@pytest.mark.parametrize(
-    ("run", "expected"),
-    [
-        ({"engine": {"type": "local"}, "queue_name": "team-a"}, []),
-        ({"engine": {"type": "spark"}, "queue_name": ""}, []),
-        ({"engine": {"type": "spark"}, "check": {"queue_name": "team-a"}}, []),
-        ({"engine": {"type": "spark"}, "queue_name": "team-a"}, [QUEUE_NEEDS_LOCAL]),
-        ({"engine": {"type": "auto"}, "queue_name": "team-a"}, [QUEUE_NEEDS_LOCAL]),
-    ],
-)
-def test_a_queue_is_refused_with_uncounted_executors(run: dict[str, Any], expected: list[str]) -> None:
-    assert [problem.message for problem in parse_trigger({**CRON, "run": run})[1]] == expected

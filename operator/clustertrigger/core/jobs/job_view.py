@@ -18,6 +18,7 @@ from clustertrigger.api.names import (
     ANNOTATION_MODE,
     ANNOTATION_OUTPUTS,
     ANNOTATION_PROCESSES,
+    ANNOTATION_QUEUE,
     ANNOTATION_RERUNS,
     ANNOTATION_SLOT,
     LABEL_QUEUE,
@@ -87,6 +88,11 @@ class JobView(Purpose):
     """Whether it is or was suspended, as Kueue does: its timeouts start at its release, not at its creation."""
     queue: str
     """Kueue's LocalQueue, or "" for none."""
+    has_own_workload: bool
+    """Whether the operator creates its Workload, instead of Kueue."""
+    is_contested: bool
+    """Whether Kueue has nevertheless given it the label of a queue, and so creates another Workload."""
+    has_ready_pod: bool
     finished_at: datetime | None
     outcome: Outcome | None
     outcome_reason: str
@@ -137,10 +143,14 @@ def read_job(raw: Mapping[str, Any]) -> JobView | None:
         queued=bool(
             spec.get("suspend")
             or LABEL_QUEUE in labels
+            or ANNOTATION_QUEUE in annotations
             or "Suspended" in conditions
             or (metadata.get("generation") or 1) > 1
         ),
-        queue=labels.get(LABEL_QUEUE, ""),
+        queue=annotations.get(ANNOTATION_QUEUE) or labels.get(LABEL_QUEUE, ""),
+        has_own_workload=ANNOTATION_QUEUE in annotations,
+        is_contested=ANNOTATION_QUEUE in annotations and LABEL_QUEUE in labels,
+        has_ready_pod=bool(status.get("ready")),
         finished_at=_instant(status.get("completionTime") or ended.get("lastTransitionTime")) if ended else None,
         outcome=_OUTCOMES[ended["type"]] if ended else None,
         outcome_reason=(ended or {}).get("reason") or "",

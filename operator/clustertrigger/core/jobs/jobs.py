@@ -18,6 +18,8 @@ from clustertrigger.api.names import (
     ANNOTATION_COLLECTIONS,
     ANNOTATION_COMPLETED,
     ANNOTATION_FAILURE,
+    ANNOTATION_QUEUE,
+    ANNOTATION_QUEUE_PRIORITY,
     ANNOTATION_SLOT,
     LABEL_MANAGED_BY,
     LABEL_QUEUE,
@@ -84,6 +86,8 @@ class _Kind:
 @dataclass(frozen=True, slots=True)
 class _Pod:
     spec: dict[str, Any]
+    has_executors: bool = False
+    """Whether it creates executors, which its Job does not contain."""
     labels: Mapping[str, str] = field(default_factory=dict)
     """Metadata from the PodTemplate, in addition to the trigger's and the operator's own."""
     annotations: Mapping[str, str] = field(default_factory=dict)
@@ -136,10 +140,14 @@ def build_job(
     )
     order = work.order(ask)
     if isinstance(order, FromTemplate):
-        pod = _Pod(template_pod_spec(run, order, defaults), order.template.labels, order.template.annotations)
+        pod = _Pod(
+            template_pod_spec(run, order, defaults),
+            labels=order.template.labels,
+            annotations=order.template.annotations,
+        )
     else:
         own = pod_spec(run, work, defaults, order=order, resources=run.resources, writes=work.writes())
-        pod = _Pod(driver(own) if executors else own)
+        pod = _Pod(driver(own), has_executors=True) if executors else _Pod(own)
     # The name guards the slot until the status does: keep the Job for as long as the slot could fire.
     kind = _Kind(
         ROLE_RUN, run.timeout_seconds, ttl_seconds=max(run.starting_deadline_seconds, 3600), queue_name=run.queue_name
@@ -180,7 +188,7 @@ def build_check_job(
     )
     order = Order("check", CHECK_SPEC_VARIABLE, check_spec.model_dump_json(exclude_none=True))
     own = pod_spec(run, work, defaults, order=order, resources=run.check.resources)
-    pod = _Pod(driver(own) if executors else own)
+    pod = _Pod(driver(own), has_executors=True) if executors else _Pod(own)
     kind = _Kind(
         ROLE_CHECK,
         run.check.timeout_seconds,
@@ -231,9 +239,12 @@ def _job(
 ) -> dict[str, Any]:
     trigger, run = request.trigger, request.spec.run
     labels = _labels(trigger, kind.role)
-    queued = {LABEL_QUEUE: kind.queue_name} if kind.queue_name else {}
+    queue, priority = (
+        (ANNOTATION_QUEUE, ANNOTATION_QUEUE_PRIORITY) if pod.has_executors else (LABEL_QUEUE, LABEL_QUEUE_PRIORITY)
+    )
+    queued = {queue: kind.queue_name} if kind.queue_name else {}
     if queued and run.priority_class is not None:
-        queued[LABEL_QUEUE_PRIORITY] = run.priority_class
+        queued[priority] = run.priority_class
     job_spec: dict[str, Any] = {
         "completions": 1,
         "parallelism": 1,
@@ -251,10 +262,11 @@ def _job(
         "metadata": {
             "name": request.name,
             "namespace": trigger.key.namespace,
-            "labels": {**labels, **queued},
+            "labels": labels if pod.has_executors else {**labels, **queued},
             "annotations": {
                 **request.work.annotations,
                 **annotations,
+                **(queued if pod.has_executors else {}),
                 ANNOTATION_SLOT: str(request.slot),
                 ANNOTATION_COLLECTIONS: collections_digest(request.work),
             },

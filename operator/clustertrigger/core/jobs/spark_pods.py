@@ -12,13 +12,14 @@ from typing import Any
 
 from clustercontract.engine import (
     EXECUTOR_CONTAINER,
+    PLACEMENT_VARIABLE,
     POD_IP_VARIABLE,
     POD_NAME_VARIABLE,
     POD_NAMESPACE_VARIABLE,
     POD_UID_VARIABLE,
     Engine,
 )
-from clustertrigger.api.names import LABEL_MANAGED_BY, LABEL_ROLE, ROLE_EXECUTOR
+from clustertrigger.api.names import ANNOTATION_PLACEMENT, LABEL_MANAGED_BY, LABEL_ROLE, ROLE_EXECUTOR
 from clustertrigger.api.trigger import RunPolicy
 from clustertrigger.core.actions.engine import engine_input
 from clustertrigger.core.actions.work import RunDefaults, Work, Writes
@@ -36,6 +37,8 @@ _IDENTITY = {
     POD_NAMESPACE_VARIABLE: "metadata.namespace",
     POD_UID_VARIABLE: "metadata.uid",
     POD_IP_VARIABLE: "status.podIP",
+    # It is known only after the Job has left its queue, when its Pod's environment cannot change any longer.
+    PLACEMENT_VARIABLE: f"metadata.annotations['{ANNOTATION_PLACEMENT}']",
 }
 
 

@@ -74,7 +74,7 @@ class ObservedRun(Purpose):
     """
     running_since: datetime | None = None
     obstacle: str = ""
-    """Why a pending run does not start, as the Pod reports it."""
+    """Why a pending run does not start, as the Pod reports it, or why it cannot get into its queue."""
     is_vague: bool = False
     """Whether events of the Job or its Pod may be more specific than the obstacle or the error."""
     retry_pause: timedelta = timedelta(0)
@@ -98,8 +98,17 @@ class ObservedRun(Purpose):
     """The Pod whose worker is still running, although the Job may be suspended already."""
 
 
-def observe_run(job: JobView, pods: Sequence[PodView], queue_position: int | None = None) -> ObservedRun:
-    """Returns the state of a run from its Job and its Pods, in any order."""
+def observe_run(
+    job: JobView, pods: Sequence[PodView], queue_position: int | None = None, obstacle: str = ""
+) -> ObservedRun:
+    """Returns the state of a run from its Job and its Pods, in any order.
+
+    Args:
+        job: The Job.
+        pods: Its Pods.
+        queue_position: Its position in its queue, from 1, if it is known.
+        obstacle: Why it cannot get into its queue.
+    """
     ordered = sorted(pods, key=lambda pod: pod.created_at)
     # The times come from two clocks: an API server's for the creation, and the Job controller's for the start.
     queued_for = max(job.started_at - job.created_at, timedelta(0)) if job.queued and job.started_at else None
@@ -125,7 +134,7 @@ def observe_run(job: JobView, pods: Sequence[PodView], queue_position: int | Non
         return _ended(run, job, [pod for pod in ordered if pod.terminated])
     if job.suspended:
         # Suspending a running Job takes its resources away: its Pods end within their grace period.
-        return replace(run, leaving=next(filter(None, map(_leaving, ordered)), None))
+        return replace(run, leaving=next(filter(None, map(_leaving, ordered)), None), obstacle=obstacle)
     if job.failure is not None and job.started_at is None and not job.had_pod and not ordered:
         # Kubernetes 1.20 does not end a Job whose Pods cannot be created: its time has not started to count.
         return replace(run, phase="failed", error=job.failure)

@@ -15,6 +15,8 @@ from clustertrigger.core.resources.trigger import Key
 TOKEN_REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"  # noqa: S105 - a path
 ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 
+_KUEUE = "/apis/kueue.x-k8s.io/v1beta2"
+
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _NAME = re.compile(rf"{_LABEL.pattern}(\.{_LABEL.pattern})*")
 _PATH = re.compile(r"(/[A-Za-z0-9-][A-Za-z0-9.-]*)+")
@@ -32,10 +34,14 @@ _KINDS = {
     "persistentvolumeclaims": "PersistentVolumeClaim",
     "pods": "Pod",
     "podtemplates": "PodTemplate",
+    "priorityclasses": "PriorityClass",
+    "resourceflavors": "ResourceFlavor",
     "services": "Service",
     "subjectaccessreviews": "SubjectAccessReview",
     "taxonomies": "Taxonomy",
     "tokenreviews": "TokenReview",
+    "workloadpriorityclasses": "WorkloadPriorityClass",
+    "workloads": "Workload",
 }
 
 
@@ -158,6 +164,31 @@ def service(namespace: str, name: str) -> str:
 def service_account_token(namespace: str, name: str) -> str:
     """Returns the path that issues a token of a service account."""
     return f"/api/v1{_within(namespace)}/serviceaccounts/{_name(name)}/token"
+
+
+def workloads(namespace: str) -> str:
+    """Kueue's Workloads of a namespace."""
+    return f"{_KUEUE}{_within(namespace)}/workloads"
+
+
+def workload(namespace: str, name: str) -> str:
+    """One of Kueue's Workloads."""
+    return f"{workloads(namespace)}/{_name(name)}"
+
+
+def resource_flavor(name: str) -> str:
+    """One of Kueue's ResourceFlavors."""
+    return f"{_KUEUE}/resourceflavors/{_name(name)}"
+
+
+def workload_priority_class(name: str) -> str:
+    """One of Kueue's WorkloadPriorityClasses."""
+    return f"{_KUEUE}/workloadpriorityclasses/{_name(name)}"
+
+
+def priority_class(name: str) -> str:
+    """One PriorityClass of Pods."""
+    return f"/apis/scheduling.k8s.io/v1/priorityclasses/{_name(name)}"
 
 
 def pending_workloads(version: str, namespace: str, queue: str) -> str:

@@ -124,6 +124,8 @@ def waits_for(draft: Draft, job: str) -> str | None:
         return None
     if run.suspended:
         place = f"queued in LocalQueue {run.queue}{describe_position(run.queue_position)}" if run.queue else "suspended"
+        if run.obstacle:
+            return f"{place}: {run.obstacle}"
         if run.leaving is None:
             return place
         why = "it was preempted, and " if run.queue else ""

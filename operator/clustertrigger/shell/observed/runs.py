@@ -32,6 +32,8 @@ class Runs:
         self._changed = changed
         self._positions: dict[str, int] = {}
         """Positions by the Job's uid."""
+        self._obstacles: dict[str, str] = {}
+        """Why Jobs cannot get into their queue, by the Job's uid."""
 
     def queues(self) -> set[Queue]:
         """Returns the queues in which a Job waits."""
@@ -44,6 +46,15 @@ class Runs:
             if before.get(job.uid) != positions.get(job.uid):
                 self._changed(job.owner)
 
+    def hold(self, obstacles: Mapping[str, str]) -> None:
+        """Replaces all known reasons why Jobs cannot get into their queue, by the Job's uid."""
+        before, self._obstacles = self._obstacles, dict(obstacles)
+        if before == self._obstacles:
+            return
+        for job in self.jobs.waiting():
+            if before.get(job.uid) != obstacles.get(job.uid):
+                self._changed(job.owner)
+
     def of(self, owner: Owner) -> dict[str, ObservedRun]:
         """Returns the runs of a trigger by Job name."""
         jobs = self.jobs.of(owner)
@@ -52,7 +63,10 @@ class Runs:
         pods: dict[str, list[PodView]] = defaultdict(list)
         for pod in self.pods.of(owner).values():
             pods[pod.job].append(pod)
-        return {name: observe_run(job, pods.get(name, ()), self._positions.get(job.uid)) for name, job in jobs.items()}
+        return {
+            name: observe_run(job, pods.get(name, ()), self._positions.get(job.uid), self._obstacles.get(job.uid, ""))
+            for name, job in jobs.items()
+        }
 
     def has_job(self, owner: Owner, name: str) -> bool:
         """Returns whether the Job exists, as far as it was observed."""

@@ -94,6 +94,10 @@ class Jobs(_Views[JobView]):
         every = (job for jobs in self._views.values() for job in jobs.values())
         return [job for job in every if job.suspended and job.queue and job.outcome is None]
 
+    def with_own_workload(self) -> list[JobView]:
+        """Returns the Jobs whose Workload the operator creates."""
+        return [job for jobs in self._views.values() for job in jobs.values() if job.has_own_workload]
+
 
 class Pods(_Views[PodView]):
     """The Pods of these Jobs."""

@@ -1,4 +1,4 @@
-"""Creates, ends, deletes and reads the Jobs of triggers, and records what the API server refused."""
+"""Creates, changes, ends, deletes and reads the Jobs of triggers, and records what the API server refused."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from clustertrigger.api.conditions import EventReason, Reason
 from clustertrigger.api.status import ClusterTriggerStatus
@@ -136,6 +137,15 @@ class JobWriter:
             return
         logger.info("Ended the Job: %s", action.reason, extra={"job": action.name})
         if job := read_job(raw):
+            self._runs.jobs.put(job)
+
+    async def change(self, namespace: str, name: str, patch: Mapping[str, Any]) -> None:
+        """Changes a Job with a merge patch.
+
+        Raises:
+            ApiError: refused, or no answer.
+        """
+        if job := read_job(await self._api.merge_patch(paths.job(namespace, name), patch)):
             self._runs.jobs.put(job)
 
     async def look_up(self, trigger: Trigger, name: str) -> None:

@@ -1,0 +1,173 @@
+"""Takes Jobs with executors through Kueue's queues: creates their Workloads, and follows what Kueue decides.
+
+Kueue may be missing or deny the operator access, so Workloads are not watched. They are listed while there is such a
+Job that has not ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from clustertrigger.api.names import LABEL_MANAGED_BY, LABEL_TRIGGER_UID, MANAGED_BY
+from clustertrigger.core.jobs import workload_status
+from clustertrigger.core.jobs.admission import Step, next_step
+from clustertrigger.core.jobs.admitted_placement import assigned_flavors, resumption
+from clustertrigger.core.jobs.job_view import JobView
+from clustertrigger.core.jobs.kueue_workload import build_workload, priority_class
+from clustertrigger.core.jobs.run_pods import any_left
+from clustertrigger.core.jobs.workload_view import is_workload_of, read_workload
+from clustertrigger.core.kube import paths
+from clustertrigger.core.kube.answers import ApiError
+from clustertrigger.shell.clock import Clock
+from clustertrigger.shell.kube.api_server import ApiServer
+from clustertrigger.shell.observed.runs import Runs
+from clustertrigger.shell.reconciling.job_writer import JobWriter
+
+logger = logging.getLogger(__name__)
+
+_EVERY = 2.0
+"""Seconds between two lists of the Workloads of a namespace in which a run with executors is queued or admitted."""
+_CONTESTED = (
+    "Kueue has put the Job into a queue itself, and counts only its own Pod, not its executors: give the LocalQueue "
+    "named default another name, or disable manageJobsWithoutQueueName for this namespace"
+)
+_INTERNAL = "internal error with its Workload; the operator's log contains it"
+_SELECTOR = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
+
+
+class Admissions:
+    """Creates Workloads, and suspends and resumes their Jobs; no other class writes Workloads."""
+
+    def __init__(self, api: ApiServer, clock: Clock, runs: Runs, jobs: JobWriter, *, every: float = _EVERY) -> None:
+        self._api = api
+        self._clock = clock
+        self._runs = runs
+        self._jobs = jobs
+        self._every = every
+        self._done: set[str] = set()
+        """The uids of ended Jobs whose Workload has ended, too."""
+        self._obstacles: dict[str, str] = {}
+
+    async def run(self) -> None:
+        """Takes steps periodically, in an endless loop. While there is no such Job, no request is made."""
+        while True:
+            try:
+                await self.advance()
+            except Exception:
+                logger.exception("Internal error with Kueue's Workloads; retrying in %.0f s", self._every)
+            await asyncio.sleep(self._every)
+
+    async def advance(self) -> None:
+        """Takes one step for each Job that needs one."""
+        jobs = self._runs.jobs.with_own_workload()
+        self._done &= {job.uid for job in jobs}
+        by_namespace: defaultdict[str, list[JobView]] = defaultdict(list)
+        for job in jobs:
+            if job.uid not in self._done:
+                by_namespace[job.namespace].append(job)
+        obstacles: dict[str, str] = {}
+        for namespace, queued in by_namespace.items():
+            obstacles |= await self._advance_in(namespace, queued)
+        for job in jobs:
+            if (obstacle := obstacles.get(job.uid)) and obstacle != self._obstacles.get(job.uid):
+                logger.warning("%s", obstacle, extra={"namespace": job.namespace, "job": job.name})
+        self._obstacles = obstacles
+        self._runs.hold(obstacles)
+
+    async def _advance_in(self, namespace: str, jobs: Sequence[JobView]) -> dict[str, str]:
+        """Returns why Jobs of a namespace could not be taken further, by the Job's uid."""
+        try:
+            workloads, _ = await self._api.list(paths.workloads(namespace), labelSelector=_SELECTOR)
+        except ApiError as error:
+            return dict.fromkeys((job.uid for job in jobs), _why_no_list(error))
+        obstacles = {}
+        for job in jobs:
+            workload = next((raw for raw in workloads if is_workload_of(raw, job.uid)), None)
+            try:
+                step = await self._step(job, workload)
+            except ApiError as error:
+                if error.reason == "AlreadyExists":
+                    obstacles[job.uid] = f"Workload {job.name} exists and is not this run's: delete it"
+                elif not error.is_conflict:  # After a conflict, the next list shows what has changed.
+                    obstacles[job.uid] = f"the API server refused a request about its Workload: {error.message}"
+            except Exception:
+                obstacles[job.uid] = _INTERNAL
+                if self._obstacles.get(job.uid) != _INTERNAL:
+                    logger.exception("Internal error with the Workload of Job %s", job.name)
+            else:
+                if step is Step.YIELD:
+                    obstacles[job.uid] = _CONTESTED
+        return obstacles
+
+    async def _step(self, job: JobView, workload: dict[str, Any] | None) -> Step:
+        view = None if workload is None else read_workload(workload)
+        step = next_step(job, view)
+        if step is Step.COUNT_PODS:
+            step = next_step(job, view, await self._any_pods(job))
+        log = {"namespace": job.namespace, "job": job.name}
+        now = self._clock()
+        match step, workload:
+            case Step.CREATE, _:
+                await self._create(job)
+                logger.info("Created the Workload for LocalQueue %s", job.queue, extra=log)
+            case Step.RESUME, dict():
+                await self._resume(job, workload)
+                logger.info("Resumed the Job, which Kueue has admitted", extra=log)
+            case Step.SUSPEND, _:
+                await self._jobs.change(job.namespace, job.name, {"spec": {"suspend": True}})
+                logger.info("Suspended the Job, which Kueue does not admit any longer", extra=log)
+            case Step.MARK_READY, dict():
+                await self._tell(workload, workload_status.pods_ready(workload, now))
+            case Step.RELEASE, dict():
+                await self._tell(workload, workload_status.released(workload, now))
+                logger.info("Returned the Job's quota; it waits in LocalQueue %s again", job.queue, extra=log)
+            case Step.FINISH, dict():
+                completed = job.outcome == "completed" or job.completed
+                message = job.failure or job.outcome_message or "The Job has ended"
+                await self._tell(
+                    workload, workload_status.finished(workload, now, completed=completed, message=message)
+                )
+            case Step.DONE, _:
+                self._done.add(job.uid)
+        return step
+
+    async def _create(self, job: JobView) -> None:
+        raw = await self._api.get(paths.job(job.namespace, job.name))
+        if raw["metadata"]["uid"] != job.uid:
+            return
+        found, priority = priority_class(raw), 0
+        if found is not None:
+            of_kueue = found.kind == "WorkloadPriorityClass"
+            path = paths.workload_priority_class(found.name) if of_kueue else paths.priority_class(found.name)
+            priority = int((await self._api.get(path)).get("value") or 0)
+        await self._api.create(paths.workloads(job.namespace), build_workload(raw, priority))
+
+    async def _resume(self, job: JobView, workload: dict[str, Any]) -> None:
+        flavors = {
+            name: await self._api.get(paths.resource_flavor(name)) for name in sorted(assigned_flavors(workload))
+        }
+        path = paths.job(job.namespace, job.name)
+        found = resumption(await self._api.get(path), workload, flavors)
+        if found.resets_start:
+            await self._api.merge_patch(f"{path}/status", {"status": {"startTime": None}})
+            found = resumption(await self._api.get(path), workload, flavors)
+        await self._jobs.change(job.namespace, job.name, found.job)
+
+    async def _any_pods(self, job: JobView) -> bool:
+        selector = f"{LABEL_TRIGGER_UID}={job.trigger_uid}"
+        pods, _ = await self._api.list(paths.pods(job.namespace), labelSelector=selector)
+        return any_left(job, pods)
+
+    async def _tell(self, workload: dict[str, Any], patch: dict[str, Any]) -> None:
+        metadata = workload["metadata"]
+        await self._api.merge_patch(f"{paths.workload(metadata['namespace'], metadata['name'])}/status", patch)
+
+
+def _why_no_list(error: ApiError) -> str:
+    if error.is_not_found:
+        return "the cluster serves no Workloads of kueue.x-k8s.io/v1beta2: install a release of Kueue that does"
+    return f"Kueue's Workloads cannot be listed: {error.message}"
