@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from clustercontract.run import RUN_SPEC_VARIABLE
-from clustertrigger.api.names import LABEL_ROLE, ROLE_EXECUTOR
+from clustertrigger.api.names import ANNOTATION_PLACEMENT, LABEL_ROLE, ROLE_EXECUTOR
 from clustertrigger.core.kube import paths
 from harness.cluster.files import REPOSITORY
 from harness.control_plane.fixtures import StartOperator
@@ -83,6 +83,7 @@ class Machine:
             "metadata.namespace": self._namespace,
             "metadata.uid": pod["metadata"]["uid"],
             "status.podIP": address,
+            f"metadata.annotations['{ANNOTATION_PLACEMENT}']": "",  # only a queue sets it
         }
         (container,) = pod["spec"]["containers"]
         own = {
