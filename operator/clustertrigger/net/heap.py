@@ -1,7 +1,8 @@
 """Returns freed memory to the system.
 
 glibc keeps up to twice the largest freed block at the end of its heap. With 10,000 triggers, the list that the
-operator's census reads is such a block: 273 to 287 MiB stayed resident after it, and 207 MiB with the fixed limit here.
+operator's census reads is such a block: 273 to 287 MiB stayed resident after it, and 207 to 219 MiB with the fixed
+limit here.
 """
 
 from __future__ import annotations
