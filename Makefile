@@ -13,7 +13,7 @@ OLDEST_STORIES = e2e/stories/test_schedules.py e2e/stories/test_errors.py e2e/st
 	e2e/stories/test_forbid.py e2e/stories/test_pausing.py e2e/stories/test_deletion.py e2e/stories/test_rights.py \
 	e2e/stories/test_failover.py
 
-.PHONY: help venv requirements image push check-cluster prepare cluster-up cluster-down cluster-status demo pictures test compat compat-unit \
+.PHONY: help venv requirements image push check-cluster prepare cluster-up cluster-down cluster-status demo demo-spark pictures test compat compat-unit \
 	compat-e2e unit e2e bench bench-api bench-assign bench-cluster bench-drift bench-engines bench-training bench-outputs bench-enrichment bench-names bench-events bench-burst bench-writes bench-scale \
 		bench-takeover plugin plugin-release release release-dry-run docs fuzz chaos generate verify lint workflows audit clean
 
@@ -53,6 +53,9 @@ cluster-status: ## Show the parts of the cluster, and the version of Kubernetes
 
 demo: check-cluster venv ## Show triggers and clusterings of real data on a real cluster, which keeps running
 	@$(PY) -m harness.demo
+
+demo-spark: check-cluster venv ## Run examples/beyond-one-machine.yaml by two executors of Spark, in the cluster that make demo started
+	@$(PY) -m harness.demo.spark
 
 pictures: check-cluster venv ## Take README's pictures (docs/images) from the cluster that make demo started
 	@$(PYTHON) -m harness.browser prepare

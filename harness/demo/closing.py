@@ -69,10 +69,15 @@ and sign in with this token, which is valid for a day:
 {kubectl.token(account)}""")
 
 
+def environment(kubectl: Kubectl) -> str:
+    """Returns the command with which a shell finds the cluster and `kubectl clustertrigger`."""
+    return f'export KUBECONFIG={_short(kubectl.kubeconfig)} PATH="$PWD/.venv/bin:$PATH"'
+
+
 def _what_next(kubectl: Kubectl, plugin: Plugin, drifted: str) -> str:
     return f"""
 The cluster stays up, and {drifted} keeps checking; `make cluster-down` ends both. To try next:
-  export KUBECONFIG={_short(kubectl.kubeconfig)} PATH="$PWD/.venv/bin:$PATH"
+  {environment(kubectl)}
   {plugin.typed("describe", drifted)}
   {plugin.typed("run", "nightly-topics", "--wait")}
   {plugin.typed("send", "--type", "documents_added", "--collection", "col_packages", "--count", "100")}"""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from harness.cluster.errors import ClusterError
@@ -33,9 +35,30 @@ class Plugin:
         Raises:
             ClusterError: it failed; the message ends with the command's own last line.
         """
-        program = [str(Path(sys.executable).with_name("kubectl-clustertrigger")), *words, *self._scope]
-        done = subprocess.run(program, capture_output=True, text=True, timeout=SECONDS, check=False)
+        done = subprocess.run(self._program(words), capture_output=True, text=True, timeout=SECONDS, check=False)
         if done.returncode != 0:
-            output = (done.stderr or done.stdout).strip().splitlines() or ["it printed nothing"]
-            raise ClusterError(f"`{self.typed(*words)}` failed with exit code {done.returncode}: {output[-1]}")
+            raise self._failed(words, done.returncode, done.stderr or done.stdout)
         return done.stdout
+
+    def follow(self, *words: str) -> Iterator[str]:
+        """Yields the lines that the command prints, while it runs.
+
+        Raises:
+            ClusterError: as above.
+        """
+        unbuffered = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        with subprocess.Popen(
+            self._program(words), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=unbuffered
+        ) as process:
+            line = ""
+            for line in process.stdout or ():
+                yield line.rstrip()
+        if process.returncode != 0:
+            raise self._failed(words, process.returncode, line)
+
+    def _program(self, words: tuple[str, ...]) -> list[str]:
+        return [str(Path(sys.executable).with_name("kubectl-clustertrigger")), *words, *self._scope]
+
+    def _failed(self, words: tuple[str, ...], code: int, printed: str) -> ClusterError:
+        lines = printed.strip().splitlines() or ["it printed nothing"]
+        return ClusterError(f"`{self.typed(*words)}` failed with exit code {code}: {lines[-1]}")

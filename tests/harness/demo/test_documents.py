@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from harness.demo import documents
+from harness.demo.spark import EXAMPLE
 from harness.demo.steps import DATA, MANIFESTS
 
 
@@ -31,3 +32,14 @@ def test_the_swap_exceeds_the_threshold_of_the_trigger() -> None:
     assert schedule["metric"] == "cosine_drift"
     assert drift > schedule["threshold"]
     assert round(drift, 3) == 0.065, "documents.py says so"
+
+
+def test_each_executor_of_the_example_gets_a_part_of_the_documents() -> None:
+    """An executor reads whole row groups, of at most partition_rows documents together."""
+    *_, trigger = yaml.safe_load_all(EXAMPLE.read_text())
+    engine = trigger["spec"]["run"]["engine"]
+    for version in (documents.before, documents.after):
+        file = pq.ParquetFile(io.BytesIO(version(DATA))).metadata
+        groups = [file.row_group(number).num_rows for number in range(file.num_row_groups)]
+        assert max(groups) <= engine["partition_rows"]
+        assert len(groups) >= engine["executors"]
