@@ -310,9 +310,31 @@ def test_a_filter_that_is_nested_deeply(caller: Caller) -> None:
 
 def test_missing_objects(caller: Caller) -> None:
     for name in ("no-such", "trg_0123456789abcdef", "trg_", "Not_A_Name", "..", "a%2Fb", "x" * 200):
-        refused(caller.get(f"{CLUSTER}/{name}" if name != ".." else f"{CLUSTER}/%2E%2E"), 404)
+        error = refused(caller.get(f"{CLUSTER}/{name}" if name != ".." else f"{CLUSTER}/%2E%2E"), 404)
+        if "%" not in name:  # Names of no object had another message than those that the API server does not find.
+            listing = f"in namespace {caller.namespace!r}: list the triggers to see which exist"
+            assert error["message"] == f"there is no trigger {name!r} {listing}"
     refused(caller.get("/v2/triggers"), 404)
-    refused(caller.http.put(UNIFIED, json={}), 405)
+    slash = refused(caller.post(f"{CLUSTER}/", every()), 404)
+    assert (
+        slash["message"] == f"there is no resource at {CLUSTER}/: remove the / at its end, or see /docs for all paths"
+    )
+    method = refused(caller.http.put(UNIFIED, json={}), 405)
+    assert method["message"] == f"PUT {UNIFIED}: method not allowed: use GET, POST"
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "message"),
+    [
+        ("limit=many", "limit", "must be a whole number: write its digits"),
+        ("limit=", "limit", "must be a whole number: write its digits"),
+        ("trigger_type=cron&trigger_type=event", "trigger_type", "is set more than once in the query: set it once"),
+        ("limit=5&limit=5", "limit", "is set more than once in the query: set it once"),
+    ],
+)
+def test_queries(caller: Caller, query: str, field: str, message: str) -> None:
+    """Of two types, the last one silently took precedence."""
+    assert fields_of(refused(caller.http.get(f"{UNIFIED}?{query}"), 422))[field]["message"] == message
 
 
 @pytest.mark.parametrize(

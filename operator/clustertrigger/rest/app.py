@@ -38,7 +38,7 @@ _DESCRIPTION = (
 )
 _REPORTS = 2
 """Maximum number of concurrent reports for one token, because each needs a Pod."""
-_NO_SUCH_METHOD = 405
+_NO_SUCH_PATH, _NO_SUCH_METHOD = 404, 405
 _LONGEST_PATH = 200
 """Maximum number of characters of a path in a message."""
 
@@ -122,12 +122,14 @@ async def _http(request: Request, error: Exception) -> Response:
     """Returns the framework's errors: no such path, no such method, no JSON."""
     assert isinstance(error, HTTPException)  # noqa: S101 - for mypy
     path = cut(request.url.path, _LONGEST_PATH)
-    message = {404: f"there is no resource at {path}: see /docs for all paths"}.get(
-        error.status_code, f"{request.method} {path}: {str(error.detail).lower()}"
-    )
     headers = dict(error.headers or {})
-    if error.status_code == _NO_SUCH_METHOD:
+    message = f"{request.method} {path}: {str(error.detail).lower()}"
+    if error.status_code == _NO_SUCH_PATH:
+        remedy = "remove the / at its end, or " if path.endswith("/") else ""
+        message = f"there is no resource at {path}: {remedy}see /docs for all paths"
+    elif error.status_code == _NO_SUCH_METHOD:
         headers["Allow"] = ", ".join(_methods_at(request))
+        message = f"{message}: use {headers['Allow']}"
     return await _refused(request, RefusedError(error.status_code, message, headers=headers))
 
 

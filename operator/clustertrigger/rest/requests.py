@@ -53,7 +53,12 @@ async def read_query(request: Request, model: type[Model], body: type[BaseModel]
     Raises:
         RefusedError: it is not such a model.
     """
-    fields: dict[str, Any] = dict(request.query_params)
+    fields: dict[str, Any] = {}
+    for key, value in request.query_params.multi_items():
+        if key in fields:  # The last value would take precedence silently, although both can be meant.
+            message = "is set more than once in the query: set it once"
+            raise invalid([FieldError(Problem(cut(key, _LONGEST_KEY), None, message))])
+        fields[key] = value
     if body is not None and _has_body(request) and (text := await request.body()):
         fields = {**_as(body, _object(request, text)).model_dump(exclude_unset=True), **fields}
     return _as(model, fields)

@@ -155,7 +155,7 @@ class Triggers:
         if not id_or_name.startswith(_ID_PREFIX):
             if not paths.is_name(id_or_name):
                 raise self._missing(id_or_name)
-            return await self._read(id_or_name)
+            return await self._existing(id_or_name, id_or_name)
         # The meaning of an ID is not secret; the object is read with the caller's token.
         name = self._cache.name_of(self._namespace, id_or_name)
         if name is None:
@@ -164,15 +164,19 @@ class Triggers:
             name = next(named, None)
         if name is None:
             raise self._missing(id_or_name)
+        raw = await self._existing(name, id_or_name)
+        if views.id_of(raw) != id_or_name:
+            raise self._missing(id_or_name)
+        return raw
+
+    async def _existing(self, name: str, id_or_name: str) -> Object:
+        """Returns the object with a name. The error names the trigger as the caller does."""
         try:
-            raw = await self._read(name)
+            return await self._read(name)
         except RefusedError as problem:
             if problem.status != _NOT_FOUND:
                 raise
             raise self._missing(id_or_name) from problem
-        if views.id_of(raw) != id_or_name:
-            raise self._missing(id_or_name)
-        return raw
 
     async def definitions(self) -> Definitions:
         """Returns all ClusterDefinitions of the namespace; none if the caller may not list them."""

@@ -208,6 +208,8 @@ _WRONG_TYPES = {
     "string_type": "must be a string: write it in quotes",
     "string_unicode": "is not valid Unicode: rewrite it",
     "int_type": "must be a whole number: write it without quotes and fraction",
+    "int_parsing": "must be a whole number: write its digits",
+    "int_parsing_size": "is too large: write a smaller number",
     "int_from_float": "must be a whole number: write it without a fraction",
     "float_type": "must be a number: write it without quotes",
     "bool_type": "must be true or false: write it without quotes",
