@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -22,6 +23,13 @@ HEADERS = {f"ce-{name}": value for name, value in EVENT.items()}
 READ = Occurrence("/ingest", "a-1", "documents_added", "col_products", 1)
 
 
+TIME = "must be a time with an offset, such as 2026-11-22T00:13:00Z"
+
+
+def in_base64(data: Any) -> str:
+    return base64.b64encode(json.dumps(data).encode()).decode()
+
+
 def counting(count: int) -> Occurrence:
     return Occurrence(READ.source, READ.id, READ.type, READ.collection_id, count)
 
@@ -38,6 +46,17 @@ def structured(event: Any, content_type: str = STRUCTURED) -> list[Occurrence]:
         ("count", {"content-type": STRUCTURED}, {**EVENT, "data": {"count": 100}}, [counting(100)]),
         ("data of another shape", {"content-type": STRUCTURED}, {**EVENT, "data": "text"}, [READ]),
         ("data in base64", {"content-type": STRUCTURED}, {**EVENT, "data_base64": "AAAA"}, [READ]),
+        ("count in base64", {"content-type": STRUCTURED},
+         {**EVENT, "data_base64": in_base64({"count": 9})}, [counting(9)]),
+        ("text in base64", {"content-type": STRUCTURED},
+         {**EVENT, "datacontenttype": "text/plain", "data_base64": in_base64({"count": 9})}, [READ]),
+        ("text that is JSON", {"content-type": STRUCTURED},
+         {**EVENT, "datacontenttype": "text/plain", "data": '{"count": 9}'}, [READ]),
+        ("JSON, charset", {"content-type": STRUCTURED},
+         {**EVENT, "datacontenttype": "application/json; charset=utf-8", "data": {"count": 9}}, [counting(9)]),
+        ("binary, text/json", {**HEADERS, "content-type": "text/json"}, {"count": 7}, [counting(7)]),
+        ("binary without a content type", HEADERS, {"count": 7}, [counting(7)]),
+        ("binary, another form", {**HEADERS, "content-type": "application/x-www-form-urlencoded"}, {"n": 7}, [READ]),
         ("extension", {"content-type": STRUCTURED}, {**EVENT, "subject": "x", "collectionid": "col_products"}, [READ]),
         ("other extensions", {"content-type": STRUCTURED}, {**EVENT, "traceparent": "00-1", "partition": "7"}, [READ]),
         ("time", {"content-type": STRUCTURED}, {**EVENT, "time": "2026-11-22T00:13:00+01:00"}, [READ]),
@@ -69,10 +88,13 @@ def without(attribute: str) -> dict[str, Any]:
         (without("specversion"), "specversion: is missing"),
         (without("subject"), "subject: is missing: set it, or the extension collectionid, to the collection"),
         ({**EVENT, "specversion": "0.3"}, "specversion: must be 1.0, not '0.3'"),
-        ({**EVENT, "id": ""}, "id: string should have at least 1 character, not ''"),
-        ({**EVENT, "id": 7}, "id: input should be a valid string, not 7"),
-        ({**EVENT, "time": "yesterday"}, "time: "),
-        ({**EVENT, "time": "2026-11-22T00:13:00"}, "time: "),
+        ({**EVENT, "id": ""}, "id: must not be empty, not ''"),
+        ({**EVENT, "id": 7}, "id: must be a string, not 7"),
+        ({**EVENT, "time": "yesterday"}, f"time: {TIME}, not 'yesterday'"),
+        ({**EVENT, "time": "2026-11-22T00:13:00"}, f"time: {TIME}, not '2026-11-22T00:13:00'"),
+        ({**EVENT, "data": '{"count": 100}'}, "data: is a string that contains JSON: send the object itself"),
+        ({**EVENT, "data_base64": "{}"}, "data_base64: is not base64: encode the data, or send it as data"),
+        ({**EVENT, "data_base64": in_base64({"count": 0})}, "data.count: must be a whole number from 1"),
         ({**EVENT, "data": {"count": 0}}, "data.count: must be a whole number from 1 to 1000000000, not 0"),
         ({**EVENT, "data": {"count": -1}}, "data.count: "),
         ({**EVENT, "data": {"count": 1.5}}, "data.count: "),
@@ -117,6 +139,12 @@ def test_a_wrong_event_in_a_batch_is_named_by_its_place() -> None:
         ({"content-type": STRUCTURED}, b'{"a":' * 100_000, 400, "the body: "),
         ({**HEADERS, "content-type": "application/json"}, b"{", 400, "data: "),
         ({**HEADERS, "content-type": "application/json"}, b"[" * 100_000, 400, "data: "),
+        (
+            {**HEADERS, "content-type": "application/x-www-form-urlencoded"},
+            b'{"count": 100}',
+            415,
+            "data.count needs the content type application/json, not 'application/x-www-form-urlencoded': set it",
+        ),
         ({"ce-id": "1"}, b"", 400, "ce-specversion: is missing"),
         ({**HEADERS, "ce-id": "\udcff"}, b"", 400, "ce-id: "),
         (

@@ -5,6 +5,7 @@ Source: CloudEvents 1.0.2, the JSON event format and the HTTP protocol binding (
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -24,6 +25,15 @@ _BINARY = "ce-"
 _LONGEST_SHOWN = 80
 
 _Attribute = Annotated[str, Field(min_length=1)]
+
+
+_TIME = "must be a time with an offset, such as 2026-11-22T00:13:00Z"
+_REASONS = {
+    "string_type": "must be a string",
+    "string_too_short": "must not be empty",
+    **dict.fromkeys(("timezone_aware", "datetime_parsing", "datetime_from_date_parsing", "datetime_type"), _TIME),
+}
+"""The errors of attributes that senders make most often, with the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +66,9 @@ class _CloudEvent(BaseModel):
     subject: _Attribute | None = None
     collectionid: _Attribute | None = None
     time: AwareDatetime | None = None
+    datacontenttype: str | None = None
     data: Any = None
+    data_base64: str | None = None
 
 
 _ONE = TypeAdapter(_CloudEvent)
@@ -101,12 +113,16 @@ def read_events(headers: Mapping[str, str], body: bytes) -> list[Occurrence]:
 
 def _binary(attributes: Mapping[str, str], content_type: str, body: bytes) -> _CloudEvent:
     event: dict[str, Any] = {name: _header_value(value) for name, value in attributes.items()}
-    event["data"] = None
-    if body and (content_type == "application/json" or content_type.endswith("+json")):
+    event["data"], event["data_base64"] = None, None
+    if body and _is_json(content_type):
         try:
             event["data"] = _JSON.validate_json(body)
         except ValidationError as error:
             raise EventError(400, f"data: {_reason(error)}: send JSON, as the content type says") from None
+    elif body and _has_count(data := _json_or_none(body)):
+        if content_type:  # Such as that of a form, which is curl's default: 100 documents would count as one.
+            raise EventError(415, f"data.count needs the content type application/json, not {content_type!r}: set it")
+        event["data"] = data
     try:
         return _ONE.validate_python(event)
     except ValidationError as error:
@@ -131,11 +147,40 @@ def _occurrence(event: _CloudEvent, where: str) -> Occurrence:
     collection = event.collectionid or event.subject
     if collection is None:
         raise EventError(400, f"{where}subject: is missing: set it, or the extension collectionid, to the collection")
-    return Occurrence(event.source, event.id, event.type, collection, _count(event.data, where))
+    return Occurrence(event.source, event.id, event.type, collection, _count(_data(event, where), where))
+
+
+def _data(event: _CloudEvent, where: str) -> Any:
+    """Returns the data, which SDKs write as base64 if they have it as bytes."""
+    if event.datacontenttype is not None and not _is_json(event.datacontenttype.partition(";")[0].strip().lower()):
+        return None if isinstance(event.data, str) else event.data
+    if isinstance(event.data, str) and _has_count(_json_or_none(event.data)):
+        raise EventError(400, f"{where}data: is a string that contains JSON: send the object itself")
+    if event.data_base64 is None:
+        return event.data
+    try:
+        return _json_or_none(base64.b64decode(event.data_base64, validate=True))
+    except ValueError:
+        raise EventError(400, f"{where}data_base64: is not base64: encode the data, or send it as data") from None
+
+
+def _is_json(content_type: str) -> bool:
+    return content_type.endswith(("/json", "+json"))
+
+
+def _json_or_none(text: str | bytes) -> Any:
+    try:
+        return _JSON.validate_json(text)
+    except ValidationError:
+        return None
+
+
+def _has_count(data: Any) -> bool:
+    return isinstance(data, Mapping) and "count" in data
 
 
 def _count(data: Any, where: str) -> int:
-    if not isinstance(data, Mapping) or "count" not in data:
+    if not _has_count(data):
         return 1
     try:
         return _COUNT.validate_python(data["count"])
@@ -166,7 +211,10 @@ def _refusal(error: ValidationError, prefix: str = "") -> EventError:
 
 
 def _reason(error: ValidationError) -> str:
-    message = error.errors(include_url=False)[0]["msg"]
+    first = error.errors(include_url=False)[0]
+    if (reason := _REASONS.get(first["type"])) is not None:
+        return reason
+    message = first["msg"]
     return message[:1].lower() + message[1:]
 
 
