@@ -13,20 +13,24 @@ import pytest
 import yaml
 
 from clustertrigger.core.kube import paths
+from harness.control_plane.checks import about_to_check, found, the_check
 from harness.control_plane.cluster import RELEASE, SYSTEM, Cluster
 from harness.control_plane.fixtures import StartOperator
 from harness.control_plane.kube import Kube, Object, RefusedError, eventually
 from harness.control_plane.kubelet import Kubelet
 from harness.control_plane.manifests import rarely
 from harness.control_plane.proxy import Fault, Proxy, Request
+from harness.control_plane.rights import Right, use_of
 from harness.control_plane.sandbox import Sandbox
 from harness.helm import find_helm
 
 _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _FLAVORS = "/apis/kueue.x-k8s.io/v1beta2/resourceflavors"
+_PRIORITIES = "/apis/kueue.x-k8s.io/v1beta2/workloadpriorityclasses"
 _RBAC = "/apis/rbac.authorization.k8s.io/v1"
 ENGINE = {"type": "spark", "executors": 2}
 SPOT, ON_DEMAND = "spot", "on-demand"
+_RESET = Right("batch", "jobs/status", "", "patch")
 
 
 def _crd(plural: str, kind: str, scope: str) -> Object:
@@ -64,27 +68,41 @@ def _flavor(name: str) -> Object:
     }
 
 
+def _rules_for_queues() -> list[Object]:
+    """The rules that the chart adds with spark.enabled."""
+
+    def rules(values: Object) -> list[Object]:
+        rendered = yaml.safe_load_all(find_helm(namespace=SYSTEM).render(RELEASE, values))
+        roles = [one for one in rendered if one and one["kind"] == "ClusterRole"]
+        names = (RELEASE, f"{RELEASE}-queues")
+        return [rule for role in roles if role["metadata"]["name"] in names for rule in role["rules"]]
+
+    before = rules({})
+    return [rule for rule in rules({"spark": {"enabled": True}}) if rule not in before]
+
+
 @pytest.fixture
 def kueue(cluster: Cluster, sandbox: Sandbox) -> Iterator[None]:
     """Serves Kueue's resources, and gives the operator the rights that the chart has for spark.enabled."""
     kube = cluster.kube
-    crds = [_crd("workloads", "Workload", "Namespaced"), _crd("resourceflavors", "ResourceFlavor", "Cluster")]
-    rendered = yaml.safe_load_all(find_helm(namespace=SYSTEM).render(RELEASE, {"spark": {"enabled": True}}))
-    roles = [one for one in rendered if one and one["kind"] == "ClusterRole"]
-    rules = [
-        rule for role in roles if role["metadata"]["name"] in (RELEASE, f"{RELEASE}-queues") for rule in role["rules"]
+    crds = [
+        _crd("workloads", "Workload", "Namespaced"),
+        _crd("resourceflavors", "ResourceFlavor", "Cluster"),
+        _crd("workloadpriorityclasses", "WorkloadPriorityClass", "Cluster"),
     ]
     subject = {"kind": "ServiceAccount", "name": RELEASE, "namespace": SYSTEM}
     name = f"queues-{sandbox.namespace}"
     for crd in crds:
         kube.create(_CRDS, crd)
-    kube.create(f"{_RBAC}/clusterroles", {"metadata": {"name": name}, "rules": rules})
+    kube.create(f"{_RBAC}/clusterroles", {"metadata": {"name": name}, "rules": _rules_for_queues()})
     reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name}
     binding: Object = {"metadata": {"name": name}, "roleRef": reference, "subjects": [subject]}
     kube.create(f"{_RBAC}/clusterrolebindings", binding)
     eventually(lambda: _served(kube, sandbox.namespace), what="the CRDs being served")
     for flavor in (SPOT, ON_DEMAND):
         kube.create(_FLAVORS, _flavor(flavor))
+    urgent: Object = {"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "WorkloadPriorityClass", "value": 1000}
+    kube.create(_PRIORITIES, {**urgent, "metadata": {"name": "urgent"}})
     yield
     for crd in crds:
         kube.delete(f"{_CRDS}/{crd['metadata']['name']}")
@@ -95,7 +113,7 @@ def kueue(cluster: Cluster, sandbox: Sandbox) -> Iterator[None]:
 
 def _served(kube: Kube, namespace: str) -> bool:
     try:
-        return kube.items(paths.workloads(namespace)) == [] and kube.items(_FLAVORS) == []
+        return not any(kube.items(path) for path in (paths.workloads(namespace), _FLAVORS, _PRIORITIES))
     except RefusedError:
         return False
 
@@ -208,6 +226,57 @@ def test_a_lost_response_does_not_double_a_workload(
     _admit(sandbox, job)
     eventually(lambda: sandbox.job(job)["spec"]["suspend"] is False)
     assert len(_workloads(sandbox)) == 1
+
+
+def test_every_right_for_queues_is_used(
+    operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, kueue: None, proxy: Proxy
+) -> None:
+    """A check with executors, a run with the priority of its Pods, and a run that moves to other nodes."""
+    about_to_check(
+        sandbox,
+        "checked",
+        engine=ENGINE,
+        check={"engine": "run", "queue_name": "team"},
+        priority_class="urgent",
+    )
+    sandbox.kube.create("/apis/scheduling.k8s.io/v1/priorityclasses", {"metadata": {"name": "batch"}, "value": -5})
+    try:
+        operator(through=proxy, spark_image="spark:test", worker_priority_classes="batch")
+        check = the_check(sandbox, "checked")
+        if not sandbox.job(check)["spec"].get("suspend"):
+            pytest.skip("this Kubernetes suspends no Jobs")
+        (workload,) = eventually(lambda: _workloads(sandbox))
+        assert [one["count"] for one in workload["spec"]["podSets"]] == [1, 2]
+        assert (workload["spec"]["queueName"], workload["spec"]["priority"]) == ("team", 1000)
+        _admit(sandbox, check)
+        eventually(lambda: sandbox.job(check)["spec"]["suspend"] is False)
+        kubelet.complete(check, found(0.084))
+        eventually(lambda: sandbox.status("checked").get("checks", [{}])[0].get("status") == "completed")
+        eventually(lambda: "Finished" in _holding(sandbox, check), what="the quota is free")
+
+        job = _queued(sandbox, priority_class_name="batch", pending_timeout_seconds=600)
+        eventually(lambda: len(_workloads(sandbox)) == 2)
+        assert sandbox.kube.get(paths.workload(sandbox.namespace, job))["spec"]["priority"] == -5
+        for flavor in (SPOT, ON_DEMAND):
+            _admit(sandbox, job, flavor)
+            eventually(lambda: sandbox.job(job)["spec"]["suspend"] is False)
+            kubelet.start(job)
+            eventually(lambda: sandbox.job(job)["status"].get("startTime"))
+            _tell(sandbox, job, ("Evicted", True))
+            eventually(lambda: "QuotaReserved" not in _holding(sandbox, job), what="the quota is returned")
+    finally:
+        sandbox.kube.delete("/apis/scheduling.k8s.io/v1/priorityclasses/batch")
+    used = {use.right for request in proxy.requests if (use := use_of(request))}
+    granted = {
+        Right(group, resource, "", verb)
+        for rule in _rules_for_queues()
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    assert len(granted) == 7
+    # Kubernetes 1.36 and later reset the start time of a suspended Job themselves.
+    assert {right for right in granted if not any(right.covers(use) for use in used)} <= {_RESET}
 
 
 def test_the_pending_timeout_counts_from_the_admission(operator: StartOperator, sandbox: Sandbox, kueue: None) -> None:

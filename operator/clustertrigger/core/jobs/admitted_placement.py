@@ -20,7 +20,7 @@ class Resumption(NamedTuple):
     Attributes:
         job: Merge patch of the Job.
         resets_start: Whether the status must lose its startTime before. Kubernetes accepts another placement only for
-            a Job that has not started since it was suspended.
+            a Job without it, and removes it from a suspended Job itself only from 1.36 on.
     """
 
     job: dict[str, Any]
