@@ -19,8 +19,9 @@ from clustercontract.data_files import compile_pattern, data_files, is_data_file
 from clustercontract.globs import glob_problem
 from clustercontract.source import Source
 from clustertrigger.core.resources.validation import parse_collection
+from clusterworker.data.sources.parquet.collection import ParquetCollection
 from clusterworker.data.sources.parquet.store import VolumeStore
-from clusterworker.process.errors import MisconfiguredError
+from clusterworker.process.errors import MisconfiguredError, UnavailableError
 from clusterworker.process.outcome import failure
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.planted import planted, table, write
@@ -95,6 +96,21 @@ def test_what_may_be_meant_by_a_glob_without_matches(pod: Pod, uri: str, hint: s
     line = refused(pod, {"uri": uri})
     assert line.startswith(f"{uri}: no such file on the volume: check source.uri (")
     assert line.endswith(f"; {hint}")
+
+
+@pytest.mark.parametrize("uri", ["d", "d/*.parquet"])
+def test_links_without_a_target(tmp_path: Path, uri: str) -> None:
+    """Tools that fetch large files on demand leave such links. The file was said to be removed while it was read."""
+    (tmp_path / "d").mkdir()
+    pq.write_table(table(VECTORS), tmp_path / "d/a.parquet")
+    (tmp_path / "d/README").symlink_to("nowhere")
+    assert ParquetCollection("c", Source(uri=uri), VolumeStore(tmp_path, uri)).rows == len(VECTORS)
+    (tmp_path / "d/b.parquet").symlink_to("../.git/annex/b")
+    with pytest.raises(UnavailableError) as refused:
+        ParquetCollection("c", Source(uri=uri), VolumeStore(tmp_path, uri))
+    assert str(refused.value) == (
+        "d/b.parquet: is a link to ../.git/annex/b, which does not exist: restore that file, or remove the link"
+    )
 
 
 def test_circles_of_links_and_names_that_no_file_has(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ class VolumeStore:
                 identity = of_status(self._inside(name).stat())
                 return pa.OSFile(os.fsencode(self._inside(name))), identity  # A name can be any bytes.
             except FileNotFoundError as error:
-                raise gone(name) from error
+                raise self._gone(name) from error
 
     def identity(self, name: str) -> Identity:
         """See FileStore."""
@@ -96,7 +96,7 @@ class VolumeStore:
             try:
                 return of_status(self._inside(name).stat())
             except FileNotFoundError as error:
-                raise gone(name) from error
+                raise self._gone(name) from error
 
     @contextmanager
     def errors(self, name: str) -> Iterator[None]:
@@ -146,10 +146,22 @@ class VolumeStore:
                 relative = os.path.relpath(os.path.join(folder, file), top)  # noqa: PTH118 - There can be millions of files.
                 yield f"{directory}/{relative}" if directory not in ("", ".") else relative
 
+    def _gone(self, name: str) -> UnavailableError:
+        """Returns the error for a file that was found and cannot be opened. A link without a target may be lasting."""
+        path = self.mount / name
+        if not path.is_symlink():
+            return gone(name)
+        return UnavailableError(
+            f"{name}: is a link to {path.readlink()}, which does not exist: restore that file, or remove the link"
+        )
+
     def _readable(self, chosen: Chosen) -> list[str]:
         def begins(name: str) -> bytes:
-            with self._inside(name).open("rb") as file:
-                return file.read(len(MAGIC))
+            try:
+                with self._inside(name).open("rb") as file:
+                    return file.read(len(MAGIC))
+            except FileNotFoundError:
+                return b""  # It is a link without a target, or was removed.
 
         return chosen.parquet(begins)
 
