@@ -1,7 +1,8 @@
 """Story of examples/beyond-one-machine.yaml: two executors of Spark have the same results as one Pod.
 
-An administrator must enable Spark, and the owner of a namespace must permit a service account to create Pods. Kueue
-admits such a run with its executors, or not at all.
+An administrator must enable Spark, and the owner of a namespace must permit a service account to create Pods. Executors
+also carry out algorithms that need a sample or another pass, checks, and enrichments. Kueue admits such a run with its
+executors, or not at all.
 """
 
 from __future__ import annotations
@@ -16,21 +17,25 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from clustertrigger.api import API_VERSION
 from clustertrigger.api.names import LABEL_ROLE, LABEL_TRIGGER, ROLE_EXECUTOR
 from e2e.stories.conftest import VALUES, Stage
 from e2e.stories.scene import MANIFESTS, Object, Scene
-from e2e.stories.triggers import by_interval
+from e2e.stories.triggers import DAY, by_interval, enriching
 from harness.claim_files import POD, claim_files
 from harness.cluster.clusters import existing, kubernetes_version
-from harness.cluster.files import REPOSITORY
 from harness.cluster.progress import stage
 from harness.cluster.versions import parse_version
+from harness.control_plane.manifests import trigger
+from harness.demo import documents
+from harness.demo.plugin import Plugin
+from harness.demo.spark import EXAMPLE, TRIGGER, show_run
+from harness.demo.steps import DATA
 from harness.image.build import build_image
 from harness.installation import install_operator, operator_values
 from harness.kueue import install, why_not
 
 NAMESPACE = "beyond"
-EXAMPLE = REPOSITORY / "examples/beyond-one-machine.yaml"
 RESULTS, EMBEDDINGS = "clustertrigger-results", "embeddings"
 FILES, ROWS, DIMENSIONS = 8, 80_000, 64
 DOCUMENTS = FILES * ROWS
@@ -49,12 +54,38 @@ for n in range({FILES}):
     table = pa.Table.from_arrays(columns, names=["document_id", "embedding"])
     pq.write_table(table, f"/claims/{EMBEDDINGS}/many/part-{{n}}.parquet", row_group_size=10_000)
 """
+GROUPS, FEW, MORE = 12, 24_000, 4_000
+"""Planted groups; documents of all groups, in a sample that is larger than what Spark sends with a task; documents of
+the first group that are added later.
+"""
+PLANT = f"""
+import os, sys
+import numpy as np, pyarrow as pa, pyarrow.parquet as pq
+random = np.random.default_rng(1)
+centres = 4 * random.normal(size=({GROUPS}, {DIMENSIONS}))
+kind = pa.list_(pa.float32(), {DIMENSIONS})
+def write(name, ids, vectors, **columns):
+    embedding = pa.FixedSizeListArray.from_arrays(pa.array(vectors.astype(np.float32).ravel()), type=kind)
+    table = pa.table({{"document_id": ids, "embedding": embedding, **columns}})
+    pq.write_table(table, f"/claims/{EMBEDDINGS}/{{name}}.parquet", row_group_size=2_000)
+def documents(name, numbers):
+    write(name, pa.array(numbers), centres[numbers % {GROUPS}] + random.normal(size=(len(numbers), {DIMENSIONS})))
+if sys.argv[1] == "few":
+    os.mkdir("/claims/{EMBEDDINGS}/few")
+    documents("few/part-0", np.arange({FEW}))
+    groups = [str(n) for n in range({GROUPS})]
+    write("groups", pa.array(groups), centres, label=pa.array([f"Group {{n}}" for n in groups]))
+else:
+    documents("few/part-1", {FEW} + {GROUPS} * np.arange({MORE}))
+"""
 CONFIG = {"algorithm": "kmeans", "n_clusters": 12, "metric": "euclidean", "random_state": 7}
 SMALL = {"requests": {"cpu": "50m", "memory": "256Mi"}}
 NOWHERE = "localhost:9/clustertrigger/spark"
 """Image that no node can pull, because no registry listens on the discard port."""
 PATIENCE = 420.0
 QUEUED = ("first-queued", "second-queued", "urgent-queued")
+MIXTURE, DENSE, LABELS = "mixture", "dense", "labels"
+"""Triggers of the planted groups: a gaussian_mixture that drift fires, a dbscan, and an enrichment."""
 
 
 def engine(**fields: Any) -> Object:
@@ -75,6 +106,18 @@ def by_spark(name: str, **run: Any) -> Object:
     return by_interval(name, CONFIG, collection="col_many", **whole)
 
 
+def example() -> list[Object]:
+    """Return the objects of the example, for the namespace of this story."""
+    objects = list(yaml.safe_load_all(EXAMPLE.read_text()))
+    objects[1]["subjects"][0]["namespace"] = NAMESPACE
+    return objects
+
+
+def collection(name: str, uri: str) -> Object:
+    spec = {"collection_id": f"col_{name}", "volume": EMBEDDINGS, "source": {"uri": uri}}
+    return {"apiVersion": API_VERSION, "kind": "Collection", "metadata": {"name": name}, "spec": spec}
+
+
 @pytest.fixture(scope="module")
 def beyond(stage_set: Stage) -> Iterator[Scene]:
     """A separate namespace, whose quota and service accounts do not affect other stories."""
@@ -82,13 +125,16 @@ def beyond(stage_set: Stage) -> Iterator[Scene]:
     scene.kubectl.ensure_namespace()
     try:
         scene.kubectl("apply", f"--filename={MANIFESTS / 'volumes.yaml'}")
-        account, binding, *_ = yaml.safe_load_all(EXAMPLE.read_text())
-        binding["subjects"][0]["namespace"] = NAMESPACE
-        collection = {"collection_id": "col_many", "volume": EMBEDDINGS, "source": {"uri": "many/*.parquet"}}
-        named = {"apiVersion": "clustertrigger.dev/v1alpha1", "kind": "Collection", "metadata": {"name": "many"}}
-        scene.kubectl.apply(account, binding, {**named, "spec": collection})
-        with claim_files(scene.kubectl, stage_set.images.worker.name, [EMBEDDINGS, RESULTS]):
+        account, binding, *_ = example()
+        scene.kubectl.apply(account, binding, collection("many", "many/*.parquet"))
+        scene.kubectl.apply(collection("few", "few/*.parquet"), collection("groups", "groups.parquet"))
+        taxonomy = {"taxonomy_id": "tax_groups", "collection_id": "col_groups", "label_column": "label"}
+        named = {"apiVersion": API_VERSION, "kind": "Taxonomy", "metadata": {"name": "groups"}}
+        scene.kubectl.apply({**named, "spec": taxonomy})
+        with claim_files(scene.kubectl, stage_set.images.worker.name, [EMBEDDINGS, RESULTS]) as claims:
             scene.kubectl.pipe(["exec", POD, "--", "python", "-c", GENERATE], b"", timeout=180)
+            scene.kubectl.pipe(["exec", POD, "--", "python", "-c", PLANT, "few"], b"")
+            claims.upload(EMBEDDINGS, {DATA.name: documents.before(DATA)})
         yield scene
     finally:
         scene.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
@@ -115,6 +161,13 @@ def executors(scene: Scene, name: str, phase: str | None = None) -> list[Object]
     """Return the executors' Pods of a trigger's runs."""
     pods = scene.kubectl.items("pods", f"--selector={LABEL_TRIGGER}={name},{LABEL_ROLE}={ROLE_EXECUTOR}")
     return [pod for pod in pods if phase in (None, pod["status"].get("phase"))]
+
+
+def download(scene: Scene, stage_set: Stage, runs: dict[str, Object], into: Path) -> None:
+    """Copy the folder of a run of each trigger to a folder of the trigger's name."""
+    with claim_files(scene.kubectl, stage_set.images.worker.name, [RESULTS]) as claims:
+        for name, run in runs.items():
+            claims.download(RESULTS, f"{NAMESPACE}/{name}/{run['job_id']}", into / name)
 
 
 def test_it_is_off_until_the_administrator_allows_it(beyond: Scene) -> None:
@@ -187,9 +240,7 @@ def test_two_executors_find_what_one_pod_finds_although_one_is_killed(
     runs = {name: allowed.run_ended(name, patience=PATIENCE) for name in ("one-pod", "two-executors")}
     for run in runs.values():
         assert (run["status"], run["num_documents"], run["num_clusters"]) == ("completed", DOCUMENTS, 12), run
-    with claim_files(allowed.kubectl, stage_set.images.worker.name, [RESULTS]) as claims:
-        for name, run in runs.items():
-            claims.download(RESULTS, f"{NAMESPACE}/{name}/{run['job_id']}", tmp_path / name)
+    download(allowed, stage_set, runs, tmp_path)
     one, two = (pq.read_table(tmp_path / name / "members.parquet").sort_by("document_id") for name in runs)
     assert one["document_id"].to_pylist() == list(range(DOCUMENTS))
     assert two.equals(one), "clusters and distances, bit for bit"
@@ -206,14 +257,102 @@ def test_executors_assign_documents_to_the_clusters(stage_set: Stage, allowed: S
     run = allowed.run_ended("assigned", patience=PATIENCE)
     assert (run["status"], run["mode"], run["num_documents"]) == ("completed", "assign", DOCUMENTS), run
     clustered = allowed.run_ended("two-executors")
-    with claim_files(allowed.kubectl, stage_set.images.worker.name, [RESULTS]) as claims:
-        for name, ended in (("two-executors", clustered), ("assigned", run)):
-            claims.download(RESULTS, f"{NAMESPACE}/{name}/{ended['job_id']}", tmp_path / name)
+    download(allowed, stage_set, {"two-executors": clustered, "assigned": run}, tmp_path)
     assigned, members = (pq.read_table(tmp_path / name / "members.parquet") for name in ("assigned", "two-executors"))
     for column in ("document_id", "cluster_id"):
         assert assigned[column].equals(members[column])
     notes = json.loads((tmp_path / "assigned/metrics.json").read_text())["notes"]
     assert any(f"parts of {DOCUMENTS} documents were read by Spark, 2 at a time" in note for note in notes), notes
+
+
+@pytest.fixture(scope="module")
+def planted(allowed: Scene) -> dict[str, Object]:
+    """The first runs of the triggers of the planted groups, which share the cores. That of the enrichment is local."""
+    run = by_spark("any")["spec"]["run"]
+    drift = {"condition_type": "drift", "metric": "cosine_drift", "threshold": 0.05, "check_interval_seconds": DAY}
+    mixture = {"algorithm": "gaussian_mixture", "n_components": GROUPS, "covariance_type": "diag"}
+    config = {**mixture, "metric": "euclidean", "random_state": 7}
+    conditional = {
+        "trigger_type": "conditional",
+        "schedule_config": drift,
+        "execution_config": {"collection_ids": ["col_few"], "config": config},
+        "run": {**run, "check": {"engine": "run", "resources": SMALL}},
+    }
+    dense = {"algorithm": "dbscan", "eps": 20.0, "min_samples": 50, "metric": "euclidean", "reduce": "none"}
+    allowed.kubectl.apply(
+        trigger(MIXTURE, conditional),
+        by_interval(DENSE, dense, collection="col_few", at_once=True, **run),
+        enriching(LABELS, "tax_groups", collection_id="col_few", incremental=True),
+    )
+    allowed.request_run(MIXTURE, "first")
+    runs = {name: allowed.run_ended(name, patience=PATIENCE) for name in (MIXTURE, DENSE, LABELS)}
+    for found in runs.values():
+        assert (found["status"], found["num_documents"]) == ("completed", FEW), found
+    return runs
+
+
+def test_executors_find_the_planted_groups(
+    stage_set: Stage, allowed: Scene, planted: dict[str, Object], tmp_path: Path
+) -> None:
+    """By a mixture of a sample, and by a pass that counts the documents near those of a sample."""
+    by_executors = {name: planted[name] for name in (MIXTURE, DENSE)}
+    for run in by_executors.values():
+        assert any(f"parts of {FEW} documents were read by Spark, 2 at a time" in note for note in run["notes"]), run
+    assert f"trained on a sample of {FEW} of {FEW} documents, then all were assigned" in planted[MIXTURE]["notes"]
+    assert any(f"searched in a sample of {FEW} of {FEW} documents" in note for note in planted[DENSE]["notes"])
+    download(allowed, stage_set, by_executors, tmp_path)
+    for name in by_executors:
+        members = pq.read_table(tmp_path / name / "members.parquet")
+        assert members["document_id"].to_pylist() == list(range(FEW))
+        pairs = {(number % GROUPS, cluster) for number, cluster in enumerate(members["cluster_id"].to_pylist())}
+        assert len(pairs) == GROUPS, f"{name}: a cluster for each group"
+        assert {cluster for _, cluster in pairs} == set(range(GROUPS)), f"{name}: no noise"
+
+
+def test_a_check_by_executors_fires_and_an_enrichment_searches_new_documents(
+    stage_set: Stage, allowed: Scene, planted: dict[str, Object], tmp_path: Path
+) -> None:
+    """The enrichment takes over the nodes that a local run has found."""
+    with claim_files(allowed.kubectl, stage_set.images.worker.name, [EMBEDDINGS]):
+        allowed.kubectl.pipe(["exec", POD, "--", "python", "-c", PLANT, "more"], b"")
+    allowed.patch(MIXTURE, {"schedule_config": {"check_interval_seconds": 10}})
+    allowed.patch(LABELS, {"run": {"engine": engine(), "service_account_name": "spark-driver"}})
+    allowed.request_run(LABELS, "more")
+    fired = allowed.eventually(
+        lambda: next((check for check in allowed.status(MIXTURE).get("checks", []) if check.get("fires")), None),
+        "a check fires",
+        MIXTURE,
+        PATIENCE,
+    )
+    assert fired["value"] > 0.05
+    said = allowed.kubectl("logs", f"job/{fired['job_id']}")
+    assert f"parts of {FEW + MORE} documents were read by Spark, 2 at a time" in said
+    allowed.eventually(
+        lambda: any(entry["slot"] == fired["slot"] for entry in allowed.status(MIXTURE)["history"]),
+        "the run of the check",
+        MIXTURE,
+    )
+    allowed.kubectl("delete", "clustertrigger", MIXTURE)
+
+    run = allowed.run_ended(LABELS, slot="manual/more", patience=PATIENCE)
+    assert (run["status"], run["num_documents"]) == ("completed", FEW + MORE), run
+    assert any(f"parts of {FEW + MORE} documents were read by Spark, 2 at a time" in note for note in run["notes"]), run
+    download(allowed, stage_set, {LABELS: run}, tmp_path)
+    metrics = json.loads((tmp_path / LABELS / "metrics.json").read_text())
+    assert (metrics["num_taken_over"], metrics["num_searched"]) == (FEW, MORE)
+    table = pq.read_table(tmp_path / LABELS / "enrichment.parquet")
+    ids, nodes = table["document_id"].to_pylist(), table["node_id"].to_pylist()
+    assert sorted(ids) == [*range(FEW), *range(FEW, FEW + GROUPS * MORE, GROUPS)]
+    assert nodes == [str(number % GROUPS) for number in ids]
+
+
+def test_the_example_runs_as_make_demo_spark_runs_it(allowed: Scene) -> None:
+    allowed.kubectl.apply(*example())
+    show_run(allowed.kubectl, Plugin(allowed.kubectl))
+    (run,) = allowed.status(TRIGGER)["history"]
+    assert (run["status"], run["num_clusters"]) == ("completed", 20), run
+    assert any("were read by Spark, 2 at a time" in note for note in run["notes"]), run
+    assert not any("idle" in note for note in run["notes"]), run
 
 
 def _is_amid_a_pass(scene: Scene, driver: str) -> bool:
