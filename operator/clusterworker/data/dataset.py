@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from clusterworker.data.arrays import Doubles, Rows, Vectors
 from clusterworker.data.rounding import Rounding
-from clusterworker.data.settling import settle
+from clusterworker.data.settling import equate, settle
 from clusterworker.data.sources.batch import Batch
 from clusterworker.data.sources.collection import Collection, CollectionPart, Divisible, whole_pass
 from clusterworker.process.errors import MisconfiguredError
@@ -22,6 +22,12 @@ from clusterworker.process.progress import Progress
 
 LARGEST = 1e15
 """The largest number in a vector with metric euclidean; squares of larger numbers exceed the range of float32."""
+FAR = 8.0
+"""Ratio of the length of the common direction to the median distance from it above which float32 blurs the differences
+of vectors of unit length.
+"""
+SAMPLE_ROWS = 1_001
+"""Maximum number of vectors from which the common direction is computed."""
 _USUAL = (2.0**-100, 2.0**100)
 """Range of a vector's largest number in which float32 holds the others as precisely."""
 _SAFE = (1e-30, 1e30)
@@ -85,11 +91,15 @@ class StreamedDataset:
         self._progress = progress
         self._rounding: Rounding | None = None
 
-    def batches(self) -> Iterator[Batch]:
-        """See Dataset."""
+    def batches(self, *, exact: bool = False) -> Iterator[Batch]:
+        """See Dataset.
+
+        Args:
+            exact: Whether batches also contain vectors of unit length before they are rounded to float32.
+        """
         done = 0
         for batch in self.given():
-            yield _prepared(batch, unit=self.unit)
+            yield _prepared(batch, unit=self.unit, exact=exact)
             done += len(batch.vectors)
             self._progress.advance(done / self.rows)
 
@@ -205,10 +215,12 @@ def _given(
         yield Batch(ids, batch.vectors, index, batch.place)
 
 
-def _prepared(batch: Batch, *, unit: bool) -> Batch:
-    """Yields the same documents with vectors of unit length."""
-    vectors = _unit_length(batch) if unit else refuse_too_large(batch)
-    return Batch(batch.ids, vectors, batch.collection, batch.place)
+def _prepared(batch: Batch, *, unit: bool, exact: bool = False) -> Batch:
+    """Returns the same documents with vectors of unit length."""
+    if not unit:
+        return Batch(batch.ids, refuse_too_large(batch), batch.collection, batch.place)
+    directions = batch.vectors / lengths(batch)[:, None]
+    return Batch(batch.ids, directions.astype(np.float32), batch.collection, batch.place, directions if exact else None)
 
 
 class SpooledDataset:
@@ -219,31 +231,63 @@ class SpooledDataset:
 
     Args:
         source: The documents, which are read once.
-        directory: Scratch space for 4 bytes per number. The file disappears with the process.
+        directory: Scratch space for 4 bytes per number, or 8 if all vectors have nearly one direction. The files
+            disappear with the process.
     """
 
     def __init__(self, source: StreamedDataset, directory: Path) -> None:
         self.rows = source.rows
         self.dimensions = source.dimensions
         self._parts: list[Batch] = []
-        with (directory / "vectors.f32").open("w+b") as file:
-            file.truncate(self.rows * self.dimensions * np.dtype(np.float32).itemsize)
-            self.vectors: Vectors = np.memmap(file, np.float32, "r+", shape=(self.rows, self.dimensions))
-        (directory / "vectors.f32").unlink()
+        self.vectors = _scratch(directory, self.rows, self.dimensions)
+        self._differences: Vectors | None = None
+        common: Doubles | None = None
         row = 0
-        for batch in source.batches():
+        for batch in source.batches(exact=source.unit):
             kept = self.vectors[row : row + len(batch.vectors)]
             kept[:] = batch.vectors
+            if batch.doubles is not None:
+                if row == 0 and (common := common_direction(batch.doubles)) is not None:
+                    self._differences = _scratch(directory, self.rows, self.dimensions)
+                if self._differences is not None and common is not None:
+                    self._differences[row : row + len(kept)] = batch.doubles - common
             self._parts.append(Batch(batch.ids, kept, batch.collection, batch.place))
             row += len(kept)
         assert row == self.rows  # noqa: S101 - whole_pass has verified it; otherwise the rest of the file would be zeros.
         self.notes = source.notes
-        if source.unit:
-            settle(self.vectors)
+        if source.unit and (first := settle(self.vectors)) is not None and self._differences is not None:
+            equate(self._differences, first)
+
+    @property
+    def differences(self) -> Vectors:
+        """See `Documents`."""
+        return self.vectors if self._differences is None else self._differences
 
     def batches(self) -> Iterator[Batch]:
         """See Dataset."""
         return iter(self._parts)
+
+
+def _scratch(directory: Path, rows: int, dimensions: int) -> Vectors:
+    """Returns an array in a file that disappears with the process."""
+    path = directory / "vectors.f32"
+    with path.open("w+b") as file:
+        file.truncate(rows * dimensions * np.dtype(np.float32).itemsize)
+        vectors: Vectors = np.memmap(file, np.float32, "r+", shape=(rows, dimensions))
+    path.unlink()
+    return vectors
+
+
+def common_direction(directions: Doubles) -> Doubles | None:
+    """Returns the direction that nearly all vectors have in common, shape (dimensions,); None if they have none.
+
+    Args:
+        directions: Vectors of unit length, shape (rows, dimensions).
+    """
+    sampled = directions[:: max(1, -(-len(directions) // SAMPLE_ROWS))]
+    common: Doubles = np.median(sampled, axis=0)
+    radius = float(np.median(np.linalg.norm(sampled - common, axis=1)))
+    return common if np.linalg.norm(common) > FAR * radius else None
 
 
 def sample(dataset: Dataset, size: int, seed: int) -> tuple[Rows, Vectors]:
@@ -355,8 +399,3 @@ def refuse_too_large(batch: Batch) -> Vectors:
             f"are supported up to {LARGEST:g}: scale the vectors down, or set metric: cosine"
         )
     return batch.vectors
-
-
-def _unit_length(batch: Batch) -> Vectors:
-    unit: Vectors = (batch.vectors / lengths(batch)[:, None]).astype(np.float32)
-    return unit

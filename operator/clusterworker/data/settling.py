@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from clusterworker.data.arrays import Vectors
+from clusterworker.data.arrays import Rows, Vectors
 from clusterworker.data.sources.batch import BATCH_ROWS
 
 SAME_DIRECTION = 2.5e-7
@@ -14,13 +14,16 @@ _SEED = 20_261_128
 """Seed of the direction along which vectors are sorted; any number works."""
 
 
-def settle(vectors: Vectors) -> None:
+def settle(vectors: Vectors) -> Rows | None:
     """Makes unit vectors of one direction equal, in place, if they differ by rounding only.
 
     Along a random direction, such vectors are next to each other; each is compared with the next few there.
 
     Args:
         vectors: Vectors of unit length, shape (rows, dimensions).
+
+    Returns:
+        The row that each one equals now, shape (rows,), for `equate`; None if none was changed.
     """
     direction = np.random.default_rng(_SEED).normal(size=vectors.shape[1])
     places = np.empty(len(vectors))
@@ -38,12 +41,23 @@ def settle(vectors: Vectors) -> None:
             links.append(np.stack([one[close], other[close]]))
     pairs = np.concatenate([np.empty((2, 0), np.int64), *links], axis=1)
     if not pairs.size:
-        return
+        return None
     from scipy import sparse
 
     graph = sparse.coo_array((np.ones(pairs.shape[1], np.int8), (pairs[0], pairs[1])), shape=(len(vectors),) * 2)
     parts = sparse.csgraph.connected_components(graph, directed=False)[1]
     first = np.unique(parts, return_index=True)[1][parts]
+    equate(vectors, first)
+    return np.asarray(first, np.int64)
+
+
+def equate(vectors: Vectors, first: Rows) -> None:
+    """Replaces each vector by that of another row, in place.
+
+    Args:
+        vectors: shape (rows, dimensions).
+        first: The row that replaces each one and stays as it is, shape (rows,).
+    """
     moved = np.flatnonzero(first != np.arange(len(vectors)))
     for start in range(0, len(moved), BATCH_ROWS):
         rows = moved[start : start + BATCH_ROWS]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
+from sklearn import cluster
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
 from clusterworker.clustering.algorithms.frame import Frame
@@ -14,8 +16,12 @@ from clusterworker.clustering.algorithms.kmeans import train
 from clusterworker.clustering.algorithms.nearest import NearestCentroid
 from clusterworker.clustering.algorithms.neighbours import nearest_neighbours
 from clusterworker.clustering.algorithms.pairs import Pairs
-from clusterworker.data.arrays import Labels, Vectors
-from tests.clusterworker.clustering.carried_out import carried_out
+from clusterworker.clustering.algorithms.sample import _part
+from clusterworker.clustering.algorithms.task import Task
+from clusterworker.data.arrays import NOISE, Doubles, Labels, Vectors
+from clusterworker.data.dataset import SpooledDataset, StreamedDataset
+from clusterworker.process.progress import Progress
+from tests.clusterworker.clustering.carried_out import InMemory, carried_out
 from tests.clusterworker.planted import planted
 
 
@@ -135,6 +141,70 @@ def test_k_means_of_a_narrow_cone() -> None:
     centroids = train(unit, 5, 100, "cosine", 0)
     assert np.linalg.norm(centroids, axis=1) == pytest.approx(1, abs=1e-6)
     assert adjusted_rand_score(data.labels, NearestCentroid(centroids)(unit)) > 0.95
+
+
+def with_an_offset(seed: int, offset: float) -> tuple[Vectors, Doubles]:
+    """Groups and near copies whose offset is this many times their spread, and their exact cosine distances."""
+    generator = np.random.default_rng([seed, int(offset)])
+    dimensions = int(generator.integers(2, 12))
+    drawn = generator.normal(size=(4, dimensions))[generator.integers(0, 4, 120)]
+    drawn += generator.normal(size=drawn.shape) * 0.15
+    if seed % 2:
+        drawn[60:] = drawn[:60] + generator.normal(size=(60, dimensions)) * 0.02
+    drawn += offset * np.sign(generator.normal(size=dimensions))
+    vectors: Vectors = (drawn * 10.0 ** (3 * (seed % 3) - 3)).astype(np.float32)
+    exact = vectors.astype(np.float64)
+    exact /= np.linalg.norm(exact, axis=1, keepdims=True)
+    distances: Doubles = cdist(exact, exact, "sqeuclidean") / 2
+    return vectors, distances
+
+
+@pytest.mark.parametrize("seed", [0, 3, 4, 5, 6, 9, 14])
+@pytest.mark.parametrize("offset", [1e2, 1e3, 1e4])
+def test_cosine_with_a_common_offset_as_scikit_learn_in_double_precision(seed: int, offset: float) -> None:
+    """Unit vectors that point nearly the same way differ by 1e-5 and less, which float32 does not resolve."""
+    vectors, exact = with_an_offset(seed, offset)
+    values = np.unique(exact)
+    fifth = np.partition(exact, 4, axis=1)[:, 4]
+    first, last = np.searchsorted(values, [fifth.min(), np.quantile(fifth, 0.9)])
+    between = [place for place in range(first, last) if 0 < values[place] < values[place + 1] * (1 - 1e-5)]
+    for place in np.random.default_rng(seed).choice(between, 4, replace=False):
+        eps = float(np.sqrt(values[place] * values[place + 1]))
+        labels, *_ = carried_out(vectors, algorithm="dbscan", eps=eps, min_samples=5, reduce="none")
+        theirs = cluster.DBSCAN(eps=eps, min_samples=5, metric="precomputed").fit(exact)
+        cores = theirs.core_sample_indices_
+        assert adjusted_rand_score(labels[cores], theirs.labels_[cores]) == 1
+        assert ((labels == NOISE) == (theirs.labels_ == NOISE)).all()
+        for linkage, threshold in (("single", eps), ("average", 20 * eps), ("complete", 20 * eps)):
+            labels, *_ = carried_out(vectors, algorithm="hierarchical", linkage=linkage, distance_threshold=threshold)
+            model = cluster.AgglomerativeClustering(
+                n_clusters=None, distance_threshold=threshold, linkage=linkage, metric="precomputed"
+            )
+            assert adjusted_rand_score(labels, model.fit(exact).labels_) == 1
+    labels, *_ = carried_out(vectors, algorithm="optics", min_samples=5, reduce="none")
+    model = cluster.OPTICS(min_samples=5, metric="precomputed").fit(exact)
+    assert adjusted_rand_score(labels, model.labels_) == 1
+
+
+@pytest.mark.parametrize("offset", [1e2, 1e3, 1e4])
+def test_differences_keep_their_digits_also_in_a_sample(offset: float, tmp_path: Path) -> None:
+    """hdbscan and spectral compare them, too."""
+    vectors, exact = with_an_offset(4, offset)
+    collection: Any = InMemory(vectors)
+    dataset = SpooledDataset(StreamedDataset([collection], "cosine", Progress()), tmp_path)
+    assert np.linalg.norm(dataset.vectors, axis=1) == pytest.approx(1, abs=1e-6)
+    chosen = np.arange(0, 120, 2)
+    part = _part(Task(dataset, "cosine", 0, 1 << 30, Progress()), chosen).dataset
+    for differences, expected in ((dataset.differences, exact), (part.differences, exact[np.ix_(chosen, chosen)])):
+        found = Pairs(differences, "cosine").distances(slice(None))
+        assert found == pytest.approx(expected, rel=1e-4, abs=1e-14)
+    assert np.array_equal(part.vectors, dataset.vectors[chosen])
+
+
+def test_usual_directions_are_stored_once(tmp_path: Path) -> None:
+    collection: Any = InMemory(planted(300, 5).vectors)
+    dataset = SpooledDataset(StreamedDataset([collection], "cosine", Progress()), tmp_path)
+    assert dataset.differences is dataset.vectors
 
 
 def test_gaussian_mixture_far_from_the_origin() -> None:

@@ -23,7 +23,7 @@ from clusterworker.clustering.algorithms.frame import Frame
 from clusterworker.clustering.algorithms.pairs import Pairs
 from clusterworker.clustering.algorithms.reduction import reduced_by, reduced_space, reduction_need
 from clusterworker.clustering.algorithms.rule import ByNearest, renumbered
-from clusterworker.clustering.algorithms.sample import all_or_sample, distance_in_sample, draw
+from clusterworker.clustering.algorithms.sample import all_or_sample, distance_in_sample
 from clusterworker.clustering.algorithms.task import SampleTask, Task
 from clusterworker.data.arrays import NOISE, Labels, Rows, Vectors
 
@@ -124,7 +124,7 @@ def _cluster(task: Task, parameters: DBSCAN) -> Clustering:
     candidates = np.arange(rows)
     notes = list(space.notes)
     if rows > MOST_DOCUMENTS:
-        candidates = np.unique(points.numbers[draw(space.vectors, MOST_DOCUMENTS, task.seed)])
+        candidates = np.unique(points.numbers[space.drawn(task, MOST_DOCUMENTS)])
         notes.append(
             f"{rows} {points.noun} are more than the limit of {MOST_DOCUMENTS} for comparing all pairs: core points "
             f"were searched in a sample of {len(candidates)} of them"

@@ -39,7 +39,7 @@ def hierarchical(task: Task, parameters: Hierarchical) -> Clustering:
     vectors = task.dataset.vectors
     limit = pair_limit(task.memory, BYTES_PER_PAIR, MOST_DOCUMENTS)
     if len(vectors) <= limit:
-        labels = agglomerate(vectors, parameters, task.metric)
+        labels = agglomerate(task.dataset.differences, parameters, task.metric)
         return labelled(vectors, labels, task.metric, notes=too_few_distinct(labels, n_clusters))
     micro = micro_clusters(vectors, _micro_count(n_clusters, limit), task.metric, task.seed)
     labels = micro.spread(agglomerate(micro.centroids, parameters, task.metric))

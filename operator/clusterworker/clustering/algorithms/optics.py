@@ -25,7 +25,6 @@ from clusterworker.clustering.algorithms.sample import (
     Least,
     all_or_sample,
     at_places,
-    draw,
     nearest_sampled,
     of_sample,
     thinned,
@@ -108,7 +107,7 @@ def _cluster(task: Task, parameters: OPTICS) -> Clustering:
     if rows <= limit:
         labels = find_clusters(space.vectors, parameters, space.metric)
     else:
-        chosen = draw(space.vectors, limit, task.seed)
+        chosen = space.drawn(task, limit)
         notes.append(
             f"{rows} documents are more than the limit of {limit} for comparing all pairs: "
             f"clustered a sample of {limit} of them; {JOINED_OR_NOISE}"

@@ -12,10 +12,10 @@ from clustercontract.algorithms import DBSCAN, HDBSCAN, OPTICS, MeanShift
 from clusterworker.clustering.algorithms import embedding, node_embedding
 from clusterworker.clustering.algorithms.clustering import Clustering, labelled
 from clusterworker.clustering.algorithms.distinct import Distinct, distinct
-from clusterworker.clustering.algorithms.sample import Need
+from clusterworker.clustering.algorithms.sample import Need, draw
 from clusterworker.clustering.algorithms.start import Begun, Positions, Start
 from clusterworker.clustering.algorithms.task import Task
-from clusterworker.data.arrays import Labels, Vectors
+from clusterworker.data.arrays import Labels, Rows, Vectors
 
 FEW_DIMENSIONS = 15
 """Number of dimensions up to which `reduce: auto` clusters the original vectors."""
@@ -28,7 +28,8 @@ class Space:
     """The vectors in which clusters are searched.
 
     Attributes:
-        vectors: shape (rows, dimensions).
+        vectors: shape (rows, dimensions). If they are not reduced, half of their squared distance is the cosine
+            distance; they have unit length only with mean_shift, which keeps positions for the next run.
         metric: The configuration's metric, or euclidean after a reduction.
         reduced: Whether the vectors were reduced.
         notes: Decisions that were made automatically.
@@ -42,6 +43,10 @@ class Space:
     notes: list[str] = field(default_factory=list)
     layout: Positions | None = None
     begun: Begun | None = None
+
+    def drawn(self, task: Task, most: int) -> Rows:
+        """Draws a sample by hashes of the vectors, which do not depend on the other documents; see `draw`."""
+        return draw(self.vectors if self.reduced else task.dataset.vectors, most, task.seed)
 
     def labelled(self, task: Task, labels: Labels, notes: list[str]) -> Clustering:
         """Returns the clustering of labels, shape (rows,), with the layout in which they were found."""
@@ -75,13 +80,14 @@ def reduced_space(task: Task, parameters: Reducing) -> Space:
     """
     dataset, components = task.dataset, parameters.n_components
     by = reduced_by(parameters, dataset.dimensions)
+    own = dataset.vectors if isinstance(parameters, MeanShift) else dataset.differences
     if by is None:
-        return Space(dataset.vectors, task.metric)
+        return Space(own, task.metric)
     fewest = embedding.FEWEST_ROWS if by == UMAP else node_embedding.FEWEST_ROWS
     points = distinct(dataset.vectors)
     if len(points) < fewest:
         note = f"not reduced: {points.counted} {points.are} too few for {by}, which needs {fewest}"
-        return Space(dataset.vectors, task.metric, notes=[note])
+        return Space(own, task.metric, notes=[note])
     notes = []
     if by == UMAP and components > (most := embedding.most_components(len(points))):
         notes.append(

@@ -353,7 +353,10 @@ def _part(task: Task, chosen: Rows) -> Task:
             labels=None if labels is None else labels[chosen],
             positions=None if last is None else Positions(last.by, last.values[chosen]),
         )
-    return replace(task, dataset=InMemory(np.ascontiguousarray(task.dataset.vectors[chosen])), start=start)
+    vectors, differences = task.dataset.vectors, task.dataset.differences
+    own = np.ascontiguousarray(vectors[chosen])
+    less_common = None if differences is vectors else np.ascontiguousarray(differences[chosen])
+    return replace(task, dataset=InMemory(own, less_common), start=start)
 
 
 def _finest(found: Clustering) -> Labels:

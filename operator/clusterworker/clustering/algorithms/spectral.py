@@ -63,7 +63,7 @@ def spectral(task: Task, parameters: Spectral) -> Clustering:
     notes: list[str] = []
     limit = pair_limit(task.memory, BYTES_PER_PAIR, MOST_DOCUMENTS)
     if len(vectors) <= limit:
-        labels = partition(vectors, parameters, task.metric, task.seed, notes)
+        labels = partition(task.dataset.differences, parameters, task.metric, task.seed, notes)
     else:
         micro = micro_clusters(vectors, _micro_count(n_clusters, limit), task.metric, task.seed)
         notes.append(note(len(vectors), limit, micro))

@@ -27,12 +27,29 @@ class Documents(Protocol):
     def vectors(self) -> Vectors:
         """Vectors, one per document."""
 
+    @property
+    def differences(self) -> Vectors:
+        """The same vectors less a common one, if that keeps digits of their differences; of no fixed length.
+
+        Unit vectors that all point nearly the same way lose them in float32.
+        """
+
 
 @dataclass(frozen=True)
 class InMemory:
-    """Documents whose vectors are in memory; see `Documents`."""
+    """Documents whose vectors are in memory; see `Documents`.
+
+    Attributes:
+        less_common: What `differences` returns, if these are other vectors.
+    """
 
     vectors: Vectors
+    less_common: Vectors | None = None
+
+    @property
+    def differences(self) -> Vectors:
+        """See `Documents`."""
+        return self.vectors if self.less_common is None else self.less_common
 
     @property
     def rows(self) -> int:
