@@ -98,7 +98,8 @@ class Command(Generic[S, R]):
         name = self.spec.__name__
         origin = str(file or f"environment variable {self.variable}")
         try:
-            text = file.read_text() if file else os.environ[self.variable]
+            # pydantic decodes the bytes, so that a file of another encoding is an invalid spec.
+            text = file.read_bytes() if file else os.fsencode(os.environ[self.variable])
         except KeyError:
             raise MisconfiguredError(f"no {name}: set {self.variable}, or give --spec FILE") from None
         except OSError as error:

@@ -51,6 +51,15 @@ def test_reads_the_spec_from_a_file(pod: Pod) -> None:
     assert code == 0
 
 
+def test_a_file_of_another_encoding(pod: Pod) -> None:
+    """Windows PowerShell writes UTF-16. The worker ended with a traceback, and without a result."""
+    file = pod.root / "spec.json"
+    file.write_text(pod.spec(KMEANS).model_dump_json(), encoding="utf-16")
+    code, result, _ = finish(pod, start(pod, "run", f"--spec={file}"))
+    assert code == 2
+    assert (result.error or "").startswith(f"{file}: not a valid RunSpec: document: Invalid JSON: ")
+
+
 @pytest.mark.parametrize(
     ("spec", "line"),
     [
