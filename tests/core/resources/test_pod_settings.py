@@ -48,9 +48,8 @@ def test_quantities(text: int | str, amount: Decimal | int) -> None:
 )
 def test_invalid_quantities(text: str) -> None:
     assert quantity(text) is None
-    assert problems_of(resources={"requests": {"cpu": text}}) == [
-        f"resources.requests.cpu: {text!r}: is not a Kubernetes quantity: write a number such as 500m, 2 or 4Gi"
-    ]
+    (problem,) = problems_of(resources={"requests": {"cpu": text}})
+    assert problem.startswith(f"resources.requests.cpu: {text!r}: is not a Kubernetes quantity: ")
 
 
 @pytest.mark.parametrize(
@@ -226,3 +225,18 @@ def test_spark_requires_the_administrators_permission(engine: str) -> None:
     ]
     assert parse_trigger(raw, Permitted(spark=True))[1] == []
     assert parse_trigger({**CRON, "run": {"engine": {"type": "local"}}}, Permitted(spark=False))[1] == []
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("2GB", "2G"), ("2gb", "2G"), ("512MB", "512M"), ("2GiB", "2Gi"), ("2gi", "2Gi"), ("2g", "2G"), ("2 Gi", "2Gi"),
+        ("64kb", "64k"), ("1TB", "1T"), ("0,5", "0.5"), ("1.5 cores", "1.5"), ("4 vCPUs", "4"), (" 2Gi ", "2Gi"),
+        ("two", None), ("1e", None), ("2GBit", None), ("1,000", None), ("-2GB", None), ("auto", None), ("50%", None),
+    ],
+)  # fmt: skip
+def test_amounts_in_another_notation(written: str, meant: str | None) -> None:
+    (problem,) = problems_of(resources={"limits": {"memory": written}})
+    remedy = f"did you mean {meant}?" if meant else "write a number such as 500m, 2 or 4Gi"
+    assert problem == f"resources.limits.memory: {written!r}: is not a Kubernetes quantity: {remedy}"
+    assert meant is None or quantity(meant) is not None

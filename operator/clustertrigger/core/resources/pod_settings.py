@@ -36,6 +36,9 @@ _SCALES = {
     **{suffix: Decimal(1000) ** -power for power, suffix in enumerate("mun", start=1)},
     **{f"{suffix}i": Decimal(1024) ** power for power, suffix in enumerate("KMGTPE", start=1)},
 }
+_AMOUNT = re.compile(r"(?P<number>\d+(?:[.,]\d{1,2})?)[ _]*(?P<unit>[A-Za-z]*)", re.ASCII)
+_CORES = ("core", "cores", "cpu", "cpus", "vcpu", "vcpus")
+_SUFFIXES = {suffix.lower(): suffix for suffix in _SCALES if suffix not in ("m", "u", "n", "E")}
 _LONGEST_SHOWN = 80
 _LEAST_BYTES = 1 << 20
 """Bytes of memory or disk below which a quantity most likely lacks its unit: no container starts with as little."""
@@ -136,6 +139,18 @@ def quantity(text: Quantity) -> Decimal | None:
     return number.scaleb(int(match["exponent"])) if match["exponent"] else number * _SCALES[match["suffix"] or ""]
 
 
+def _meant(text: str) -> str | None:
+    """Returns the quantity for an amount in another notation, such as 2GB, 2gi, 2 Gi or 0,5; None if there is none."""
+    match = _AMOUNT.fullmatch(text.strip())
+    if match is None:
+        return None
+    unit = match["unit"].lower()
+    unit = "" if unit in _CORES else unit.removesuffix("b")
+    suffix = _SUFFIXES.get(unit)
+    number = match["number"].replace(",", ".")
+    return None if suffix is None or quantity(number) is None else f"{number}{suffix}"
+
+
 def _resources(resources: Resources, path: str) -> Iterator[Problem]:
     amounts: dict[str, dict[str, Decimal]] = {"requests": {}, "limits": {}}
     for part, quantities in (("requests", resources.requests), ("limits", resources.limits)):
@@ -143,7 +158,9 @@ def _resources(resources: Resources, path: str) -> Iterator[Problem]:
             field = f"{path}.{part}.{name}"
             amount = quantity(text)
             if amount is None:
-                yield Problem(field, text, "is not a Kubernetes quantity: write a number such as 500m, 2 or 4Gi")
+                guess = _meant(str(text))
+                remedy = f"did you mean {guess}?" if guess else "write a number such as 500m, 2 or 4Gi"
+                yield Problem(field, text, f"is not a Kubernetes quantity: {remedy}")
             elif amount < 0:
                 yield Problem(field, text, "must not be negative: write a positive quantity")
             elif (reason := _wrong_resource(name)) is not None:
