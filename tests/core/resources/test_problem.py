@@ -1,8 +1,12 @@
-"""Tests of how a problem shows the invalid value."""
+"""Tests of how a problem shows the invalid value, and of which field it names instead of an unknown one."""
 
 from __future__ import annotations
 
-from clustertrigger.core.resources.validation import parse_collection
+from typing import Any
+
+import pytest
+
+from clustertrigger.core.resources.validation import parse_collection, parse_trigger
 
 
 def test_a_password_in_an_address_is_not_repeated() -> None:
@@ -12,3 +16,36 @@ def test_a_password_in_an_address_is_not_repeated() -> None:
         "spec.source.uri: 'postgresql://…@db/shop': uri must be postgresql://host:port/database, optionally with "
         "?sslmode=..., with type postgresql: change it, and put user and password into the Secret"
     )
+
+
+@pytest.mark.parametrize(
+    ("place", "written", "meant"),
+    [
+        ("run", "activeDeadlineSeconds", "timeout_seconds"),
+        ("run", "backoffLimit", "retries"),
+        ("run", "successfulJobsHistoryLimit", "history_limit"),
+        ("run", "startingDeadlineSeconds", "starting_deadline_seconds"),
+        ("schedule_config", "schedule", "cron_expression"),
+        ("schedule_config", "timeZone", "timezone"),
+        ("schedule_config", "tz", "timezone"),
+        ("execution_config.config", "k", "n_clusters"),
+        ("execution_config.config", "min_pts", "min_samples"),
+        ("execution_config.config", "epsilon", "eps"),
+        ("", "suspend", "status: paused"),
+        ("", "schedule", "schedule_config"),
+    ],
+)
+def test_names_of_cronjobs_and_of_libraries(place: str, written: str, meant: str) -> None:
+    """activeDeadlineSeconds led to starting_deadline_seconds."""
+    config: dict[str, Any] = {"algorithm": "kmeans", "n_clusters": 5}
+    spec: dict[str, Any] = {
+        "trigger_type": "cron",
+        "schedule_config": {"cron_expression": "0 2 * * *"},
+        "execution_config": {"collection_ids": ["col_a"], "config": config},
+        "run": {},
+    }
+    holders = {"": spec, "execution_config.config": config} | {name: spec[name] for name in ("run", "schedule_config")}
+    holders[place][written] = 1
+    _, [problem] = parse_trigger(spec)
+    assert problem.field == ".".join(filter(None, ("spec", place, written)))
+    assert problem.message == f"unknown field: did you mean {meant}?"

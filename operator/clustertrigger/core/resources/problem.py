@@ -221,10 +221,27 @@ _WRONG_TYPES = {
 }
 
 
+_OTHER_NAMES = {
+    "activedeadlineseconds": "timeout_seconds",
+    "backofflimit": "retries",
+    **dict.fromkeys(("successfuljobshistorylimit", "failedjobshistorylimit"), "history_limit"),
+    **dict.fromkeys(("suspend", "paused"), "status: paused"),
+    "enabled": "status: active",
+    "schedule": "cron_expression",
+    "tz": "timezone",
+    **dict.fromkeys(("k", "clustercount"), "n_clusters"),
+    "epsilon": "eps",
+    **dict.fromkeys(("minpts", "minpoints"), "min_samples"),
+    "seed": "random_state",
+}
+"""What CronJobs and libraries for clustering call a field, without _ and capitals, and what to write instead."""
+
+
 def _unknown(name: str, known: Sequence[str]) -> str:
     if name in ("true", "false"):
         return f"YAML reads a bare on, off, yes, no, y or n as a boolean: write one of {', '.join(known)}"
-    guess = nearest(name, known)
+    other = _OTHER_NAMES.get(name.replace("_", "").casefold(), "")
+    guess = other if other.partition(":")[0] in known else nearest(name, known)
     return "unknown field: " + (f"did you mean {guess}?" if guess else f"remove it, or use one of {', '.join(known)}")
 
 
