@@ -59,7 +59,7 @@ def measure(metric: DriftMetric, baseline: StoredBaseline, now: Profile, seed: i
             return Drift(assignment_psi(baseline.counts, now.counts), floor, advice=assignment_advice(metric, baseline))
         case "mmd_rbf":
             test = mmd_rbf(baseline.reservoir, now.reservoir, seed)
-            return Drift(test.value, test.noise_floor, test.p_value)
+            return Drift(test.value, test.noise_floor, test.p_value, sample_advice(baseline, now))
         case "domain_auc":
             test = domain_auc(baseline.reservoir, now.reservoir, seed)
             return Drift(test.value, test.noise_floor, test.p_value, limit_advice(test.noise_floor, baseline, now))
@@ -72,6 +72,16 @@ def assignment_advice(metric: DriftMetric, baseline: StoredBaseline) -> str | No
         return None
     number = "one cluster" if clusters else "no cluster"
     return f"the baseline has {number}: {metric} can never fire on it: set metric to mmd_rbf or domain_auc"
+
+
+def sample_advice(baseline: StoredBaseline, now: Profile) -> str | None:
+    """Returns advice if a side has only one document, which mmd_rbf takes for unchanged."""
+    if min(baseline.documents, now.documents) > 1:
+        return None
+    return (
+        f"with {counted(baseline.documents, 'document')} in the baseline and {now.documents:,} now, mmd_rbf can never "
+        "fire: add documents, or set metric to centroid_euclidean"
+    )
 
 
 def limit_advice(floor: float, baseline: StoredBaseline, now: Profile) -> str | None:

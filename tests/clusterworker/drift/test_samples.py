@@ -11,9 +11,12 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import roc_auc_score
 from sklearn.metrics.pairwise import rbf_kernel
 
+from clustercontract.counted import counted
 from clusterworker.data.arrays import Vectors
 from clusterworker.drift.domain import FOLDS, SHRINKAGE, areas, assign_folds, domain_auc
+from clusterworker.drift.measure import measure
 from clusterworker.drift.mmd import mmd_rbf
+from tests.clusterworker.drift.drifting import baseline_of, profile_of
 from tests.clusterworker.planted import planted
 
 
@@ -138,6 +141,14 @@ def test_one_document_is_no_sample(then: int, now: int) -> None:
     one, other = pair(then, now)
     assert mmd_rbf(one, other, 0).value == 0
     assert domain_auc(one, other, 0).value == 0.5
+    left = baseline_of(one, one[:1], "euclidean")
+    # The advice of cosine_drift leads to mmd_rbf, which said nothing although it cannot fire either.
+    assert measure("mmd_rbf", left, profile_of(other, one[:1]), 0).advice == (
+        f"with {counted(then, 'document')} in the baseline and {now} now, mmd_rbf can never fire: add documents, or "
+        "set metric to centroid_euclidean"
+    )
+    far = measure("centroid_euclidean", left, profile_of(other + 100, one[:1]), 0)
+    assert far.value > 2 * far.noise_floor
 
 
 def test_documents_that_are_all_alike() -> None:
