@@ -113,6 +113,17 @@ def test_links_without_a_target(tmp_path: Path, uri: str) -> None:
     )
 
 
+@pytest.mark.timeout(60)
+def test_named_pipes(tmp_path: Path) -> None:
+    """The run waited for a writer until its timeout."""
+    pq.write_table(table(VECTORS), tmp_path / "a.parquet")
+    os.mkfifo(tmp_path / "pipe")
+    assert ParquetCollection("c", Source(uri="."), VolumeStore(tmp_path, ".")).rows == len(VECTORS)
+    os.mkfifo(tmp_path / "b.parquet")
+    with pytest.raises(MisconfiguredError, match=r"^b\.parquet: not a regular file: remove it"):
+        ParquetCollection("c", Source(uri="*.parquet"), VolumeStore(tmp_path, "*.parquet"))
+
+
 def test_circles_of_links_and_names_that_no_file_has(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")

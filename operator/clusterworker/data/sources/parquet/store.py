@@ -3,6 +3,7 @@
 import errno
 import os
 import posixpath
+import stat
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -85,7 +86,10 @@ class VolumeStore:
         with self.errors(name):
             try:
                 # The identity is read first: if the file is replaced in between, the next identity differs.
-                identity = of_status(self._inside(name).stat())
+                status = self._inside(name).stat()
+                if not stat.S_ISREG(status.st_mode):
+                    raise MisconfiguredError(f"{name}: not a regular file: remove it, or correct source.uri")
+                identity = of_status(status)
                 return pa.OSFile(os.fsencode(self._inside(name))), identity  # A name can be any bytes.
             except FileNotFoundError as error:
                 raise self._gone(name) from error
@@ -158,6 +162,8 @@ class VolumeStore:
     def _readable(self, chosen: Chosen) -> list[str]:
         def begins(name: str) -> bytes:
             try:
+                if not self._inside(name).is_file():
+                    return b""  # Opening a named pipe would wait for a writer.
                 with self._inside(name).open("rb") as file:
                     return file.read(len(MAGIC))
             except FileNotFoundError:
