@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from harness.prose.style import Style
-from harness.prose.texts import texts_of
+from harness.prose.texts import texts_of, wide_lines
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -27,6 +27,11 @@ def main(names: list[str]) -> int:
         names = [name for name in listed.stdout.split("\0") if name]
     found = 0
     for name in filter(style.covers, names):
+        if name.endswith(".md"):
+            page = (_REPOSITORY / name).read_text(encoding="utf-8")
+            for number, columns in wide_lines(page, style.most_columns):
+                found += 1
+                print(f"{name}:{number}: {columns} columns: wrap at {style.most_columns}")
         for text in texts_of(_REPOSITORY / name, name):
             for problem in style.problems(text):
                 found += 1

@@ -30,12 +30,14 @@ class Style:
     Attributes:
         rules: The phrases to avoid.
         most_words: Maximum number of words of a sentence.
+        most_columns: Maximum number of characters of a page's line.
         files: Names of the files that contain prose.
         except_files: Names of the files that are not checked.
     """
 
     rules: tuple[Rule, ...]
     most_words: int
+    most_columns: int
     files: re.Pattern[str]
     except_files: re.Pattern[str]
 
@@ -46,6 +48,7 @@ class Style:
         return cls(
             rules=tuple(Rule(re.compile(rule["phrase"]), rule["write"]) for rule in raw["avoid"]),
             most_words=raw["sentences"]["most_words"],
+            most_columns=raw["pages"]["most_columns"],
             files=re.compile("|".join(raw["files"]["check"])),
             except_files=re.compile("|".join(raw["files"]["except"])),
         )

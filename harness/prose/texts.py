@@ -132,10 +132,30 @@ def _comments(lines: Iterator[tuple[int, str]], name: str) -> Iterator[Text]:
     yield from _paragraphs(block, name, first, is_sentence=False)
 
 
+def wide_lines(page: str, most_columns: int) -> Iterator[tuple[int, int]]:
+    """Yields the number and the columns of each line of a page that can be wrapped and is too wide.
+
+    Code, tables and headings cannot be wrapped, and neither can a single word, such as a link.
+
+    Args:
+        page: Text in Markdown.
+        most_columns: Maximum number of characters of a line.
+    """
+    for number, line in enumerate(_INDENTED_CODE.sub("", _without_blocks(page)).splitlines(), 1):
+        is_wrappable = len(line.split()) > 1 and not line.lstrip().startswith(("|", "#"))
+        if len(line) > most_columns and is_wrappable:
+            yield number, len(line)
+
+
+def _without_blocks(text: str) -> str:
+    """Returns the text without blocks of code and comments; the number of lines stays the same."""
+    text = _CODE_BLOCK.sub(lambda found: "\n" * found[0].count("\n"), text)
+    return _HTML_COMMENT.sub(lambda found: "\n" * found[0].count("\n"), text)
+
+
 def _without_code(text: str) -> str:
     """Returns the text without code; the number of lines stays the same."""
-    text = _CODE_BLOCK.sub(lambda found: "\n" * found[0].count("\n"), text)
-    text = _HTML_COMMENT.sub(lambda found: "\n" * found[0].count("\n"), text)
+    text = _without_blocks(text)
     text = _CODE_SPAN.sub(lambda found: "…" + "\n" * found[0].count("\n"), text)
     return _LINK_TARGET.sub("", text)
 

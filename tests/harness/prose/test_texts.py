@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.prose.texts import texts_of
+from harness.prose.texts import texts_of, wide_lines
 
 MODULE = '''"""Reads a thing.
 
@@ -86,3 +86,24 @@ def test_texts_of_a_template(tmp_path: Path) -> None:
         '<style>p { color: red }</style>\n{% if told %}<p title="told">\nA run of {{ trigger.told }}.</p>{% endif %}\n'
     )
     assert found(tmp_path, "page.html", template) == [("page.html:3", "A run of ….")]
+
+
+def test_lines_of_pages_are_wrapped() -> None:
+    wide = "word " * 5
+    page = f"""# {wide}
+
+| {wide} |
+{wide}
+- {wide}
+short line
+
+```
+{wide}
+```
+
+    {wide}
+
+<!-- {wide} -->
+https://example.com/without-a-space
+"""
+    assert list(wide_lines(page, 20)) == [(4, 25), (5, 27)]
