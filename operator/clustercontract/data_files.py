@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Literal
 
-from clustercontract.globs import GLOB_SET, has_wildcard, ranges
+from clustercontract.globs import GLOB_SET, glob_problem, has_wildcard, ranges
 
 _CODEC = r"(\.(gz|gzip|snappy|zst|zstd|br|brotli|lz4|lzo|uncompressed))?"
 _DATA_FILE = re.compile(rf"\.(parquet|parq|pq){_CODEC}$", re.IGNORECASE)
@@ -20,6 +21,10 @@ MAGIC = b"PAR1"
 """First and last bytes of a Parquet file that is not encrypted."""
 MAGICS = (MAGIC, b"PARE")
 """First bytes of a Parquet file; the second ones mark an encrypted file."""
+
+
+class GlobError(ValueError):
+    """A glob is malformed. The message says what is wrong with it, and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,30 @@ class Chosen:
             begins: Returns the first bytes of a file, at most as many as MAGIC has.
         """
         return sorted([*self.files, *(name for name in self.unnamed if begins(name) in MAGICS)])
+
+
+def files_at(path: str, kind: Literal["file", "directory"] | None, below: Callable[[str], Iterable[str]]) -> Chosen:
+    """Returns the files of a uri: that file, the data files below that directory, or the matches of a glob.
+
+    Args:
+        path: Path of the uri, with its last slash.
+        kind: What exists with exactly this name. A name can contain wildcards; it is a glob only if nothing does.
+        below: Yields the paths of all files below a directory; "" is the root.
+
+    Raises:
+        GlobError: The path is a malformed glob.
+    """
+    if kind == "file":
+        return Chosen([path], [])
+    if kind == "directory":
+        directory = path.rstrip("/")
+        return data_files(directory, below(directory))
+    if not has_wildcard(path):
+        return Chosen([], [])
+    problem = glob_problem(path)
+    if problem is not None:
+        raise GlobError(problem)
+    return matching(path, below(fixed_part(path)))
 
 
 def fixed_part(pattern: str) -> str:
@@ -110,18 +139,25 @@ def matcher(pattern: str) -> Callable[[str], bool]:
 def matching(pattern: str, paths: Iterable[str]) -> Chosen:
     """Returns the files of a glob: those that it matches, and the data files below directories that it matches.
 
-    Spark writes a directory with the name of a file. A glob that ends with a slash matches only directories.
+    Spark writes a directory with the name of a file. A glob that ends with a slash matches only directories. Hidden
+    directories above its first wildcard are named, and let no other hidden path match.
+
+    Args:
+        pattern: The glob.
+        paths: Paths of all files below its fixed part.
     """
-    matches = matcher(pattern.rstrip("/"))
+    start = len(fixed_part(pattern))
+    matches = matcher(pattern[start:].strip("/"))
     takes_files = not pattern.endswith("/")
     files: list[str] = []
     unnamed: list[str] = []
     directories: dict[str, bool] = {}
     for path in paths:
-        if takes_files and matches(path):
+        relative = path[start:].lstrip("/")
+        if takes_files and matches(relative):
             files.append(path)
             continue
-        parts = path.split("/")
+        parts = relative.split("/")
         for depth in range(1, len(parts)):
             directory = "/".join(parts[:depth])
             if directory not in directories:

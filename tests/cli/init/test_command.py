@@ -172,6 +172,40 @@ def test_the_files_are_those_that_the_worker_reads(tmp_path: Path, capsys: Captu
     assert f"# Found: {counted(rows, 'document')}, " in text
 
 
+@pytest.mark.parametrize(
+    ("source", "uri", "documents"),
+    [
+        ("data[1]", "data[1]", 3), ("data[1]/", "data[1]", 3), ("data[1]/*.parquet", "data[1]/*.parquet", 6),
+        ("dir/*/", "*/", 3), ("./dir/*/", "*/", 3), ("*.parquet", "*.parquet", 3), (".", ".", 18),
+    ],
+)  # fmt: skip
+def test_names_with_wildcards_and_globs_of_directories(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch, source: str, uri: str, documents: int
+) -> None:
+    """init read the files beside an existing data[1], and the README beside the directories of dir/*/."""
+    here = tmp_path / "my [a] files"
+    for name in ("a.parquet", "data[1]/a.parquet", "data1/a.parquet", "data1/b.parquet", "dir/c/a.parquet", "b/a.pq"):
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.table(ROWS), here / name)
+    (here / "dir/README").write_text("no rows")
+    monkeypatch.chdir(here)
+    collection, _, text = init(capsys, source, "--volume", "docs", *(["--path", "."] if uri == "." else []))
+    assert collection["source"]["uri"] == uri
+    assert f"# Found: {documents} documents, " in text
+    read = Source(uri=source, document_id_column="sku")
+    assert ParquetCollection("col_a", read, VolumeStore(here, source)).rows == documents
+
+
+def test_two_columns_of_one_name(tmp_path: Path, capsys: Capture) -> None:
+    """init ended with a traceback."""
+    table = pa.table([*ROWS.values(), ROWS["embedding"]], names=[*ROWS, "embedding"])
+    pq.write_table(table, tmp_path / "a.parquet")
+    assert failed(capsys, str(tmp_path / "a.parquet")) == (
+        f"{tmp_path}/a.parquet: two columns have the name 'embedding': write the file again with distinct names, or "
+        "set --id-column and --vector-column, so that it is not read"
+    )
+
+
 def test_files_that_are_not_parquet(tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "text.parquet").write_text("no")
     (tmp_path / "empty").mkdir()
@@ -202,6 +236,10 @@ def test_a_bucket(bucket: Bucket, tmp_path: Path, capsys: Capture, monkeypatch: 
     assert "volume" not in collection
     assert "# Found: 6 documents" in text
     assert "kubectl create secret generic s3-keys --from-literal=AWS_ACCESS_KEY_ID" in text
+    bucket.upload("shop/part/c.parquet", tmp_path / "a.parquet")
+    collection, _, text = init(capsys, f"s3://{BUCKET}/shop/*/", *where)
+    assert collection["source"]["uri"] == f"s3://{BUCKET}/shop/*/"
+    assert "# Found: 3 documents" in text
     assert "no such file or folder" in failed(capsys, f"s3://{BUCKET}/nowhere.parquet", *where)
 
 

@@ -188,12 +188,13 @@ def _uri(options: InitOptions, kind: str) -> str:
         host = f"{parts.hostname or 'localhost'}:{parts.port or 5432}"
         return urlunsplit(("postgresql", host, parts.path, parts.query, ""))
     if kind == "qdrant" or options.source.startswith(_BUCKETS):
-        return options.uri or options.source.rstrip("/")
+        return options.uri or (options.source if has_wildcard(options.source) else options.source.rstrip("/"))
     if options.path:
         return options.path
     source = Path(options.source).as_posix()
     if not Path(options.source).exists() and (folder := fixed_part(source)) != source:
-        return source.removeprefix(folder).lstrip("/")
+        slash = "/" if options.source.endswith("/") else ""  # Such a glob matches directories only.
+        return source.removeprefix(folder).lstrip("/") + slash
     return PurePosixPath(source).name
 
 

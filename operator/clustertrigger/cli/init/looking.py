@@ -11,12 +11,12 @@ import os
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 
-from clustercontract.data_files import MAGIC, data_files, fixed_part, hint, matching
-from clustercontract.globs import glob_problem, has_wildcard
+from clustercontract.data_files import MAGIC, GlobError, files_at, hint
+from clustercontract.globs import has_wildcard
 from clustertrigger.cli.init.columns import Column, Kind, Look
 from clustertrigger.cli.scope import CommandError
 from clustertrigger.cli.terminal import printable
@@ -57,7 +57,7 @@ def look_at_parquet(uri: str, endpoint: str | None, region: str | None) -> Look:
                 documents += pq.ParquetFile(source).metadata.num_rows
         shown = files[0]
         with system.open_input_file(shown) as source:
-            columns, dimensions = _arrow_columns(pq.ParquetFile(source))
+            columns, dimensions = _arrow_columns(pq.ParquetFile(source), shown)
     except (OSError, pa.ArrowException, ValueError) as error:
         reason = cut(one_line(error), _LONGEST_REASON).rstrip(".")
         if "magic bytes" in reason or "Parquet file size is" in reason:
@@ -165,34 +165,48 @@ def _files(uri: str, endpoint: str | None, region: str | None) -> tuple[Any, lis
     elif uri.startswith("gs://"):
         system, path = fs.GcsFileSystem(), uri.removeprefix("gs://")
     else:
-        system, path = fs.LocalFileSystem(), Path(uri).absolute().as_posix()
+        # A relative path stays as it is: the working directory's name may contain wildcards.
+        system, path = fs.LocalFileSystem(), "" if Path(uri) == Path() else Path(uri).as_posix()
     path = path.rstrip("/")
-    info = system.get_file_info(path)
-    if info.type == fs.FileType.File:
-        return system, [path]
-    is_glob = info.type == fs.FileType.NotFound and has_wildcard(path)
-    if is_glob and (problem := glob_problem(path)) is not None:
-        raise CommandError(f"{uri}: it contains {problem}")
-    folder = fixed_part(path)
-    top = folder or "/"
-    if system.get_file_info(top).type == fs.FileType.NotFound:
-        raise CommandError(f"{uri}: no such file or folder: check the path{hint(path)}")
-    found = [item.path for item in system.get_file_info(fs.FileSelector(top, recursive=True)) if item.is_file]
-    below = [name.removeprefix(folder).lstrip("/") for name in found]
-    chosen = matching(path.removeprefix(folder).lstrip("/"), below) if is_glob else data_files("", below)
+    root = "." if isinstance(system, fs.LocalFileSystem) and not uri.startswith("/") else "/"
+    kinds: dict[Any, Literal["file", "directory"]] = {fs.FileType.File: "file", fs.FileType.Directory: "directory"}
+    kind = kinds.get(system.get_file_info(path or root).type)
+
+    def below(folder: str) -> list[str]:
+        if system.get_file_info(folder or root).type == fs.FileType.NotFound:
+            raise CommandError(f"{uri}: no such file or folder: check the path{hint(path)}")
+        found = system.get_file_info(fs.FileSelector(folder or root, recursive=True))
+        return [item.path.removeprefix("./") for item in found if item.is_file]
 
     def begins(name: str) -> bytes:
-        with system.open_input_file(f"{folder}/{name}") as file:
+        with system.open_input_file(name) as file:
             return bytes(file.read(len(MAGIC)))
 
+    if kind is None and not has_wildcard(path):
+        raise CommandError(f"{uri}: no such file or folder: check the path{hint(path)}")
+    try:
+        chosen = files_at(path + ("/" if kind is None and uri.endswith("/") else ""), kind, below)
+    except GlobError as error:
+        raise CommandError(f"{uri}: it contains {error}") from error
     if not (files := chosen.parquet(begins)):
         remedy = "name a file, a folder or a glob such as 'data/*.parquet'"
         raise CommandError(f"{uri}: no Parquet files found: {remedy}{hint(path)}")
-    return system, [f"{folder}/{name}" for name in files]
+    return system, files
 
 
-def _arrow_columns(parquet: Any) -> tuple[list[Column], int | None]:
-    """Returns the columns of a file, and the length of the vectors of the first column that has some."""
+def _arrow_columns(parquet: Any, shown: str) -> tuple[list[Column], int | None]:
+    """Returns the columns of a file, and the length of the vectors of the first column that has some.
+
+    Raises:
+        CommandError: two columns have one name.
+    """
+    names = parquet.schema_arrow.names
+    twice = next((name for at, name in enumerate(names) if name in names[:at]), None)
+    if twice is not None:
+        raise CommandError(
+            f"{shown}: two columns have the name {twice!r}: write the file again with distinct names, or set "
+            "--id-column and --vector-column, so that it is not read"
+        )
     columns = [
         Column(field.name, str(field.type), "text" if _holds_text(parquet, field) else _arrow_kind(field.type))
         for field in parquet.schema_arrow

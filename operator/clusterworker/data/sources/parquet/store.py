@@ -4,14 +4,13 @@ import errno
 import os
 import posixpath
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
-from clustercontract.data_files import MAGIC, Chosen, data_files, fixed_part, hint, matching
-from clustercontract.globs import glob_problem, has_wildcard
+from clustercontract.data_files import MAGIC, Chosen, GlobError, files_at, hint
 from clusterworker.data.sources.messages import damaged, gone
 from clusterworker.data.sources.parquet.identity import Identity, of_object, of_status
 from clusterworker.process.errors import MisconfiguredError, UnavailableError
@@ -126,18 +125,14 @@ class VolumeStore:
     def _names(self) -> list[str]:
         target = self._inside(self.uri)
         if _is_there(target):
-            if not target.is_dir():
-                return [self.uri]
-            directory = self.uri.rstrip("/")
-            return self._readable(data_files("" if directory == "." else directory, self._below(directory)))
-        if has_wildcard(self.uri):
-            _check_glob(self.uri)
-            pattern = posixpath.normpath(self.uri) + ("/" if self.uri.endswith("/") else "")
-            return self._readable(matching(pattern, self._below(fixed_part(pattern))))
-        return []
+            is_root = self.uri.rstrip("/") == "."
+            kind: Literal["file", "directory"] = "directory" if target.is_dir() else "file"
+            return self._readable(_files_at("" if is_root else self.uri, kind, self._below))
+        pattern = posixpath.normpath(self.uri) + ("/" if self.uri.endswith("/") else "")
+        return self._readable(_files_at(pattern, None, self._below))
 
     def _below(self, directory: str) -> Iterator[str]:
-        """Yields the names of all files below a directory."""
+        """Yields the names of all files below a directory; "" is the root."""
         top = self._inside(directory)
 
         def failed(error: OSError) -> None:
@@ -148,7 +143,7 @@ class VolumeStore:
         for folder, _, files in os.walk(top, onerror=failed):
             for file in files:
                 relative = os.path.relpath(os.path.join(folder, file), top)  # noqa: PTH118 - There can be millions of files.
-                yield f"{directory}/{relative}" if directory not in ("", ".") else relative
+                yield f"{directory}/{relative}" if directory else relative
 
     def _gone(self, name: str) -> UnavailableError:
         """Returns the error for a file that was found and cannot be opened. A link without a target may be lasting."""
@@ -261,14 +256,13 @@ class BucketStore:
         path = self.bucket.path
         match self._type(path):
             case "File":
-                return [path]
+                chosen = _files_at(path, "file", self._below)
             case "Directory":
-                return self._readable(data_files(path, self._below(path)))
-        if has_wildcard(path):
-            _check_glob(path)
-            pattern = path + ("/" if self.bucket.uri.endswith("/") else "")
-            return self._readable(matching(pattern, self._below(fixed_part(path))))
-        return []
+                chosen = _files_at(path, "directory", self._below)
+            case _:
+                pattern = path + ("/" if self.bucket.uri.endswith("/") else "")
+                chosen = _files_at(pattern, None, self._below)
+        return self._readable(chosen)
 
     def _below(self, directory: str) -> list[str]:
         """Returns the names of all objects below a prefix that ends with a slash."""
@@ -305,11 +299,16 @@ def _content(directory: Path, place: str) -> str:
     return f"{place} holds {', '.join(names)}" if names else f"{place} is empty"
 
 
-def _check_glob(uri: str) -> None:
-    """Rejects a malformed glob. A file with exactly this name was searched before."""
-    problem = glob_problem(uri)
-    if problem is not None:
-        raise MisconfiguredError(f"{uri}: source.uri contains {problem}")
+def _files_at(path: str, kind: Literal["file", "directory"] | None, below: Callable[[str], Iterable[str]]) -> Chosen:
+    """Returns the files of a uri; see `files_at`.
+
+    Raises:
+        MisconfiguredError: The glob is malformed.
+    """
+    try:
+        return files_at(path, kind, below)
+    except GlobError as error:
+        raise MisconfiguredError(f"{path}: source.uri contains {error}") from error
 
 
 def _unreadable(name: str, error: Exception) -> Exception:
