@@ -172,6 +172,59 @@ def test_what_was_dropped_is_not_counted_again_when_its_time_comes(kind: str, cr
     assert it.trigger.status.execution_count == (0 if kind == "checks" else created)
 
 
+@pytest.mark.parametrize("kind", ["interval", "cron", "checks"])
+def test_an_unrecorded_job_after_a_time_ahead_is_recorded(kind: str) -> None:
+    """The leader that created it ended before it wrote the status, and the Job ended before the next one started."""
+    it = KINDS[kind]({})
+    result = found(0.9) if kind == "checks" else None
+    it.step(at(1))
+    it.step(CLOCK_AHEAD)
+    complete(it, CLOCK_AHEAD + timedelta(seconds=1), **({"check": found(0.1)} if kind == "checks" else {}))
+    it.step(at(minutes=5))
+    before, known = it.trigger, set(it.runs)
+    it.step(at(hours=1))
+    (name,) = set(it.runs) - known
+    it.trigger, it.events = before, []
+    it.runs[name] = replace(it.runs[name], phase="completed", check=result)
+    it.step(at(hours=1, seconds=30))
+    status = it.trigger.status
+    if kind == "checks":
+        assert status.checks[0].job_id == name
+        assert any(event.startswith("DriftDetected") for event in it.events), it.events
+    else:
+        assert (status.history[0].job_id, status.execution_count) == (name, 2)
+        assert any(event.startswith("RunCompleted") for event in it.events), it.events
+
+
+@pytest.mark.parametrize(
+    ("ahead", "gone", "expected"),
+    [
+        ([(365, 0), (365, 2)], 0, (at(days=365), at(days=365, hours=2))),
+        ([(365, 0), (700, 0)], 0, (at(days=365), at(days=700))),
+        ([(365, 0), (700, 0)], 1, (at(days=700), at(days=700))),
+        ([(700, 0), (365, 0)], 0, (at(days=365), at(days=700))),
+        ([(365, 0)], 1, (at(days=365), at(days=365))),
+    ],
+    ids=["one range", "two", "of the first, no Job is left", "the later one first", "no Job is left at all"],
+)
+def test_the_range_begins_with_the_first_job_that_could_be_counted_twice(
+    ahead: list[tuple[int, int]], gone: int, expected: tuple[datetime, datetime]
+) -> None:
+    it = World(HOURLY)
+    it.step(at(1))
+    for number, (days, hours) in enumerate(ahead):
+        it.step(at(days=days, hours=hours))
+        complete(it, at(days=days, hours=hours))
+        if number < gone:
+            it.runs.clear()
+        if len({day for day, _ in ahead}) > 1:
+            it.step(at(minutes=5 + number))
+    it.step(at(minutes=10))
+    state = it.trigger.status.schedule_state
+    assert state is not None
+    assert (state.ahead_from, state.ahead_until) == expected
+
+
 def test_a_manual_request_expires() -> None:
     it = World(spec(run={"starting_deadline_seconds": 120}))
     it.step(at(1))

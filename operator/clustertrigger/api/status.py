@@ -215,11 +215,18 @@ class ScheduleState:
     accounted_until: Annotated[
         AwareDatetime, Field(description="Every slot up to this time has been fired, skipped or reported as missed.")
     ]
+    ahead_from: Annotated[
+        AwareDatetime | None,
+        Field(
+            description="Earliest time of a Job of this trigger that was created while the API server's clock was "
+            "ahead; ahead_until if there is no such Job."
+        ),
+    ] = None
     ahead_until: Annotated[
         AwareDatetime | None,
         Field(
-            description="Latest time that was written here while the API server's clock was ahead. Jobs of that time "
-            "that have ended are recorded already."
+            description="Latest time that was written here while the API server's clock was ahead. Jobs from "
+            "ahead_from until this time that have ended are recorded already."
         ),
     ] = None
 

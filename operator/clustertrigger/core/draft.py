@@ -68,9 +68,8 @@ class Draft:
         return instant > self.now + _MOST_AHEAD
 
     def is_of_time_ahead(self, instant: datetime) -> bool:
-        """Returns whether the clock has already been at this time, or after it, when it was far ahead."""
-        until = self.schedule_state.ahead_until
-        return until is not None and instant <= until
+        """Returns whether the clock has already been at this time when it was far ahead."""
+        return is_of_time_ahead(self.schedule_state, instant)
 
     @property
     def edited(self) -> bool:
@@ -176,6 +175,12 @@ class Draft:
         """
         status = self.status if not self.actions and self.is_written else self.before
         return Decision(tuple(self.actions), status, tuple(self.events), min(self._wake, default=None))
+
+
+def is_of_time_ahead(state: ScheduleState, instant: datetime) -> bool:
+    """Returns whether a time is in the range that the clock was at when it was far ahead."""
+    begin, end = state.ahead_from, state.ahead_until
+    return begin is not None and end is not None and begin <= instant <= end
 
 
 def has_failed(spec: ClusterTriggerSpec, consecutive_failures: int) -> bool:

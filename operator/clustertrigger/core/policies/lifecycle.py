@@ -11,8 +11,9 @@ from clustercontract.counted import counted
 from clustertrigger.api.conditions import EventReason
 from clustertrigger.api.schedule import IntervalSchedule
 from clustertrigger.api.status import ScheduleState
-from clustertrigger.core.draft import Draft
+from clustertrigger.core.draft import Draft, is_of_time_ahead
 from clustertrigger.core.jobs.naming import trigger_id
+from clustertrigger.core.jobs.slot import CheckSlot, ScheduledSlot
 from clustertrigger.core.resources.trigger import Trigger
 from clustertrigger.core.schedules.timetable import describe_schedule
 
@@ -58,7 +59,9 @@ def follow_edits(draft: Draft) -> None:
     elif state.fingerprint != fingerprint:
         begun = _begin(draft, fingerprint, edited_at(draft))
         accounted = max(begun.accounted_until, state.accounted_until)
-        draft.status.schedule_state = replace(begun, accounted_until=accounted, ahead_until=state.ahead_until)
+        draft.status.schedule_state = replace(
+            begun, accounted_until=accounted, ahead_from=state.ahead_from, ahead_until=state.ahead_until
+        )
         draft.begins_now = is_edit_undated(draft)
 
 
@@ -129,23 +132,35 @@ def schedule_fingerprint(trigger: Trigger) -> str:
 def _with_times_up_to_now(draft: Draft) -> ScheduleState | None:
     """Returns the stored state of the schedule. Times of a clock that was far ahead become now.
 
-    Otherwise, no slot would fire until then, and an edit would not change that. The latest of these times is kept,
-    because it shows which Jobs were recorded then.
+    Otherwise, no slot would fire until then, and an edit would not change that. The first and the last of these times
+    are kept, because they show which Jobs were recorded then.
     """
     state = draft.before.schedule_state
     if state is None:
         return None
-    known = (state.ahead_until, state.accounted_until, draft.before.last_triggered_at)
-    ahead_until = max((at for at in known if at and draft.is_ahead(at)), default=state.ahead_until)
+    written = [at for at in (state.accounted_until, draft.before.last_triggered_at) if at and draft.is_ahead(at)]
+    if not all(is_of_time_ahead(state, at) for at in written):
+        earlier = [state.ahead_until] if state.ahead_until and draft.is_ahead(state.ahead_until) else []
+        ahead_until = max(written + earlier)
+        state = replace(state, ahead_from=_first_ahead(draft, state, ahead_until), ahead_until=ahead_until)
     if not draft.is_ahead(max(state.anchor, state.accounted_until)):
-        return replace(state, ahead_until=ahead_until)
+        return state
     now = _now(draft)
-    return replace(
-        state,
-        anchor=min(state.anchor, now),
-        accounted_until=min(state.accounted_until, now),
-        ahead_until=ahead_until,
-    )
+    return replace(state, anchor=min(state.anchor, now), accounted_until=min(state.accounted_until, now))
+
+
+def _first_ahead(draft: Draft, state: ScheduleState, ahead_until: datetime) -> datetime:
+    """Returns the earliest time ahead of a Job that exists, because only such a Job could be recorded again.
+
+    A Job of an earlier time ahead, which the state already contains, counts too.
+    """
+    times = [
+        at
+        for job in (*draft.observed.runs.values(), *draft.observed.checks.values())
+        for at in (job.created_at, job.slot.instant if isinstance(job.slot, CheckSlot | ScheduledSlot) else None)
+        if at is not None and (draft.is_ahead(at) or is_of_time_ahead(state, at))
+    ]
+    return min(times, default=ahead_until)
 
 
 def _now(draft: Draft) -> datetime:
