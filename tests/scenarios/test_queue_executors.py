@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from clustertrigger.core.jobs.jobs import end_job_patch
 from clustertrigger.core.kube import paths
 from harness.control_plane.checks import about_to_check, found, the_check
 from harness.control_plane.cluster import RELEASE, SYSTEM, Cluster
@@ -287,6 +288,27 @@ def test_the_pending_timeout_counts_from_the_admission(operator: StartOperator, 
     status = eventually(lambda: sandbox.status("queued"), until=lambda status: status["failure_count"] == 1)
     assert status["last_execution_error"].startswith("did not start within 3 s")
     eventually(lambda: "Finished" in _holding(sandbox, job), what="the quota is free")
+
+
+def test_a_run_that_ends_while_it_is_preempted_returns_its_quota(
+    operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, kueue: None
+) -> None:
+    """The operator does not end a suspended Job itself, but both can happen at the same time."""
+    operator(spark_image="spark:test")
+    job = _queued(sandbox, pending_timeout_seconds=600)
+    eventually(lambda: _workloads(sandbox))
+    _admit(sandbox, job)
+    eventually(lambda: sandbox.job(job)["spec"]["suspend"] is False)
+    kubelet.start(job)
+    pod = paths.pod(sandbox.namespace, kubelet.pod_of(job)["metadata"]["name"])
+    _tell(sandbox, job, ("Evicted", True), ("Preempted", True))
+    eventually(lambda: sandbox.job(job)["spec"]["suspend"])
+    sandbox.kube.patch(paths.job(sandbox.namespace, job), end_job_patch("did not start within 600 s"))
+    status = eventually(lambda: sandbox.status("queued"), until=lambda status: status["failure_count"] == 1)
+    assert status["last_execution_error"] == "did not start within 600 s"
+    eventually(lambda: "Finished" in _holding(sandbox, job), what="the quota is free")
+    assert not sandbox.kube.find(pod)
+    assert not sandbox.kube.items(paths.pods(sandbox.namespace)), "it got no further Pod"
 
 
 def test_without_kueue_the_run_waits_and_says_so(operator: StartOperator, sandbox: Sandbox) -> None:

@@ -29,6 +29,7 @@ READY = view(suspended=False, has_ready_pod=True)
 ENDED, FAILED = view(suspended=False, outcome="completed"), view(suspended=False, outcome="failed")
 DELETED = view(deleting=True)
 STOPPED = view(suspended=False, failure="timed out")
+STOPPED_IN_QUEUE, COMPLETED_IN_QUEUE = view(failure="timed out"), view(completed=True)
 CONTESTED = view(is_contested=True)
 
 PENDING = WorkloadView()
@@ -72,6 +73,15 @@ ASK = Step.COUNT_PODS
         (DELETED, None, Step.WAIT, Step.WAIT, Step.WAIT),
         (DELETED, ADMITTED, Step.WAIT, Step.WAIT, Step.WAIT),
         (STOPPED, EVICTED, Step.WAIT, Step.WAIT, Step.WAIT),
+        (STOPPED_IN_QUEUE, None, Step.END, Step.END, Step.END),
+        (STOPPED_IN_QUEUE, PENDING, Step.END, Step.END, Step.END),
+        (STOPPED_IN_QUEUE, ADMITTED, Step.END, Step.END, Step.END),
+        (STOPPED_IN_QUEUE, EVICTED, Step.END, Step.END, Step.END),
+        (STOPPED_IN_QUEUE, WITHOUT_QUOTA, Step.END, Step.END, Step.END),
+        (STOPPED_IN_QUEUE, FINISHED, Step.END, Step.END, Step.END),
+        (COMPLETED_IN_QUEUE, EVICTED, Step.END, Step.END, Step.END),
+        (replace(STOPPED_IN_QUEUE, deleting=True), EVICTED, Step.WAIT, Step.WAIT, Step.WAIT),
+        (replace(STOPPED_IN_QUEUE, outcome="failed"), EVICTED, ASK, Step.WAIT, Step.FINISH),
         (CONTESTED, None, Step.YIELD, Step.YIELD, Step.YIELD),
         (CONTESTED, ADMITTED, Step.YIELD, Step.YIELD, Step.YIELD),
     ],

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from clustertrigger.core.jobs.job_view import read_job
+from clustertrigger.core.jobs.jobs import end_job_patch
 from clustertrigger.core.kube import paths
 from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.shell.metrics.process import Metrics
@@ -175,6 +176,62 @@ async def test_a_preempted_job_returns_its_quota_only_after_its_executors_and_st
     assert await stage.advance() == [("PATCH", f"{JOB}/status"), ("PATCH", JOB)], "Kubernetes wants no startTime"
     assert stage.job["spec"]["template"]["spec"]["nodeSelector"] == {"pool": "on-demand"}
     assert stage.job["spec"]["template"]["spec"]["tolerations"] == []
+
+
+@pytest.mark.parametrize("is_seen", [True, False], ids=["its watch has seen it", "its watch is late"])
+async def test_a_job_that_is_ended_while_workloads_are_listed_is_not_suspended(
+    is_seen: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The deadline of a suspended Job does not count."""
+    stage = Stage()
+    await stage.running()
+    stage.kueue(("Evicted", True))
+    listed: Callable[..., Any] = stage.api.list
+
+    async def meanwhile(path: str, **parameters: str) -> Any:
+        found = await listed(path, **parameters)
+        if path == paths.workloads("search"):
+            await stage.api.merge_patch(JOB, end_job_patch("did not start within 600 s"))
+            if is_seen:
+                stage.see()
+        return found
+
+    monkeypatch.setattr(stage.api, "list", meanwhile)
+    await stage.advance()
+    assert stage.job["spec"]["suspend"] is False
+    assert stage.job["spec"]["activeDeadlineSeconds"] == 1
+
+
+async def test_a_job_that_is_ended_while_it_is_admitted_gets_no_pods() -> None:
+    stage = Stage()
+    await stage.create()
+    await stage.advance()
+    stage.admit()
+    await stage.api.merge_patch(JOB, end_job_patch("its sidecar was still running", completed=True))
+    assert await stage.advance() == [], "the watch is late"
+    stage.see()
+    assert await stage.advance() == [("PATCH", JOB)]
+    assert stage.job["spec"]["parallelism"] == 0
+
+
+async def test_a_suspended_job_that_is_ended_is_resumed_without_pods_and_returns_its_quota(stage: Stage) -> None:
+    await stage.running()
+    stage.kueue(("Evicted", True))
+    await stage.advance()
+    assert stage.job["spec"]["suspend"] is True
+    await stage.api.merge_patch(JOB, end_job_patch("did not start within 600 s"))
+    stage.see()
+    assert await stage.advance() == [("PATCH", JOB)]
+    assert (stage.job["spec"]["suspend"], stage.job["spec"]["parallelism"]) == (False, 0)
+    assert await stage.advance() == [], "Kubernetes ends it"
+    failed = {"type": "Failed", "status": "True", "reason": "DeadlineExceeded", "message": "",
+              "lastTransitionTime": "2026-03-02T14:10:00Z"}  # fmt: skip
+    stage.job_status(failed=1, conditions=[failed])
+    assert await stage.advance() == [], "its Pods are left"
+    for name in ("job-abcde", "job-abcde-exec-1"):
+        del stage.api.objects[paths.pod("search", name)]
+    assert await stage.advance() == [("PATCH", f"{WORKLOAD}/status")]
+    assert stage.condition("Finished")[0] == "True"
 
 
 async def test_an_ended_job_returns_its_quota_permanently(stage: Stage) -> None:

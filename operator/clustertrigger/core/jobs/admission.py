@@ -20,6 +20,7 @@ class Step(Enum):
     CREATE = "create the Workload"
     RESUME = "resume the Job, where its admission places it"
     SUSPEND = "suspend the Job, which ends its Pods"
+    END = "resume the Job without Pods, so that its deadline ends it"
     MARK_READY = "tell Kueue that the Job's Pod runs"
     RELEASE = "return the quota, so that the Workload waits in its queue again"
     FINISH = "tell Kueue that the run has ended, which returns the quota permanently"
@@ -44,7 +45,8 @@ def next_step(job: JobView, workload: WorkloadView | None, pods_left: bool | Non
     if job.is_contested:
         return Step.YIELD
     if job.ended_by_operator:
-        return Step.WAIT  # A suspended Job would never end.
+        # The deadline of a suspended Job does not count. A Job can be ended and suspended at the same time.
+        return Step.END if job.suspended else Step.WAIT
     if workload is not None and workload.finished:
         return Step.WAIT
     may_run = workload is not None and workload.admitted and not workload.evicted and not workload.deleting

@@ -10,13 +10,14 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from clustertrigger.api.names import LABEL_MANAGED_BY, LABEL_TRIGGER_UID, MANAGED_BY
 from clustertrigger.core.jobs import workload_status
 from clustertrigger.core.jobs.admission import Step, next_step
 from clustertrigger.core.jobs.admitted_placement import assigned_flavors, resumption
-from clustertrigger.core.jobs.job_view import JobView
+from clustertrigger.core.jobs.job_view import JobView, read_job
 from clustertrigger.core.jobs.kueue_workload import build_workload, priority_class
 from clustertrigger.core.jobs.run_pods import any_left
 from clustertrigger.core.jobs.workload_view import is_workload_of, read_workload
@@ -105,9 +106,13 @@ class Admissions:
 
     async def _step(self, job: JobView, workload: dict[str, Any] | None) -> Step:
         view = None if workload is None else read_workload(workload)
+        # Each request takes time, in which the Job can change or end.
+        job = self._now(job)
         step = next_step(job, view)
         if step is Step.COUNT_PODS:
-            step = next_step(job, view, await self._any_pods(job))
+            any_pods = await self._any_pods(job)
+            job = self._now(job)
+            step = next_step(job, view, any_pods)
         log = {"namespace": job.namespace, "job": job.name}
         now = self._clock()
         match step, workload:
@@ -115,11 +120,14 @@ class Admissions:
                 await self._create(job)
                 logger.info("Created the Workload for LocalQueue %s", job.queue, extra=log)
             case Step.RESUME, dict():
-                await self._resume(job, workload)
-                logger.info("Resumed the Job, which Kueue has admitted", extra=log)
+                if await self._resume(job, workload):
+                    logger.info("Resumed the Job, which Kueue has admitted", extra=log)
             case Step.SUSPEND, _:
-                await self._jobs.change(job.namespace, job.name, {"spec": {"suspend": True}})
+                await self._change(job, {"suspend": True})
                 logger.info("Suspended the Job, which Kueue does not admit any longer", extra=log)
+            case Step.END, _:
+                await self._change(job, {"suspend": False, "parallelism": 0})
+                logger.info("Resumed the Job without Pods, so that its deadline ends it", extra=log)
             case Step.MARK_READY, dict():
                 await self._tell(workload, workload_status.pods_ready(workload, now))
             case Step.RELEASE, dict():
@@ -135,6 +143,16 @@ class Admissions:
                 self._done.add(job.uid)
         return step
 
+    def _now(self, job: JobView) -> JobView:
+        """Returns the Job as it was last seen."""
+        current = self._runs.jobs.of(job.owner).get(job.name)
+        return current if current is not None and current.uid == job.uid else replace(job, deleting=True)
+
+    async def _change(self, job: JobView, spec: dict[str, Any]) -> None:
+        """Changes a Job, unless it has changed since it was last seen."""
+        patch = {"metadata": {"resourceVersion": job.resource_version}, "spec": spec}
+        await self._jobs.change(job.namespace, job.name, patch)
+
     async def _create(self, job: JobView) -> None:
         raw = await self._api.get(paths.job(job.namespace, job.name))
         if raw["metadata"]["uid"] != job.uid:
@@ -146,16 +164,22 @@ class Admissions:
             priority = int((await self._api.get(path)).get("value") or 0)
         await self._api.create(paths.workloads(job.namespace), build_workload(raw, priority))
 
-    async def _resume(self, job: JobView, workload: dict[str, Any]) -> None:
+    async def _resume(self, job: JobView, workload: dict[str, Any]) -> bool:
+        """Returns whether the Job was still to be resumed."""
         flavors = {
             name: await self._api.get(paths.resource_flavor(name)) for name in sorted(assigned_flavors(workload))
         }
         path = paths.job(job.namespace, job.name)
-        found = resumption(await self._api.get(path), workload, flavors)
+        raw = await self._api.get(path)
+        current = read_job(raw)
+        if current is None or next_step(current, read_workload(workload)) is not Step.RESUME:
+            return False
+        found = resumption(raw, workload, flavors)
         if found.resets_start:
             await self._api.merge_patch(f"{path}/status", {"status": {"startTime": None}})
             found = resumption(await self._api.get(path), workload, flavors)
         await self._jobs.change(job.namespace, job.name, found.job)
+        return True
 
     async def _any_pods(self, job: JobView) -> bool:
         selector = f"{LABEL_TRIGGER_UID}={job.trigger_uid}"
