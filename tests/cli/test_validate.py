@@ -131,6 +131,9 @@ def test_unresolved_references(
         (TRIGGER.replace("namespace: search", "namespace: team.search"),
          ["metadata.namespace: 'team.search': is not a namespace's name: write up to 63 lower-case letters, digits and "
           "'-', with a letter or digit at both ends"]),
+        (TRIGGER.replace("namespace: search", "namespace: 0"),
+         ["metadata.namespace: 0: is not a namespace's name: write up to 63 lower-case letters, digits and '-', with a "
+          "letter or digit at both ends"]),
         (TRIGGER.replace("namespace: search", "labels: [a]"),
          ["metadata.labels: must be an object: write its keys below it, or remove it"]),
         (TRIGGER.replace("metadata: {name: nightly, namespace: search}\n", ""),
@@ -195,6 +198,12 @@ def test_a_zone_of_standard_time_causes_a_warning(monkeypatch: pytest.MonkeyPatc
         "stdin:1: ClusterTrigger search/nightly: warning: spec.schedule_config.timezone: 'EST': is UTC-5 all year, "
         "without daylight saving time: write America/New_York; for UTC-5 all year, write America/Panama",
     ]
+
+
+def test_an_empty_namespace_is_not_set(monkeypatch: pytest.MonkeyPatch, capsys: Check) -> None:
+    """Charts render `namespace: ""`, which kubectl accepts."""
+    collection = COLLECTION.replace("namespace: search", 'namespace: ""')
+    assert validate(monkeypatch, capsys, collection) == (0, ["stdin:1: Collection default/first: OK"])
 
 
 def test_the_same_object_twice(monkeypatch: pytest.MonkeyPatch, capsys: Check) -> None:

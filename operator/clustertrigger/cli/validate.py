@@ -157,7 +157,7 @@ def _metadata_problems(content: Mapping[str, Any]) -> Iterator[Problem]:
         remedy = "write up to 253 lower-case letters, digits, '-' and '.'"
         yield Problem("metadata.name", name, f"is not an object's name: {remedy}")
     namespace = metadata.get("namespace")
-    if namespace is not None and not (isinstance(namespace, str) and _NAMESPACE.fullmatch(namespace)):
+    if namespace not in (None, "") and not (isinstance(namespace, str) and _NAMESPACE.fullmatch(namespace)):
         remedy = "write up to 63 lower-case letters, digits and '-', with a letter or digit at both ends"
         yield Problem("metadata.namespace", namespace, f"is not a namespace's name: {remedy}")
     for field in metadata:

@@ -356,7 +356,7 @@ def test_vectors_that_change_in_qdrant(monkeypatch: pytest.MonkeyPatch, *, is_am
     if is_amid_a_pass:
         next(passes)
     client.upsert("documents", [models.PointStruct(id=33, vector=[7.0, 7.0], payload={})])
-    line = r"point 33: changed while it was read: the vector is another one than before: run again"
+    line = r"point 33: changed while it was read: the vector differs from the first pass: run again"
     with pytest.raises(UnavailableError, match=line):
         list(passes)
     client.upsert("documents", [models.PointStruct(id=33, vector=[1.0, 33.0], payload={})])

@@ -49,9 +49,12 @@ def structured(event: Any, content_type: str = STRUCTURED) -> list[Occurrence]:
         ("count in base64", {"content-type": STRUCTURED},
          {**EVENT, "data_base64": in_base64({"count": 9})}, [counting(9)]),
         ("text in base64", {"content-type": STRUCTURED},
-         {**EVENT, "datacontenttype": "text/plain", "data_base64": in_base64({"count": 9})}, [READ]),
+         {**EVENT, "datacontenttype": "text/plain", "data_base64": in_base64({"n": 9})}, [READ]),
         ("text that is JSON", {"content-type": STRUCTURED},
-         {**EVENT, "datacontenttype": "text/plain", "data": '{"count": 9}'}, [READ]),
+         {**EVENT, "datacontenttype": "text/plain", "data": '{"n": 9}'}, [READ]),
+        ("count in base64, charset", {"content-type": STRUCTURED},
+         {**EVENT, "datacontenttype": "Application/JSON; charset=utf-8", "data_base64": in_base64({"count": 9})},
+         [counting(9)]),
         ("JSON, charset", {"content-type": STRUCTURED},
          {**EVENT, "datacontenttype": "application/json; charset=utf-8", "data": {"count": 9}}, [counting(9)]),
         ("binary, text/json", {**HEADERS, "content-type": "text/json"}, {"count": 7}, [counting(7)]),
@@ -93,6 +96,10 @@ def without(attribute: str) -> dict[str, Any]:
         ({**EVENT, "time": "yesterday"}, f"time: {TIME}, not 'yesterday'"),
         ({**EVENT, "time": "2026-11-22T00:13:00"}, f"time: {TIME}, not '2026-11-22T00:13:00'"),
         ({**EVENT, "data": '{"count": 100}'}, "data: is a string that contains JSON: send the object itself"),
+        (
+            {**EVENT, "datacontenttype": "text/plain", "data": '{"count": 100}'},
+            "data: is a string that contains JSON: send the object itself",
+        ),
         ({**EVENT, "data_base64": "{}"}, "data_base64: is not base64: encode the data, or send it as data"),
         ({**EVENT, "data_base64": in_base64({"count": 0})}, "data.count: must be a whole number from 1"),
         ({**EVENT, "data": {"count": 0}}, "data.count: must be a whole number from 1 to 1000000000, not 0"),
@@ -112,6 +119,17 @@ def test_a_wrong_event_names_the_attribute(event: Any, says: str) -> None:
         structured(event)
     assert refused.value.status == 400
     assert str(refused.value).startswith(says)
+
+
+def test_a_count_in_base64_needs_a_type_that_is_json() -> None:
+    """It counted as one document."""
+    event = {**EVENT, "datacontenttype": "application/octet-stream", "data_base64": in_base64({"count": 100})}
+    with pytest.raises(EventError) as refused:
+        structured([EVENT, event], BATCHED)
+    assert refused.value.status == 415
+    assert str(refused.value) == (
+        "[1].datacontenttype: data.count needs application/json, not 'application/octet-stream': set it"
+    )
 
 
 def test_a_wrong_event_in_a_batch_is_named_by_its_place() -> None:

@@ -31,7 +31,7 @@ def test_a_password_in_an_address_is_not_repeated() -> None:
         ("execution_config.config", "k", "n_clusters"),
         ("execution_config.config", "min_pts", "min_samples"),
         ("execution_config.config", "epsilon", "eps"),
-        ("", "suspend", "status: paused"),
+        ("", "suspend", "status"),
         ("", "schedule", "schedule_config"),
     ],
 )
@@ -49,3 +49,29 @@ def test_names_of_cronjobs_and_of_libraries(place: str, written: str, meant: str
     _, [problem] = parse_trigger(spec)
     assert problem.field == ".".join(filter(None, ("spec", place, written)))
     assert problem.message == f"unknown field: did you mean {meant}?"
+
+
+@pytest.mark.parametrize(
+    ("written", "value", "meant"),
+    [
+        ("suspend", True, "status: paused"),
+        ("suspend", False, "status: active"),
+        ("suspended", False, "status: active"),
+        ("paused", True, "status: paused"),
+        ("paused", False, "status: active"),
+        ("enabled", True, "status: active"),
+        ("enabled", False, "status: disabled"),
+        ("disabled", True, "status: disabled"),
+        ("enabled", "false", "status"),
+    ],
+)
+def test_switches_of_other_programs(written: str, value: object, meant: str) -> None:
+    """enabled: false led to status: active."""
+    spec = {
+        "trigger_type": "cron",
+        "schedule_config": {"cron_expression": "0 2 * * *"},
+        "execution_config": {"collection_ids": ["col_a"], "config": {"algorithm": "kmeans", "n_clusters": 5}},
+        written: value,
+    }
+    _, [problem] = parse_trigger(spec)
+    assert str(problem) == f"spec.{written}: unknown field: did you mean {meant}?"

@@ -261,6 +261,7 @@ def resources(**parts: Any) -> dict[str, Any]:
 NEVER = SCHEDULE + ".threshold: {}: is never exceeded, because {} is at most {}: write a lower number"
 EXACTLY = SCHEDULE + ".event_type: '{}': counts only events of exactly this type: did you mean {}?"
 LIMITS = "spec.run.resources.limits"
+WITH_UNIT = "write it with Mi or Gi, such as 2Gi"
 
 
 @pytest.mark.parametrize(
@@ -277,12 +278,24 @@ LIMITS = "spec.run.resources.limits"
         (resources(limits={"memory": "400m"}), f"{LIMITS}.memory: '400m': is less than a byte: did you mean 400Mi?"),
         (resources(limits={"memory": 512}), f"{LIMITS}.memory: 512: is 512 bytes: did you mean 512Mi?"),
         (resources(limits={"memory": "64k"}),
-         f"{LIMITS}.memory: '64k': is 64,000 bytes: write it with Mi or Gi, such as 2Gi"),
+         f"{LIMITS}.memory: '64k': is 64,000 bytes: {WITH_UNIT}"),
         (resources(limits={"cpu": 500}), f"{LIMITS}.cpu: 500: is 500 cores: did you mean 500m?"),
+        (resources(limits={"cpu": "1000000"}),
+         f"{LIMITS}.cpu: '1000000': is 1,000,000 cores: write it in cores, such as 2 or 500m"),
+        (resources(limits={"cpu": "0" * 5_000 + "500"}),
+         f"{LIMITS}.cpu: '{'0' * 79}…: is 500 cores: did you mean 500m?"),
+        (resources(limits={"memory": "65536"}), f"{LIMITS}.memory: '65536': is 65,536 bytes: did you mean 65536Mi?"),
+        *(
+            (resources(limits={"memory": size}), f"{LIMITS}.memory: '{size}': is {shown}: {WITH_UNIT}")
+            for size, shown in (
+                ("65537", "65,537 bytes"), ("524288", "524,288 bytes"), ("1000000", "1,000,000 bytes"),
+                ("1.5", "about 1.5 bytes"), ("2.0", "2 bytes"), ("0.5", "less than a byte"),
+            )
+        ),
         (with_run(check={"resources": {"requests": {"memory": "1"}}}),
          "spec.run.check.resources.requests.memory: '1': is 1 byte: did you mean 1Mi?"),
         (with_run(engine={"type": "spark", "executor": {"resources": {"requests": {"cpu": "1000"}}}}),
-         "spec.run.engine.executor.resources.requests.cpu: '1000': is 1000 cores: did you mean 1000m?"),
+         "spec.run.engine.executor.resources.requests.cpu: '1000': is 1,000 cores: did you mean 1000m?"),
     ],
 )  # fmt: skip
 def test_what_is_accepted_and_most_likely_meant_otherwise(spec: Any, expected: str) -> None:

@@ -22,6 +22,7 @@ LARGEST_COUNT = 1_000_000_000
 STRUCTURED = "application/cloudevents+json"
 BATCHED = "application/cloudevents-batch+json"
 _BINARY = "ce-"
+_JSON_TYPE = "application/json"
 _LONGEST_SHOWN = 80
 
 _Attribute = Annotated[str, Field(min_length=1)]
@@ -121,7 +122,7 @@ def _binary(attributes: Mapping[str, str], content_type: str, body: bytes) -> _C
             raise EventError(400, f"data: {_reason(error)}: send JSON, as the content type says") from None
     elif body and _has_count(data := _json_or_none(body)):
         if content_type:  # Such as that of a form, which is curl's default: 100 documents would count as one.
-            raise EventError(415, f"data.count needs the content type application/json, not {content_type!r}: set it")
+            raise EventError(415, f"data.count needs the content type {_JSON_TYPE}, not {content_type!r}: set it")
         event["data"] = data
     try:
         return _ONE.validate_python(event)
@@ -152,16 +153,20 @@ def _occurrence(event: _CloudEvent, where: str) -> Occurrence:
 
 def _data(event: _CloudEvent, where: str) -> Any:
     """Returns the data, which SDKs write as base64 if they have it as bytes."""
-    if event.datacontenttype is not None and not _is_json(event.datacontenttype.partition(";")[0].strip().lower()):
-        return None if isinstance(event.data, str) else event.data
     if isinstance(event.data, str) and _has_count(_json_or_none(event.data)):
         raise EventError(400, f"{where}data: is a string that contains JSON: send the object itself")
     if event.data_base64 is None:
         return event.data
     try:
-        return _json_or_none(base64.b64decode(event.data_base64, validate=True))
+        data = _json_or_none(base64.b64decode(event.data_base64, validate=True))
     except ValueError:
         raise EventError(400, f"{where}data_base64: is not base64: encode the data, or send it as data") from None
+    content_type = (event.datacontenttype or _JSON_TYPE).partition(";")[0].strip().lower()
+    if _has_count(data) and not _is_json(content_type):
+        raise EventError(
+            415, f"{where}datacontenttype: data.count needs {_JSON_TYPE}, not {_short(content_type)}: set it"
+        )
+    return data
 
 
 def _is_json(content_type: str) -> bool:

@@ -44,6 +44,8 @@ _LEAST_BYTES = 1 << 20
 """Bytes of memory or disk below which a quantity most likely lacks its unit: no container starts with as little."""
 _MOST_CORES = 256
 """Number of cores from which a quantity without a unit most likely counts thousandths of a core."""
+_MOST_MEBIBYTES = 65_536
+"""Number up to which memory without a unit most likely counts mebibytes. Larger ones count bytes or KiB."""
 _BYTES = ("memory", "ephemeral-storage")
 LEAST_EXECUTOR_MEMORY = 1024
 """Minimum memory of an executor in MiB. Spark's Java process alone takes half of it."""
@@ -96,13 +98,20 @@ def _units(resources: Resources, path: str) -> Iterator[Problem]:
             amount, number = quantity(text), str(text).removesuffix("m")
             if not amount:
                 continue
-            is_plain = number.isdecimal()
             if name in _BYTES and amount < _LEAST_BYTES:
-                size = "less than a byte" if amount < 1 else counted(int(amount), "byte")
-                remedy = f"did you mean {number}Mi?" if is_plain else "write it with Mi or Gi, such as 2Gi"
-                yield Problem(f"{path}.{part}.{name}", text, f"is {size}: {remedy}")
+                is_mebibytes = number.isdecimal() and Decimal(number) <= _MOST_MEBIBYTES
+                remedy = f"did you mean {Decimal(number)}Mi?" if is_mebibytes else "write it with Mi or Gi, such as 2Gi"
+                yield Problem(f"{path}.{part}.{name}", text, f"is {_in_bytes(amount)}: {remedy}")
             elif name == "cpu" and amount >= _MOST_CORES and str(text).isdecimal():
-                yield Problem(f"{path}.{part}.cpu", text, f"is {number} cores: did you mean {number}m?")
+                is_thousandths = amount < 1_000 * _MOST_CORES
+                remedy = f"did you mean {amount}m?" if is_thousandths else "write it in cores, such as 2 or 500m"
+                yield Problem(f"{path}.{part}.cpu", text, f"is {amount:,} cores: {remedy}")
+
+
+def _in_bytes(amount: Decimal) -> str:
+    if amount < 1:
+        return "less than a byte"
+    return counted(int(amount), "byte") if amount == int(amount) else f"about {amount:.1f} bytes"
 
 
 def _object_name(name: str | None, field: str, kind: str) -> Iterator[Problem]:

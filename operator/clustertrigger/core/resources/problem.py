@@ -113,7 +113,7 @@ def problem_of(detail: ErrorDetails, root: str, model: type[BaseModel] | None) -
     if kind == "missing":
         return Problem(_join(root, path), None, "is required: set it")
     if kind in ("extra_forbidden", "invalid_key"):
-        return Problem(_join(root, path), None, _unknown(str(path[-1]), known_fields(path[:-1], model)))
+        return Problem(_join(root, path), None, _unknown(str(path[-1]), value, known_fields(path[:-1], model)))
     if path and path[-1] in _MEMBER_TAGS:
         message = "is not a Kubernetes quantity: write a whole number, or a string such as '500m', '1.5' or '4Gi'"
         return Problem(_join(root, path[:-1]), value, message)
@@ -225,8 +225,6 @@ _OTHER_NAMES = {
     "activedeadlineseconds": "timeout_seconds",
     "backofflimit": "retries",
     **dict.fromkeys(("successfuljobshistorylimit", "failedjobshistorylimit"), "history_limit"),
-    **dict.fromkeys(("suspend", "paused"), "status: paused"),
-    "enabled": "status: active",
     "schedule": "cron_expression",
     "tz": "timezone",
     **dict.fromkeys(("k", "clustercount"), "n_clusters"),
@@ -235,13 +233,23 @@ _OTHER_NAMES = {
     "seed": "random_state",
 }
 """What CronJobs and libraries for clustering call a field, without _ and capitals, and what to write instead."""
+_SWITCHES = {
+    **{name: {True: "status: paused", False: "status: active"} for name in ("suspend", "suspended", "paused")},
+    "enabled": {True: "status: active", False: "status: disabled"},
+    "disabled": {True: "status: disabled", False: "status: active"},
+}
+"""What to write instead of a boolean that other programs have in place of a status."""
 
 
-def _unknown(name: str, known: Sequence[str]) -> str:
+def _unknown(name: str, value: object, known: Sequence[str]) -> str:
     if name in ("true", "false"):
         return f"YAML reads a bare on, off, yes, no, y or n as a boolean: write one of {', '.join(known)}"
-    other = _OTHER_NAMES.get(name.replace("_", "").casefold(), "")
-    guess = other if other.partition(":")[0] in known else nearest(name, known)
+    folded = name.replace("_", "").casefold()
+    if "status" in known and (switch := _SWITCHES.get(folded)) is not None:
+        guess: str | None = switch[value] if isinstance(value, bool) else "status"
+    else:
+        other = _OTHER_NAMES.get(folded)
+        guess = other if other in known else nearest(name, known)
     return "unknown field: " + (f"did you mean {guess}?" if guess else f"remove it, or use one of {', '.join(known)}")
 
 

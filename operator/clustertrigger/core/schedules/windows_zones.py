@@ -165,7 +165,7 @@ _ENGLISH = {
     "west africa": ("Africa/Lagos",),
     "western european": ("Europe/Lisbon",),
 }
-"""English names of CLDR's zones and metazones, and short forms of them, that Windows has not."""
+"""English names of CLDR's zones and metazones, and short forms of them, that Windows does not have."""
 _BY_NAME = {name.replace(".", ""): zones for name, zones in (_ENGLISH | _ZONES).items()}
 _ENDING = re.compile(r" (?:standard time|daylight time|summer time|time)$")
 """Windows names daylight time, too, where it shows the current time."""

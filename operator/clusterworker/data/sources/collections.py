@@ -72,7 +72,7 @@ def count_documents(inputs: Sequence[CollectionInput], secrets: Path) -> int:
         secrets: Directory with one directory per mounted Secret.
 
     Raises:
-        MisconfiguredError: a collection is not readable, or filters compare what it has not.
+        MisconfiguredError: a collection is not readable, or filters compare columns that it lacks.
         UnavailableError: a source does not answer, or changes meanwhile.
     """
     return sum(_count(collection_input, secrets) for collection_input in inputs)

@@ -242,7 +242,7 @@ def count_rows(source: Source, store: FileStore) -> int:
     It reads the files' footers and the columns that filters compare.
 
     Raises:
-        MisconfiguredError: files are missing or no Parquet, or have not the columns that filters compare.
+        MisconfiguredError: files are missing or no Parquet, or lack the columns that filters compare.
         UnavailableError: files are changed or removed in the meantime.
     """
     return sum(file.rows for file in _files_of(source, store))

@@ -221,7 +221,7 @@ def count_rows(source: Source, secret: SecretFiles) -> int:
     """Returns the number of documents of a collection, after filters, by one SELECT count(*).
 
     Raises:
-        MisconfiguredError: the table cannot be read, or has not the columns that filters compare.
+        MisconfiguredError: the table cannot be read, or lacks the columns that filters compare.
         UnavailableError: the server does not answer.
     """
     database = Database(source, secret)

@@ -64,7 +64,7 @@ class QdrantCollection:
 
     Qdrant has no snapshots: the first pass records the existing points and hashes of their vectors, and later passes
     yield the same, because texts are looked up by row number. Points that come while it is read are left to the next
-    run. One that goes, or whose vector is another one than in the first pass, ends the attempt.
+    run. One that goes, or whose vector differs from the first pass, ends the attempt.
 
     Args:
         collection_id: The collection_id of the API.
@@ -126,7 +126,7 @@ class QdrantCollection:
                     self._spool.add([str(point.id) for point in points])
                     self._prints.add(vectors)
                 elif (other := self._prints.first_other(done, vectors)) is not None:
-                    raise changed(place.at(other), f"{self._vector} is another one than before")
+                    raise changed(place.at(other), f"{self._vector} differs from the first pass")
                 yield batch
             done += len(points)
             if done == self.rows:
