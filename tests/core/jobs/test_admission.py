@@ -40,6 +40,7 @@ EVICTED = WorkloadView(reserved=True, admitted=True, evicted=True)
 WITHOUT_QUOTA = WorkloadView(evicted=True)
 DELETED_WORKLOAD = WorkloadView(reserved=True, admitted=True, deleting=True)
 FINISHED = WorkloadView(reserved=True, admitted=True, finished=True)
+REWRITTEN = WorkloadView(rewritten=True)
 ASK = Step.COUNT_PODS
 
 
@@ -82,6 +83,9 @@ ASK = Step.COUNT_PODS
         (COMPLETED_IN_QUEUE, EVICTED, Step.END, Step.END, Step.END),
         (replace(STOPPED_IN_QUEUE, deleting=True), EVICTED, Step.WAIT, Step.WAIT, Step.WAIT),
         (replace(STOPPED_IN_QUEUE, outcome="failed"), EVICTED, ASK, Step.WAIT, Step.FINISH),
+        (SUSPENDED, REWRITTEN, Step.YIELD, Step.YIELD, Step.YIELD),
+        (RUNNING, REWRITTEN, Step.YIELD, Step.YIELD, Step.YIELD),
+        (ENDED, REWRITTEN, ASK, Step.WAIT, Step.FINISH),
         (CONTESTED, None, Step.YIELD, Step.YIELD, Step.YIELD),
         (CONTESTED, ADMITTED, Step.YIELD, Step.YIELD, Step.YIELD),
     ],

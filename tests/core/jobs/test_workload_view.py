@@ -32,6 +32,14 @@ def test_a_workload_that_kueue_has_not_seen() -> None:
 
 
 @pytest.mark.parametrize(
+    ("pod_sets", "expected"), [(["driver", "executors"], False), (["executors", "driver"], False), (["main"], True)]
+)
+def test_kueue_rewrites_the_workload_of_a_job_that_it_manages(pod_sets: list[str], expected: bool) -> None:
+    raw = {"metadata": {}, "spec": {"podSets": [{"name": name} for name in pod_sets]}}
+    assert read_workload(raw).rewritten is expected
+
+
+@pytest.mark.parametrize(
     ("owners", "expected"), [([], False), ([{"uid": "earlier"}], False), ([{"uid": "other"}, {"uid": "u"}], True)]
 )
 def test_a_workload_belongs_to_a_job_by_its_uid(owners: list[dict[str, Any]], expected: bool) -> None:

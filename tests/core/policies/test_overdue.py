@@ -58,10 +58,19 @@ def test_an_admitted_run_is_not_ended_before_its_start_time() -> None:
 
 def test_why_a_run_cannot_get_into_its_queue_is_said() -> None:
     world = World(spec(run={"queue_name": "team"}))
-    name = started(world, "pending", suspended=True, queue="team", obstacle="Kueue is missing")
+    name = started(world, "pending", suspended=True, queue="team", queue_obstacle="Kueue is missing")
     status = world.step(at(hours=4)).status
     (running,) = (one for one in status.conditions if one.type == "Running")
     assert running.message == f"Active: {name} (queued in LocalQueue team: Kueue is missing)"
+
+
+@pytest.mark.parametrize("phase", ["pending", "running"])
+def test_a_started_run_says_that_its_queue_counts_it_only_in_part(phase: str) -> None:
+    world = World(spec(run={"queue_name": "team"}))
+    name = started(world, phase, queue="team", queue_obstacle="Kueue counts only one Pod")
+    status = world.step(at(hours=4)).status
+    (running,) = (one for one in status.conditions if one.type == "Running")
+    assert running.message == f"Active: {name} (Kueue counts only one Pod)"
 
 
 def test_the_delay_before_a_retry_does_not_count_as_pending() -> None:

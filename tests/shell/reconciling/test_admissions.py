@@ -280,8 +280,8 @@ async def test_priorities(run: Object, path: str, value: int, expected: Object) 
 
 
 def obstacle(stage: Stage) -> str:
-    (job,) = stage.runs.jobs.waiting()
-    return stage.runs.of(job.owner)["job"].obstacle
+    (job,) = stage.runs.jobs.with_own_workload()
+    return stage.runs.of(job.owner)["job"].queue_obstacle
 
 
 async def test_an_unreadable_workload_does_not_stop_the_others(caplog: pytest.LogCaptureFixture) -> None:
@@ -356,6 +356,51 @@ async def test_a_job_that_kueue_has_put_into_its_default_queue_is_left_to_it() -
     await stage.create()
     assert await stage.advance() == []
     assert "give the LocalQueue named default another name" in obstacle(stage)
+
+
+async def test_a_started_job_that_is_in_another_queue_says_so() -> None:
+    """Kueue has admitted it for its own Pod alone."""
+    stage = Stage()
+    stage.manifest["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] = "default"
+    await stage.create()
+    stage.api.put(JOB, {**stage.job, "spec": {**stage.job["spec"], "suspend": False}})
+    stage.see()
+    stage.changed.clear()
+    assert await stage.advance() == []
+    assert "counts only its own Pod" in obstacle(stage)
+    assert stage.changed, "the condition is written again"
+
+
+async def test_a_workload_that_kueue_has_rewritten_is_left_to_it() -> None:
+    """With manageJobsWithoutQueueName, Kueue replaces the sets of Pods by the Job's own Pod, and the queue by none."""
+    stage = Stage()
+    await stage.create()
+    await stage.advance()
+    (driver, _) = stage.workload["spec"]["podSets"]
+    stage.workload["spec"] |= {"queueName": "", "podSets": [{**driver, "name": "main"}]}
+    assert await stage.advance() == []
+    assert obstacle(stage) == (
+        "Kueue manages the Job itself, and counts only its own Pod, not its executors: disable "
+        "manageJobsWithoutQueueName for this namespace, and delete Workload job"
+    )
+    del stage.api.objects[WORKLOAD]
+    assert await stage.advance() == [("POST", paths.workloads("search"))]
+    await stage.advance()
+    assert obstacle(stage) == ""
+
+
+async def test_a_workload_that_is_deleted_again_and_again_is_reported() -> None:
+    """Kueue deletes it if it has quota already."""
+    stage = Stage()
+    await stage.create()
+    await stage.advance()
+    assert obstacle(stage) == ""
+    for _ in range(2):
+        del stage.api.objects[WORKLOAD]
+        assert await stage.advance() == [("POST", paths.workloads("search"))]
+        assert obstacle(stage).startswith("its Workload was deleted")
+    await stage.advance()
+    assert obstacle(stage) == ""
 
 
 async def test_no_request_without_such_a_job() -> None:

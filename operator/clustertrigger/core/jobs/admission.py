@@ -24,7 +24,7 @@ class Step(Enum):
     MARK_READY = "tell Kueue that the Job's Pod runs"
     RELEASE = "return the quota, so that the Workload waits in its queue again"
     FINISH = "tell Kueue that the run has ended, which returns the quota permanently"
-    YIELD = "leave the Job to Kueue, which has put it into a queue itself"
+    YIELD = "leave the Job to Kueue, which manages it itself"
     DONE = "nothing is left to be done, ever"
 
 
@@ -42,7 +42,7 @@ def next_step(job: JobView, workload: WorkloadView | None, pods_left: bool | Non
         if workload is None or workload.finished:
             return Step.DONE
         return _once_without_pods(Step.FINISH, pods_left)
-    if job.is_contested:
+    if job.is_contested or (workload is not None and workload.rewritten):
         return Step.YIELD
     if job.ended_by_operator:
         # The deadline of a suspended Job does not count. A Job can be ended and suspended at the same time.

@@ -64,6 +64,8 @@ class ObservedRun(Purpose):
     """Kueue's LocalQueue, if any."""
     queue_position: int | None = None
     """Its position in that queue, from 1, if Kueue reports it."""
+    queue_obstacle: str = ""
+    """Why it cannot get into that queue, or why the queue does not count all of its Pods."""
     ended_by_operator: bool = False
     started_at: datetime | None = None
     """When it was last admitted, if it was queued."""
@@ -74,7 +76,7 @@ class ObservedRun(Purpose):
     """
     running_since: datetime | None = None
     obstacle: str = ""
-    """Why a pending run does not start, as the Pod reports it, or why it cannot get into its queue."""
+    """Why a pending run does not start, as the Pod reports it."""
     is_vague: bool = False
     """Whether events of the Job or its Pod may be more specific than the obstacle or the error."""
     retry_pause: timedelta = timedelta(0)
@@ -99,7 +101,7 @@ class ObservedRun(Purpose):
 
 
 def observe_run(
-    job: JobView, pods: Sequence[PodView], queue_position: int | None = None, obstacle: str = ""
+    job: JobView, pods: Sequence[PodView], queue_position: int | None = None, queue_obstacle: str = ""
 ) -> ObservedRun:
     """Returns the state of a run from its Job and its Pods, in any order.
 
@@ -107,7 +109,7 @@ def observe_run(
         job: The Job.
         pods: Its Pods.
         queue_position: Its position in its queue, from 1, if it is known.
-        obstacle: Why it cannot get into its queue.
+        queue_obstacle: Why it cannot get into its queue, or why the queue does not count all of its Pods.
     """
     ordered = sorted(pods, key=lambda pod: pod.created_at)
     # The times come from two clocks: an API server's for the creation, and the Job controller's for the start.
@@ -121,6 +123,7 @@ def observe_run(
         suspended=job.suspended,
         queue=job.queue,
         queue_position=queue_position,
+        queue_obstacle=queue_obstacle,
         ended_by_operator=job.ended_by_operator,
         started_at=job.started_at,
         timeout_seconds=job.timeout_seconds,
@@ -134,7 +137,7 @@ def observe_run(
         return _ended(run, job, [pod for pod in ordered if pod.terminated])
     if job.suspended:
         # Suspending a running Job takes its resources away: its Pods end within their grace period.
-        return replace(run, leaving=next(filter(None, map(_leaving, ordered)), None), obstacle=obstacle)
+        return replace(run, leaving=next(filter(None, map(_leaving, ordered)), None))
     if job.failure is not None and job.started_at is None and not job.had_pod and not ordered:
         # Kubernetes 1.20 does not end a Job whose Pods cannot be created: its time has not started to count.
         return replace(run, phase="failed", error=job.failure)

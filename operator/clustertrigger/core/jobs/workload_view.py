@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from clustertrigger.core.jobs.kueue_workload import DRIVER, EXECUTORS
+
 
 @dataclass(frozen=True, slots=True)
 class WorkloadView:
@@ -22,12 +24,15 @@ class WorkloadView:
     pods_ready: bool = False
     finished: bool = False
     deleting: bool = False
+    rewritten: bool = False
+    """Whether it no longer has the operator's sets of Pods. Kueue replaces them if it manages the Job itself."""
 
 
 def read_workload(raw: Mapping[str, Any]) -> WorkloadView:
     """Reads a Workload of kueue.x-k8s.io/v1beta2."""
     conditions = (raw.get("status") or {}).get("conditions") or ()
     holding = {condition.get("type") for condition in conditions if condition.get("status") == "True"}
+    pod_sets = {one.get("name") for one in (raw.get("spec") or {}).get("podSets") or ()}
     return WorkloadView(
         reserved="QuotaReserved" in holding,
         admitted="Admitted" in holding,
@@ -35,6 +40,7 @@ def read_workload(raw: Mapping[str, Any]) -> WorkloadView:
         pods_ready="PodsReady" in holding,
         finished="Finished" in holding,
         deleting="deletionTimestamp" in raw["metadata"],
+        rewritten=bool(pod_sets) and pod_sets != {DRIVER, EXECUTORS},
     )
 
 

@@ -124,8 +124,8 @@ def waits_for(draft: Draft, job: str) -> str | None:
         return None
     if run.suspended:
         place = f"queued in LocalQueue {run.queue}{describe_position(run.queue_position)}" if run.queue else "suspended"
-        if run.obstacle:
-            return f"{place}: {run.obstacle}"
+        if run.queue_obstacle:
+            return f"{place}: {run.queue_obstacle}"
         if run.leaving is None:
             return place
         why = "it was preempted, and " if run.queue else ""
@@ -133,9 +133,10 @@ def waits_for(draft: Draft, job: str) -> str | None:
     pending_since = _in_the_past(draft, run, run.pending_since)
     if run.phase == "pending" and pending_since is not None:
         late = draft.now >= pending_since + run.retry_pause + WAITING
-        return f"does not start: {_in_whose_words(draft, run) or run.obstacle}" if late else None
+        if late:
+            return f"does not start: {_in_whose_words(draft, run) or run.obstacle}"
     if run.leaving is None:
-        return None
+        return run.queue_obstacle or None
     report_at = run.leaving.to_be_gone_at + LEAVING
     if draft.now < report_at:
         draft.wake(report_at)

@@ -33,7 +33,7 @@ class Runs:
         self._positions: dict[str, int] = {}
         """Positions by the Job's uid."""
         self._obstacles: dict[str, str] = {}
-        """Why Jobs cannot get into their queue, by the Job's uid."""
+        """Why Jobs cannot get into their queue, or are not in it as a whole, by the Job's uid."""
 
     def queues(self) -> set[Queue]:
         """Returns the queues in which a Job waits."""
@@ -47,11 +47,11 @@ class Runs:
                 self._changed(job.owner)
 
     def hold(self, obstacles: Mapping[str, str]) -> None:
-        """Replaces all known reasons why Jobs cannot get into their queue, by the Job's uid."""
+        """Replaces all known reasons why Jobs are not in their queue as a whole, by the Job's uid."""
         before, self._obstacles = self._obstacles, dict(obstacles)
         if before == self._obstacles:
             return
-        for job in self.jobs.waiting():
+        for job in self.jobs.with_own_workload():
             if before.get(job.uid) != obstacles.get(job.uid):
                 self._changed(job.owner)
 

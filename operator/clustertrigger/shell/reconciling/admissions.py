@@ -36,6 +36,10 @@ _CONTESTED = (
     "Kueue has put the Job into a queue itself, and counts only its own Pod, not its executors: give the LocalQueue "
     "named default another name, or disable manageJobsWithoutQueueName for this namespace"
 )
+_DELETED = (
+    "its Workload was deleted, and the operator creates it again: if this repeats, disable Kueue's "
+    "manageJobsWithoutQueueName for this namespace"
+)
 _INTERNAL = "internal error with its Workload; the operator's log contains it"
 _SELECTOR = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
 
@@ -52,6 +56,8 @@ class Admissions:
         self._done: set[str] = set()
         """The uids of ended Jobs whose Workload has ended, too."""
         self._obstacles: dict[str, str] = {}
+        self._had_workload: set[str] = set()
+        """The uids of Jobs that have had a Workload."""
 
     async def run(self) -> None:
         """Takes steps periodically, in an endless loop. While there is no such Job, no request is made."""
@@ -65,7 +71,9 @@ class Admissions:
     async def advance(self) -> None:
         """Takes one step for each Job that needs one."""
         jobs = self._runs.jobs.with_own_workload()
-        self._done &= {job.uid for job in jobs}
+        uids = {job.uid for job in jobs}
+        self._done &= uids
+        self._had_workload &= uids
         by_namespace: defaultdict[str, list[JobView]] = defaultdict(list)
         for job in jobs:
             if job.uid not in self._done:
@@ -101,7 +109,11 @@ class Admissions:
                     logger.exception("Internal error with the Workload of Job %s", job.name)
             else:
                 if step is Step.YIELD:
-                    obstacles[job.uid] = _CONTESTED
+                    obstacles[job.uid] = _CONTESTED if job.is_contested else _why_rewritten(job)
+                elif step is Step.CREATE and job.uid in self._had_workload:
+                    obstacles[job.uid] = _DELETED
+                if workload is not None or step is Step.CREATE:
+                    self._had_workload.add(job.uid)
         return obstacles
 
     async def _step(self, job: JobView, workload: dict[str, Any] | None) -> Step:
@@ -189,6 +201,13 @@ class Admissions:
     async def _tell(self, workload: dict[str, Any], patch: dict[str, Any]) -> None:
         metadata = workload["metadata"]
         await self._api.merge_patch(f"{paths.workload(metadata['namespace'], metadata['name'])}/status", patch)
+
+
+def _why_rewritten(job: JobView) -> str:
+    return (
+        "Kueue manages the Job itself, and counts only its own Pod, not its executors: disable "
+        f"manageJobsWithoutQueueName for this namespace, and delete Workload {job.name}"
+    )
 
 
 def _why_no_list(error: ApiError) -> str:
