@@ -229,6 +229,9 @@ class SpooledDataset:
     With metric cosine, vectors of one direction are equal here, whatever their lengths were. The pages belong to the
     kernel's cache, which frees them when memory is needed.
 
+    The first batch decides whether all vectors have nearly one direction, because the source is read once. If it alone
+    has one, the differences are about as exact as the vectors. If it alone has none, the vectors are used.
+
     Args:
         source: The documents, which are read once.
         directory: Scratch space for 4 bytes per number, or 8 if all vectors have nearly one direction. The files

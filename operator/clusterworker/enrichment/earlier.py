@@ -146,7 +146,7 @@ def _unlike(made: Provenance, spec: EnrichmentSpec, taxonomy: Taxonomy) -> str |
         ("min_score", made.min_score, taxonomy_input.min_score),
     ):
         if before != now:
-            return f"{name} was {before:g} in {made.run}, and is {now:g} now"
+            return f"{name} was {before:.12g} in {made.run}, and is {now:.12g} now"
     return None
 
 

@@ -105,6 +105,13 @@ def test_says_which_eps_would_do(pod: Pod, eps: float, says: str) -> None:
     assert note.startswith(f"{says}; a tenth of the documents have 5 within 0.")
 
 
+def test_advice_in_large_units_has_all_digits() -> None:
+    """It was 3.15e+03."""
+    vectors = planted(120, 2, spread=0.2).vectors * np.float32(1e4)
+    _, _, _, [note, *_] = carried_out(vectors, algorithm="dbscan", metric="euclidean", eps=1.0)
+    assert re.search(r"have 5 within \d{4,5}, half of them within \d{4,5}$", note), note
+
+
 def test_advice_on_copies_names_a_distance_that_splits_them() -> None:
     """It said that half of the documents have as many within 0, which no eps is."""
     vectors = np.repeat(planted(60, 3, spread=0.05).vectors, 6, axis=0)

@@ -175,6 +175,13 @@ def test_advice_on_one_cluster_has_been_tried(rows: int, config: dict[str, Any])
     assert not any("only one cluster" in note for note in notes)
 
 
+def test_advice_in_large_units_has_all_digits() -> None:
+    """It was 1.25e+05."""
+    vectors = planted(120, 2, dimensions=2, spread=0.05).vectors * np.float32(2e5)
+    _, _, _, notes = carried_out(vectors, algorithm="mean_shift", metric="euclidean", bandwidth=1e6)
+    assert re.fullmatch(r"found only one cluster: set bandwidth: \d{5,6}, which finds 2", notes[0]), notes
+
+
 def test_advice_on_many_documents_names_the_bandwidth(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mean_shift, "TRIED_ROWS", 10)
     _, _, _, notes = carried_out(planted(100, 4, dimensions=8).vectors, algorithm="mean_shift", bandwidth=3.0)

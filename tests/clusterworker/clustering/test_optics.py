@@ -130,6 +130,14 @@ def test_advice_on_one_cluster_has_been_tried(vectors: Vectors, config: dict[str
     assert not any(note.startswith("nearly all") for note in notes)
 
 
+def test_sizes_above_a_thousand_are_advised_as_they_were_tried() -> None:
+    """1059 was written as 1.06e+03, which is not a whole number for the field, and not the value."""
+    vectors = planted(2_400, 2, dimensions=3, spread=0.05).vectors
+    sizes = {"min_samples": 10, "min_cluster_size": 2_118}
+    _, _, _, notes = carried_out(vectors, algorithm="optics", metric="euclidean", **sizes)
+    assert notes[0] == "nearly all documents are in one cluster: set min_cluster_size: 1059, which finds 2"
+
+
 def test_a_line_has_no_denser_region() -> None:
     line = np.linspace(0, 1, 200, dtype=np.float32)[:, None] * np.ones((1, 4), np.float32)
     _, _, _, notes = carried_out(line, algorithm="optics", metric="euclidean")

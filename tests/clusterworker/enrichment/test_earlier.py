@@ -146,6 +146,7 @@ def gone(enriching: Enriching) -> None:
         (changed_parents, {}, {}, "the nodes have changed since labels-1a2b-1"),
         (None, {"top_k": 2}, {}, "top_k was 1 in labels-1a2b-1, and is 2 now"),
         (None, {"min_score": 0.25}, {}, "min_score was 0 in labels-1a2b-1, and is 0.25 now"),
+        (None, {"min_score": 0.12345678}, {}, "min_score was 0 in labels-1a2b-1, and is 0.12345678 now"),
         (integer_ids, {}, {}, "document ids were text in labels-1a2b-1, and are integers now"),
         (damaged, {}, {}, "the results of labels-1a2b-1 cannot be read: "),
         (gone, {}, {}, "the results of labels-1a2b-1 cannot be read: "),

@@ -201,7 +201,7 @@ def _retyped(kind: str, value: object) -> str | None:
         plain = re.sub(r"(?<=\d)[ ,'_](?=\d{3}\b)", "", value.strip())
         return f"must be a whole number: write {plain if plain.isdecimal() else 'its digits'}"
     share = _PERCENT.fullmatch(value.strip())
-    return f"must be a number: write {f'{float(share[1]) / 100:g}' if share else 'its digits'}"
+    return f"must be a number: write {f'{float(share[1]) / 100:.12g}' if share else 'its digits'}"
 
 
 _WRONG_TYPES = {

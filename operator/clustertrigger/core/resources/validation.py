@@ -90,7 +90,7 @@ def _schedule_warnings(schedule: Schedule) -> Iterator[Problem]:
         case ConditionalSchedule(metric=metric, threshold=threshold) if threshold >= LARGEST.get(metric, math.inf):
             largest = LARGEST[metric]
             is_percent = largest < threshold < 100 * largest
-            share = f", such as {threshold / 100:g} for {threshold:g} %" if is_percent else ""
+            share = f", such as {threshold / 100:.12g} for {threshold:.12g} %" if is_percent else ""
             reason = f"is never exceeded, because {metric} is at most {largest:g}: write a lower number{share}"
             written = int(threshold) if threshold.is_integer() else threshold
             yield Problem("spec.schedule_config.threshold", written, reason)

@@ -47,3 +47,8 @@ def rounded_up(value: float) -> float:
         return value
     unit = 10.0 ** (math.floor(math.log10(value)) - 2)
     return float(f"{math.ceil(value / unit * (1 - 1e-12)) * unit:.3g}")
+
+
+def as_digits(value: float) -> str:
+    """Returns a number of advice as it was tried, with all digits of a whole number: three could be another value."""
+    return str(value) if isinstance(value, int) else f"{value:.10g}"

@@ -17,7 +17,7 @@ from clusterworker.clustering.algorithms.clustering import (
     is_nearly_one,
     of_sample,
 )
-from clusterworker.clustering.algorithms.core_distance import core_distances, reaches
+from clusterworker.clustering.algorithms.core_distance import as_digits, core_distances, reaches
 from clusterworker.clustering.algorithms.distinct import Distinct, distinct
 from clusterworker.clustering.algorithms.frame import Frame
 from clusterworker.clustering.algorithms.pairs import Pairs
@@ -253,6 +253,6 @@ def _advice(points: Distinct, metric: str, parameters: DBSCAN, seed: int, *, too
         subject = "distinct vectors have another"
         tenth, half = reaches(core_distances(apart, 2), np.ones_like(counts), ADVICE_SHARES)
     return (
-        f"{outcome}: {'raise' if too_small else 'lower'} eps; a tenth of the {subject} within {tenth:.3g}, half of "
-        f"them within {half:.3g}"
+        f"{outcome}: {'raise' if too_small else 'lower'} eps; a tenth of the {subject} within {as_digits(tenth)}, "
+        f"half of them within {as_digits(half)}"
     )

@@ -6,7 +6,7 @@ import numpy as np
 
 from clustercontract.algorithms import MeanShift
 from clusterworker.clustering.algorithms.clustering import Clustering, by_size
-from clusterworker.clustering.algorithms.core_distance import rounded_up
+from clusterworker.clustering.algorithms.core_distance import as_digits, rounded_up
 from clusterworker.clustering.algorithms.distinct import distinct
 from clusterworker.clustering.algorithms.frame import Frame
 from clusterworker.clustering.algorithms.micro import ROWS_PER_CENTROID, micro_clusters, note
@@ -148,7 +148,7 @@ def _advice(points: Vectors, weights: Rows, width: float, parameters: MeanShift)
             clusters = len(climb(points, weights, narrower, parameters.max_iter).modes())
             if clusters > 1:
                 field = "remove quantile, and set bandwidth" if has_quantile else "set bandwidth"
-                return f"{field}: {narrower:.3g}, which finds {clusters}"
+                return f"{field}: {as_digits(narrower)}, which finds {clusters}"
     return f"{field} below {width:.3g} to separate smaller regions"
 
 

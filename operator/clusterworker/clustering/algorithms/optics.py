@@ -15,7 +15,7 @@ import numpy as np
 
 from clustercontract.algorithms import OPTICS
 from clusterworker.clustering.algorithms.clustering import Clustering, is_nearly_one
-from clusterworker.clustering.algorithms.core_distance import core_distances, reaches, rounded_up
+from clusterworker.clustering.algorithms.core_distance import as_digits, core_distances, reaches, rounded_up
 from clusterworker.clustering.algorithms.distinct import distinct
 from clusterworker.clustering.algorithms.limits import pair_limit
 from clusterworker.clustering.algorithms.pairs import Pairs
@@ -143,7 +143,7 @@ def _advice(space: Space, parameters: OPTICS, seed: int, wanted: int) -> str:
         half, most = reaches(cores, points.counts[chosen], (0.5, 0.9))
         raised = [reach for reach in (half, most) if reach > parameters.max_eps]
         if half > parameters.max_eps:
-            advice = f"raise max_eps; half of the documents have {parameters.min_samples} within {half:.3g}"
+            advice = f"raise max_eps; half of the documents have {parameters.min_samples} within {as_digits(half)}"
     if len(space.vectors) > TRIED_ROWS:
         return f"{outcome}: {advice}"
     for fields in _attempts(parameters, raised):
@@ -176,7 +176,7 @@ def _attempts(parameters: OPTICS, raised: list[float]) -> Iterator[dict[str, flo
 def _named(fields: dict[str, float]) -> str:
     """Returns the fields with their values; those of one value together."""
     values = {
-        f"{value:.3g}": " and ".join(name for name in fields if fields[name] == value) for value in fields.values()
+        as_digits(value): " and ".join(name for name in fields if fields[name] == value) for value in fields.values()
     }
     return " and ".join(f"{names}: {value}" for value, names in values.items())
 

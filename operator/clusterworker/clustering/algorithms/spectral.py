@@ -10,6 +10,7 @@ from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator
 from clustercontract.algorithms import Spectral
 from clustercontract.counted import counted
 from clusterworker.clustering.algorithms.clustering import Clustering, labelled, too_few_distinct
+from clusterworker.clustering.algorithms.core_distance import as_digits
 from clusterworker.clustering.algorithms.distinct import distinct
 from clusterworker.clustering.algorithms.limits import pair_limit
 from clusterworker.clustering.algorithms.micro import (
@@ -197,9 +198,9 @@ def gamma_advice(
         return []
     finding = f"gamma {gamma:g} {outcome}: the median distance is {median:.3g}"
     if tried.groups <= n_clusters:
-        return [f"{finding}, which suggests gamma: {suggested:.3g}"]
+        return [f"{finding}, which suggests gamma: {as_digits(suggested)}"]
     if tried.groups < graph.groups:
-        fewer = f"gamma: {suggested:.3g} leaves {tried.groups} groups"
+        fewer = f"gamma: {as_digits(suggested)} leaves {tried.groups} groups"
         return [f"{finding}, and {fewer}: set it, and n_clusters: {tried.groups}"]
     return [f"{finding}, and no useful gamma connects them: set n_clusters: {graph.groups}"]
 
