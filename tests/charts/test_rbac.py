@@ -31,6 +31,7 @@ OF_QUEUES: set[Right] = {
     (CLUSTER, "kueue.x-k8s.io", "resourceflavors", "", "get"),
     (CLUSTER, "kueue.x-k8s.io", "workloadpriorityclasses", "", "get"),
     (CLUSTER, "scheduling.k8s.io", "priorityclasses", "", "get"),
+    (CLUSTER, "scheduling.k8s.io", "priorityclasses", "", "list"),
 }
 
 

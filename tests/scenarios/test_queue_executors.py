@@ -119,12 +119,12 @@ def _served(kube: Kube, namespace: str) -> bool:
         return False
 
 
-def _queued(sandbox: Sandbox, **run: Any) -> str:
+def _queued(sandbox: Sandbox, trigger: str = "queued", **run: Any) -> str:
     """The Job of a run that waits in a queue."""
-    sandbox.trigger("queued", rarely(queue_name="team", engine=ENGINE, **run))
-    eventually(lambda: sandbox.status("queued"))
-    sandbox.request_run("queued", "now")
-    (entry,) = eventually(lambda: sandbox.history("queued"))
+    sandbox.trigger(trigger, rarely(queue_name="team", engine=ENGINE, **run))
+    eventually(lambda: sandbox.status(trigger))
+    sandbox.request_run(trigger, "now")
+    (entry,) = eventually(lambda: sandbox.history(trigger))
     if not sandbox.job(entry["job_id"])["spec"].get("suspend"):
         pytest.skip("this Kubernetes suspends no Jobs")
     return str(entry["job_id"])
@@ -232,7 +232,7 @@ def test_a_lost_response_does_not_double_a_workload(
 def test_every_right_for_queues_is_used(
     operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, kueue: None, proxy: Proxy
 ) -> None:
-    """A check with executors, a run with the priority of its Pods, and a run that moves to other nodes."""
+    """A check with executors, runs with the priority of their Pods and without one, and a run that moves elsewhere."""
     about_to_check(
         sandbox,
         "checked",
@@ -258,6 +258,9 @@ def test_every_right_for_queues_is_used(
         job = _queued(sandbox, priority_class_name="batch", pending_timeout_seconds=600)
         eventually(lambda: len(_workloads(sandbox)) == 2)
         assert sandbox.kube.get(paths.workload(sandbox.namespace, job))["spec"]["priority"] == -5
+        plain = _queued(sandbox, "plain")
+        eventually(lambda: len(_workloads(sandbox)) == 3)
+        assert sandbox.kube.get(paths.workload(sandbox.namespace, plain))["spec"]["priority"] == 0
         for flavor in (SPOT, ON_DEMAND):
             _admit(sandbox, job, flavor)
             eventually(lambda: sandbox.job(job)["spec"]["suspend"] is False)
@@ -275,7 +278,7 @@ def test_every_right_for_queues_is_used(
         for resource in rule["resources"]
         for verb in rule["verbs"]
     }
-    assert len(granted) == 7
+    assert len(granted) == 8
     # Kubernetes 1.36 and later reset the start time of a suspended Job themselves.
     assert {right for right in granted if not any(right.covers(use) for use in used)} <= {_RESET}
 

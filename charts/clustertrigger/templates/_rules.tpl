@@ -43,7 +43,7 @@
   verbs: [get]
 - apiGroups: [scheduling.k8s.io]
   resources: [priorityclasses]
-  verbs: [get]
+  verbs: [get, list]
 {{- end -}}
 
 {{/* What clustertrigger-api may do by itself; everything else is done with its callers' tokens. */}}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from clustertrigger.core.jobs.kueue_workload import build_workload
+from clustertrigger.core.jobs.kueue_workload import PriorityClass, build_workload, default_priority
 from tests.core.jobs.test_spark_pods import SPARK, check_of, job_of
 
 Object = dict[str, Any]
@@ -97,3 +97,28 @@ def test_the_workload_counts_driver_and_executors() -> None:
     }
     assert executors["count"] == 3
     assert executors["template"]["spec"]["tolerations"] == [{"key": "batch", "operator": "Exists"}]
+
+
+def classes(*values: tuple[int, bool]) -> list[Object]:
+    return [
+        {"metadata": {"name": f"class {number}"}, "value": value, "globalDefault": default}
+        for number, (value, default) in enumerate(values)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ([], (None, 0)),
+        (classes((7, False)), (None, 0)),
+        (classes((7, False), (5, True)), ("class 1", 5)),
+        (classes((7, True), (-5, True)), ("class 1", -5)),
+        ([{"metadata": {"name": "zero"}, "globalDefault": True}], ("zero", 0)),
+    ],
+    ids=["none", "no default", "one default", "the lowest of two", "without a value"],
+)
+def test_the_default_priority(found: list[Object], expected: tuple[str | None, int]) -> None:
+    """The values are those of getDefaultPriority in Kueue 0.17."""
+    name, value = expected
+    of_pods = None if name is None else PriorityClass("scheduling.k8s.io", "PriorityClass", name)
+    assert default_priority(found) == (of_pods, value)

@@ -267,12 +267,19 @@ async def test_a_job_without_its_workload_stops_and_queues_again(stage: Stage) -
         ({"priority_class_name": "batch"}, paths.priority_class("batch"), -5,
          {"priority": -5, "priorityClassRef":
           {"group": "scheduling.k8s.io", "kind": "PriorityClass", "name": "batch"}}),
+        ({}, paths.priority_class("default"), 7,
+         {"priority": 7, "priorityClassRef":
+          {"group": "scheduling.k8s.io", "kind": "PriorityClass", "name": "default"}}),
+        ({"priority_class": "urgent"}, paths.workload_priority_class("urgent"), 0,
+         {"priority": 0, "priorityClassRef":
+          {"group": "kueue.x-k8s.io", "kind": "WorkloadPriorityClass", "name": "urgent"}}),
     ],
 )  # fmt: skip
 async def test_priorities(run: Object, path: str, value: int, expected: Object) -> None:
     stage = Stage(**run)
     if path:
-        stage.api.put(path, {"metadata": {"name": "p"}, "value": value})
+        name = path.rpartition("/")[2]
+        stage.api.put(path, {"metadata": {"name": name}, "value": value, "globalDefault": name == "default"})
     await stage.create()
     await stage.advance()
     spec = stage.workload["spec"]

@@ -7,8 +7,8 @@ docs/design/engine.md.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from clustercontract.engine import EXECUTOR_CONTAINER, Engine
@@ -41,7 +41,7 @@ class PriorityClass:
 
 
 def priority_class(job: Mapping[str, Any]) -> PriorityClass | None:
-    """Returns the class that sets the priority of a Job's Workload: that of Kueue, or else that of its Pods."""
+    """Returns the class that a Job names for the priority of its Workload: that of Kueue, or else that of its Pods."""
     annotations = job["metadata"].get("annotations") or {}
     if name := annotations.get(ANNOTATION_QUEUE_PRIORITY):
         return PriorityClass("kueue.x-k8s.io", "WorkloadPriorityClass", name)
@@ -50,12 +50,26 @@ def priority_class(job: Mapping[str, Any]) -> PriorityClass | None:
     return None
 
 
-def build_workload(job: Mapping[str, Any], priority: int = 0) -> dict[str, Any]:
+def default_priority(classes: Iterable[Mapping[str, Any]]) -> tuple[PriorityClass | None, int]:
+    """Returns the class of Pods that name none, and its value.
+
+    Two administrators can create such a class at the same time. Kueue then uses the lowest one.
+    """
+    default = min((one for one in classes if one.get("globalDefault")), key=_value, default=None)
+    if default is None:
+        return None, 0
+    return PriorityClass("scheduling.k8s.io", "PriorityClass", default["metadata"]["name"]), _value(default)
+
+
+def build_workload(
+    job: Mapping[str, Any], priority: int = 0, priority_class: PriorityClass | None = None
+) -> dict[str, Any]:
     """Returns the Workload of a Job. Its name is the Job's, so a Job never has two.
 
     Args:
         job: The Job, as the API server returns it.
         priority: Value of its priority class.
+        priority_class: That class; None if there is none.
     """
     metadata = job["metadata"]
     labels = {name: value for name, value in (metadata.get("labels") or {}).items() if name in _KEPT}
@@ -67,8 +81,8 @@ def build_workload(job: Mapping[str, Any], priority: int = 0) -> dict[str, Any]:
         ],
         "priority": priority,
     }
-    if found := priority_class(job):
-        spec["priorityClassRef"] = {"group": found.group, "kind": found.kind, "name": found.name}
+    if priority_class is not None:
+        spec["priorityClassRef"] = asdict(priority_class)
     return {
         "apiVersion": "kueue.x-k8s.io/v1beta2",
         "kind": "Workload",
@@ -88,6 +102,10 @@ def build_workload(job: Mapping[str, Any], priority: int = 0) -> dict[str, Any]:
         },
         "spec": spec,
     }
+
+
+def _value(priority_class: Mapping[str, Any]) -> int:
+    return int(priority_class.get("value") or 0)
 
 
 def _driver(job: Mapping[str, Any]) -> dict[str, Any]:

@@ -186,9 +186,14 @@ def workload_priority_class(name: str) -> str:
     return f"{_KUEUE}/workloadpriorityclasses/{_name(name)}"
 
 
+def priority_classes() -> str:
+    """All PriorityClasses of Pods."""
+    return "/apis/scheduling.k8s.io/v1/priorityclasses"
+
+
 def priority_class(name: str) -> str:
     """One PriorityClass of Pods."""
-    return f"/apis/scheduling.k8s.io/v1/priorityclasses/{_name(name)}"
+    return f"{priority_classes()}/{_name(name)}"
 
 
 def pending_workloads(version: str, namespace: str, queue: str) -> str:

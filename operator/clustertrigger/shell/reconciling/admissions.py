@@ -18,7 +18,7 @@ from clustertrigger.core.jobs import workload_status
 from clustertrigger.core.jobs.admission import Step, next_step
 from clustertrigger.core.jobs.admitted_placement import assigned_flavors, resumption
 from clustertrigger.core.jobs.job_view import JobView, read_job
-from clustertrigger.core.jobs.kueue_workload import build_workload, priority_class
+from clustertrigger.core.jobs.kueue_workload import build_workload, default_priority, priority_class
 from clustertrigger.core.jobs.run_pods import any_left
 from clustertrigger.core.jobs.workload_view import is_workload_of, read_workload
 from clustertrigger.core.kube import paths
@@ -169,12 +169,14 @@ class Admissions:
         raw = await self._api.get(paths.job(job.namespace, job.name))
         if raw["metadata"]["uid"] != job.uid:
             return
-        found, priority = priority_class(raw), 0
-        if found is not None:
+        found = priority_class(raw)
+        if found is None:
+            found, priority = default_priority((await self._api.list(paths.priority_classes()))[0])
+        else:
             of_kueue = found.kind == "WorkloadPriorityClass"
             path = paths.workload_priority_class(found.name) if of_kueue else paths.priority_class(found.name)
             priority = int((await self._api.get(path)).get("value") or 0)
-        await self._api.create(paths.workloads(job.namespace), build_workload(raw, priority))
+        await self._api.create(paths.workloads(job.namespace), build_workload(raw, priority, found))
 
     async def _resume(self, job: JobView, workload: dict[str, Any]) -> bool:
         """Returns whether the Job was still to be resumed."""
