@@ -68,11 +68,15 @@ def test_nothing_is_left_of_an_earlier_admission() -> None:
     placed = json.loads(json.dumps(original))
     template = placed["spec"]["template"]
     template["metadata"]["annotations"] = {"clustertrigger.dev/executor-placement": "{}"}
+    template["metadata"]["labels"]["of-a-check"] = "b"
     template["spec"] |= {"nodeSelector": {"pool": "spot", "zone": "a"}, "tolerations": [{"key": "spot"}]}
     placed["status"] = {"startTime": "t"}
     found = resumption(placed, workload, {"plain": PLAIN})
     assert found.resets_start
     assert found.job["spec"]["template"] == {
-        "metadata": {"annotations": {"clustertrigger.dev/executor-placement": None}},
+        "metadata": {
+            "labels": {"of-a-check": None},
+            "annotations": {"clustertrigger.dev/executor-placement": None},
+        },
         "spec": {"nodeSelector": {"zone": None, "pool": "runs"}, "tolerations": []},
     }

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from clustercontract.engine import ExecutorPlacement
 from clustertrigger.api.names import ANNOTATION_PLACEMENT
-from clustertrigger.core.jobs.kueue_workload import DRIVER, EXECUTORS
+from clustertrigger.core.jobs.kueue_workload import DRIVER, EXECUTORS, LABELS_OF_JOBS
 
 
 class Resumption(NamedTuple):
@@ -50,8 +50,9 @@ def resumption(
         annotations[ANNOTATION_PLACEMENT] = executors.model_dump_json(exclude_defaults=True)
     current = job["spec"]["template"]
     now, spec = current.get("metadata") or {}, current["spec"]
+    own_labels = {name: value for name, value in (now.get("labels") or {}).items() if name not in LABELS_OF_JOBS}
     metadata = {
-        "labels": _changes(now.get("labels"), placed["metadata"].get("labels"), remove=False),
+        "labels": _changes(own_labels, placed["metadata"].get("labels")),
         "annotations": _changes(now.get("annotations"), annotations),
     }
     changed: dict[str, Any] = {
@@ -97,12 +98,10 @@ def _assignments(workload: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]
         yield assignment["name"], sorted(set((assignment.get("flavors") or {}).values()))
 
 
-def _changes(
-    before: Mapping[str, str] | None, after: Mapping[str, str] | None, *, remove: bool = True
-) -> dict[str, str | None]:
+def _changes(before: Mapping[str, str] | None, after: Mapping[str, str] | None) -> dict[str, str | None]:
     """Returns a merge patch from one map to another one."""
     before, after = before or {}, after or {}
-    gone: dict[str, str | None] = {key: None for key in before if remove and key not in after}
+    gone: dict[str, str | None] = {key: None for key in before if key not in after}
     return gone | {key: value for key, value in after.items() if before.get(key) != value}
 
 

@@ -26,7 +26,7 @@ from clustertrigger.api.names import (
 
 DRIVER, EXECUTORS = "driver", "executors"
 """Names of the sets of Pods."""
-_OF_JOBS = ("job-name", "controller-uid", "batch.kubernetes.io/job-name", "batch.kubernetes.io/controller-uid")
+LABELS_OF_JOBS = ("job-name", "controller-uid", "batch.kubernetes.io/job-name", "batch.kubernetes.io/controller-uid")
 """Labels that the API server adds to a Job's template."""
 _KEPT = (LABEL_MANAGED_BY, LABEL_TRIGGER_UID, LABEL_TRIGGER, LABEL_ROLE)
 
@@ -111,7 +111,7 @@ def _value(priority_class: Mapping[str, Any]) -> int:
 def _driver(job: Mapping[str, Any]) -> dict[str, Any]:
     template = job["spec"]["template"]
     metadata = template.get("metadata") or {}
-    labels = {name: value for name, value in (metadata.get("labels") or {}).items() if name not in _OF_JOBS}
+    labels = {name: value for name, value in (metadata.get("labels") or {}).items() if name not in LABELS_OF_JOBS}
     annotations = dict(metadata.get("annotations") or {})
     annotations.pop(ANNOTATION_PLACEMENT, None)
     return {
