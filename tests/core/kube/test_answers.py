@@ -58,3 +58,11 @@ def test_a_missing_answer_is_reported_in_one_line() -> None:
     assert str(error) == "no answer from the API server: refused by the peer"
     assert (error.reason, error.is_unanswered) == ("ConnectionError", True)
     assert str(no_answer(TimeoutError())) == "no answer from the API server: TimeoutError"
+
+
+@pytest.mark.parametrize(
+    ("status", "is_temporary"),
+    [(0, True), (429, True), (500, True), (503, True), (403, False), (404, False), (409, False), (422, False)],
+)
+def test_the_same_request_can_succeed_later(status: int, is_temporary: bool) -> None:
+    assert ApiError(status, "", "m").is_temporary is is_temporary

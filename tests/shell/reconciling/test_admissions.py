@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from clustertrigger.core.jobs.job_view import read_job
 from clustertrigger.core.jobs.jobs import end_job_patch
 from clustertrigger.core.kube import paths
-from clustertrigger.core.kube.answers import ApiError
+from clustertrigger.core.kube.answers import ApiError, no_answer
 from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.observed.runs import Runs
 from clustertrigger.shell.reconciling.admissions import Admissions
@@ -315,7 +316,7 @@ async def test_what_is_missing_is_said_and_the_run_continues_when_it_is_there() 
     await stage.create()
     await stage.advance()
     path = paths.workload_priority_class("urgent")
-    assert obstacle(stage) == f"the API server refused a request about its Workload: {path} not found"
+    assert obstacle(stage) == "WorkloadPriorityClass urgent does not exist: create it"
     assert stage.changed, "the condition is written again"
     stage.api.put(path, {"metadata": {"name": "urgent"}, "value": 1})
     await stage.advance()
@@ -346,6 +347,90 @@ async def test_without_kueue_the_run_says_so_and_waits(
     monkeypatch.setattr(stage.api, "list", refuse)
     assert await stage.advance() == []
     assert obstacle(stage) == expected
+
+
+@pytest.mark.parametrize("listing", [True, False], ids=["list", "create"])
+@pytest.mark.parametrize(
+    ("error", "passes", "expected"),
+    [
+        (no_answer(TimeoutError("timed out")), 4, ""),
+        (no_answer(TimeoutError("timed out")), 5, "no answer from the API server: "),
+        (ApiError(503, "ServiceUnavailable", "it starts"), 4, ""),
+        (ApiError(500, "InternalError", "the webhook failed"), 5, "the webhook failed"),
+        (ApiError(429, "TooManyRequests", "later"), 1, ""),
+        (ApiError(403, "Forbidden", "it is forbidden"), 1, "it is forbidden"),
+    ],
+    ids=str,
+)
+async def test_a_request_that_fails_for_a_short_time_is_not_shown(
+    error: ApiError, passes: int, expected: str, listing: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage()
+    await stage.create()
+    with monkeypatch.context() as failing:
+
+        async def fail(path: str, *_: object, **__: object) -> Any:
+            if path == paths.workloads("search"):
+                raise error
+            return [], ""
+
+        failing.setattr(stage.api, "list" if listing else "create", fail)
+        for _ in range(passes):
+            await stage.advance()
+    assert (expected in obstacle(stage)) if expected else obstacle(stage) == ""
+    assert "refused" not in obstacle(stage) or error.status == 403
+    await stage.advance()
+    assert obstacle(stage) == ""
+
+
+async def test_a_short_failure_keeps_what_is_shown() -> None:
+    stage = Stage(priority_class="urgent")
+    await stage.create()
+    await stage.advance()
+    said = obstacle(stage)
+    stage.api.put(paths.workload_priority_class("urgent"), {"metadata": {"name": "urgent"}, "value": 1})
+    stage.api.refused = [ApiError(503, "ServiceUnavailable", "it starts")]
+    await stage.admissions.advance()
+    assert obstacle(stage) == said
+    await stage.advance()
+    assert obstacle(stage) == ""
+
+
+@pytest.mark.parametrize("uid", [None, "another"])
+async def test_a_job_that_was_deleted_before_its_workload_is_created(
+    uid: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The watch is late. The Job of that name can be another one already."""
+    caplog.set_level(logging.INFO)
+    stage = Stage()
+    await stage.create()
+    raw = stage.api.objects.pop(JOB)
+    if uid is not None:
+        stage.api.put(JOB, {**raw, "metadata": {**raw["metadata"], "uid": uid}})
+    for _ in range(2):
+        assert await stage.advance() == []
+        assert obstacle(stage) == ""
+    assert "Created the Workload" not in caplog.text
+
+
+async def test_a_workload_that_was_deleted_after_its_list_is_no_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage()
+    await stage.running()
+    stage.pod("job-abcde", {"kind": "Job", "name": "job", "uid": stage.job["metadata"]["uid"]}, phase="Succeeded")
+    del stage.api.objects[paths.pod("search", "job-abcde-exec-1")]
+    complete = {"type": "Complete", "status": "True", "message": "", "lastTransitionTime": "2026-03-02T14:10:00Z"}
+    stage.job_status(conditions=[complete])
+    listed: Callable[..., Any] = stage.api.list
+
+    async def meanwhile(path: str, **parameters: str) -> Any:
+        found = await listed(path, **parameters)
+        if path == paths.workloads("search"):
+            stage.api.objects.pop(WORKLOAD, None)
+        return found
+
+    monkeypatch.setattr(stage.api, "list", meanwhile)
+    await stage.advance()
+    assert obstacle(stage) == ""
 
 
 async def test_a_workload_of_another_job_is_not_taken() -> None:
@@ -417,7 +502,7 @@ async def test_no_request_without_such_a_job() -> None:
     assert await stage.advance() == []
 
 
-async def test_the_trigger_is_the_owner_of_the_whole() -> None:
+async def test_the_job_owns_its_workload_and_a_label_names_the_trigger() -> None:
     stage = Stage()
     await stage.create()
     await stage.advance()

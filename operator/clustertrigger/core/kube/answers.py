@@ -12,6 +12,7 @@ from clustertrigger.core.text import beginning
 from clustertrigger.core.text import reason as reason_of
 
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _CONFLICT = 401, 403, 404, 409
+_TOO_MANY, _SERVER_ERROR = 429, 500
 _UNKNOWN_KIND = ("could not find the requested resource", "page not found")
 
 
@@ -66,6 +67,11 @@ class ApiError(Exception):
     def is_conflict(self) -> bool:
         """Whether the object already exists, or has changed in the meantime."""
         return self.status == _CONFLICT
+
+    @property
+    def is_temporary(self) -> bool:
+        """Whether the same request can succeed soon: the server did not respond, is overloaded or has an error."""
+        return self.is_unanswered or self.status == _TOO_MANY or self.status >= _SERVER_ERROR
 
 
 def object_in(answer: bytes) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 _EVERY = 2.0
 """Seconds between two lists of the Workloads of a namespace in which a run with executors is queued or admitted."""
+_PATIENCE = 5
+"""How many times in a row a request can fail temporarily before this is shown."""
 _CONTESTED = (
     "Kueue has put the Job into a queue itself, and counts only its own Pod, not its executors: give the LocalQueue "
     "named default another name, or disable manageJobsWithoutQueueName for this namespace"
@@ -42,6 +44,10 @@ _DELETED = (
 )
 _INTERNAL = "internal error with its Workload; the operator's log contains it"
 _SELECTOR = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
+
+
+class _MissingError(Exception):
+    """An object of the cluster that a Workload or its Job refers to does not exist."""
 
 
 class Admissions:
@@ -58,6 +64,8 @@ class Admissions:
         self._obstacles: dict[str, str] = {}
         self._had_workload: set[str] = set()
         """The uids of Jobs that have had a Workload."""
+        self._failures: Counter[str] = Counter()
+        """How often the last requests about a Job have failed temporarily, by its uid."""
 
     async def run(self) -> None:
         """Takes steps periodically, in an endless loop. While there is no such Job, no request is made."""
@@ -74,6 +82,7 @@ class Admissions:
         uids = {job.uid for job in jobs}
         self._done &= uids
         self._had_workload &= uids
+        self._failures = Counter({uid: count for uid, count in self._failures.items() if uid in uids})
         by_namespace: defaultdict[str, list[JobView]] = defaultdict(list)
         for job in jobs:
             if job.uid not in self._done:
@@ -92,29 +101,48 @@ class Admissions:
         try:
             workloads, _ = await self._api.list(paths.workloads(namespace), labelSelector=_SELECTOR)
         except ApiError as error:
-            return dict.fromkeys((job.uid for job in jobs), _why_no_list(error))
+            said = _why_no_list(error)
+            return {job.uid: found for job in jobs if (found := self._once_patient(job, error, said))}
         obstacles = {}
         for job in jobs:
             workload = next((raw for raw in workloads if is_workload_of(raw, job.uid)), None)
             try:
                 step = await self._step(job, workload)
             except ApiError as error:
-                if error.reason == "AlreadyExists":
-                    obstacles[job.uid] = f"Workload {job.name} exists and is not this run's: delete it"
-                elif not error.is_conflict:  # After a conflict, the next list shows what has changed.
-                    obstacles[job.uid] = f"the API server refused a request about its Workload: {error.message}"
+                obstacles[job.uid] = self._after_error(job, error)
+            except _MissingError as error:
+                obstacles[job.uid] = str(error)
             except Exception:
                 obstacles[job.uid] = _INTERNAL
                 if self._obstacles.get(job.uid) != _INTERNAL:
                     logger.exception("Internal error with the Workload of Job %s", job.name)
             else:
-                if step is Step.YIELD:
-                    obstacles[job.uid] = _CONTESTED if job.is_contested else _why_rewritten(job)
-                elif step is Step.CREATE and job.uid in self._had_workload:
-                    obstacles[job.uid] = _DELETED
+                del self._failures[job.uid]
+                obstacles[job.uid] = self._after_step(job, step)
                 if workload is not None or step is Step.CREATE:
                     self._had_workload.add(job.uid)
-        return obstacles
+        return {uid: obstacle for uid, obstacle in obstacles.items() if obstacle}
+
+    def _after_step(self, job: JobView, step: Step) -> str:
+        """Returns what is shown after a step."""
+        if step is Step.YIELD:
+            return _CONTESTED if job.is_contested else _why_rewritten(job)
+        return _DELETED if step is Step.CREATE and job.uid in self._had_workload else ""
+
+    def _after_error(self, job: JobView, error: ApiError) -> str:
+        """Returns what is shown after an error of the API server."""
+        if error.reason == "AlreadyExists":
+            return f"Workload {job.name} exists and is not this run's: delete it"
+        if error.is_conflict or error.is_not_found:
+            return ""  # The watch and the next list show what has changed, or what was deleted.
+        done = "failed" if error.is_temporary else "was refused"
+        return self._once_patient(job, error, f"a request about its Workload {done}: {error.message}")
+
+    def _once_patient(self, job: JobView, error: ApiError, said: str) -> str:
+        """Returns what is shown about a failed request: what was shown before, while it can succeed soon."""
+        self._failures[job.uid] += error.is_temporary
+        is_shown = not error.is_temporary or self._failures[job.uid] >= _PATIENCE
+        return said if is_shown else self._obstacles.get(job.uid, "")
 
     async def _step(self, job: JobView, workload: dict[str, Any] | None) -> Step:
         view = None if workload is None else read_workload(workload)
@@ -129,7 +157,8 @@ class Admissions:
         now = self._clock()
         match step, workload:
             case Step.CREATE, _:
-                await self._create(job)
+                if not await self._create(job):
+                    return Step.WAIT
                 logger.info("Created the Workload for LocalQueue %s", job.queue, extra=log)
             case Step.RESUME, dict():
                 if await self._resume(job, workload):
@@ -165,23 +194,33 @@ class Admissions:
         patch = {"metadata": {"resourceVersion": job.resource_version}, "spec": spec}
         await self._jobs.change(job.namespace, job.name, patch)
 
-    async def _create(self, job: JobView) -> None:
+    async def _create(self, job: JobView) -> bool:
+        """Returns whether the Job still exists, and has a Workload now."""
         raw = await self._api.get(paths.job(job.namespace, job.name))
         if raw["metadata"]["uid"] != job.uid:
-            return
+            return False
         found = priority_class(raw)
         if found is None:
             found, priority = default_priority((await self._api.list(paths.priority_classes()))[0])
         else:
             of_kueue = found.kind == "WorkloadPriorityClass"
             path = paths.workload_priority_class(found.name) if of_kueue else paths.priority_class(found.name)
-            priority = int((await self._api.get(path)).get("value") or 0)
+            priority = int((await self._required(path)).get("value") or 0)
         await self._api.create(paths.workloads(job.namespace), build_workload(raw, priority, found))
+        return True
+
+    async def _required(self, path: str) -> dict[str, Any]:
+        try:
+            return await self._api.get(path)
+        except ApiError as error:
+            if not error.is_not_found:
+                raise
+            raise _MissingError(f"{paths.kind_at(path)} {path.rpartition('/')[2]} does not exist: create it") from error
 
     async def _resume(self, job: JobView, workload: dict[str, Any]) -> bool:
         """Returns whether the Job was still to be resumed."""
         flavors = {
-            name: await self._api.get(paths.resource_flavor(name)) for name in sorted(assigned_flavors(workload))
+            name: await self._required(paths.resource_flavor(name)) for name in sorted(assigned_flavors(workload))
         }
         path = paths.job(job.namespace, job.name)
         raw = await self._api.get(path)
