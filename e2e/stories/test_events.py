@@ -74,7 +74,7 @@ def sender(scene: Scene, images: Images) -> Iterator[Producer]:
         yield running
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def bystander(scene: Scene) -> Iterator[Scene]:
     """A namespace to which the sender may not send, with a trigger for the same events."""
     elsewhere = Scene(scene.kubectl.in_namespace(ELSEWHERE), scene.system)
