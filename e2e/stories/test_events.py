@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from clustertrigger.api.names import ANNOTATION_SLOT
+from e2e.stories.conftest import Stage
 from e2e.stories.producer import Producer, producer
 from e2e.stories.scene import Object, Scene
 from e2e.stories.sigkill import reaper
@@ -75,9 +76,9 @@ def sender(scene: Scene, images: Images) -> Iterator[Producer]:
 
 
 @pytest.fixture(scope="module")
-def bystander(scene: Scene) -> Iterator[Scene]:
+def bystander(stage_set: Stage) -> Iterator[Scene]:
     """A namespace to which the sender may not send, with a trigger for the same events."""
-    elsewhere = Scene(scene.kubectl.in_namespace(ELSEWHERE), scene.system)
+    elsewhere = Scene(stage_set.scene.kubectl.in_namespace(ELSEWHERE), stage_set.scene.system)
     elsewhere.kubectl.ensure_namespace()
     elsewhere.kubectl.apply(trigger("bystander", 1, 0, event_type="documents_added"))
     elsewhere.eventually(lambda: elsewhere.condition("bystander", "Ready"), "bystander: looked at", "bystander")
