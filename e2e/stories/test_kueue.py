@@ -7,10 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from e2e.stories.conftest import Stage
+from e2e.stories.kueue import kueue
 from e2e.stories.scene import Object, Scene
-from harness.cluster.clusters import existing, kubernetes_version
-from harness.cluster.versions import parse_version
-from harness.kueue import install, why_not
 
 TRIGGERS = ("queued-first", "queued-second", "queued-urgent", "queued-check")
 PATIENCE = 420.0
@@ -20,21 +18,8 @@ PATIENCE = 420.0
 @pytest.fixture(scope="module", autouse=True)
 def _kueue(request: pytest.FixtureRequest, stage_set: Stage) -> Iterator[None]:
     """Installs Kueue and the manifests for the stories of this file, and removes both afterwards."""
-    cluster, scene = stage_set.cluster, stage_set.scene
-    running = existing(cluster.name, cluster.directory)
-    assert running is not None
-    reason = why_not(parse_version(kubernetes_version(running), "the cluster's version"))
-    if reason is not None:
-        pytest.skip(reason)
-    capture = request.config.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled(), install(cluster):
-        try:
-            scene.apply_file("queue.yaml")
-            yield
-        finally:  # Kueue removes the finalizers of these objects
-            scene.kubectl("delete", "clustertriggers", *TRIGGERS, "--ignore-not-found")
-            scene.kubectl("delete", "localqueues,jobs", "--all")
-            scene.kubectl("delete", "clusterqueues,resourceflavors,workloadpriorityclasses", "--all")
+    with kueue(request, stage_set, stage_set.scene, "queue.yaml", TRIGGERS):
+        yield
 
 
 def test_the_second_run_waits_for_the_first_and_says_so(scene: Scene) -> None:

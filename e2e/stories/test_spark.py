@@ -20,12 +20,11 @@ import yaml
 from clustertrigger.api import API_VERSION
 from clustertrigger.api.names import LABEL_ROLE, LABEL_TRIGGER, ROLE_EXECUTOR
 from e2e.stories.conftest import VALUES, Stage
+from e2e.stories.kueue import kueue
 from e2e.stories.scene import MANIFESTS, Object, Scene
 from e2e.stories.triggers import DAY, by_interval, enriching
 from harness.claim_files import POD, claim_files
-from harness.cluster.clusters import existing, kubernetes_version
 from harness.cluster.progress import stage
-from harness.cluster.versions import parse_version
 from harness.control_plane.manifests import trigger
 from harness.demo import documents
 from harness.demo.plugin import Plugin
@@ -33,7 +32,6 @@ from harness.demo.spark import EXAMPLE, TRIGGER, show_run
 from harness.demo.steps import DATA
 from harness.image.build import build_image
 from harness.installation import install_operator, operator_values
-from harness.kueue import install, why_not
 
 NAMESPACE = "beyond"
 RESULTS, EMBEDDINGS = "clustertrigger-results", "embeddings"
@@ -370,21 +368,8 @@ def test_executors_go_with_the_trigger(allowed: Scene) -> None:
 @pytest.fixture(scope="module")
 def queued(request: pytest.FixtureRequest, stage_set: Stage, allowed: Scene) -> Iterator[Scene]:
     """The namespace with Kueue, and a queue that holds one run with its executors."""
-    cluster = stage_set.cluster
-    running = existing(cluster.name, cluster.directory)
-    assert running is not None
-    reason = why_not(parse_version(kubernetes_version(running), "the cluster's version"))
-    if reason is not None:
-        pytest.skip(reason)
-    capture = request.config.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled(), install(cluster):
-        try:
-            allowed.apply_file("queue-executors.yaml")
-            yield allowed
-        finally:  # Kueue removes the finalizers of these objects
-            allowed.kubectl("delete", "clustertriggers", *QUEUED, "--ignore-not-found")
-            allowed.kubectl("delete", "localqueues,jobs", "--all")
-            allowed.kubectl("delete", "clusterqueues,resourceflavors,workloadpriorityclasses", "--all")
+    with kueue(request, stage_set, allowed, "queue-executors.yaml", QUEUED):
+        yield allowed
 
 
 def test_kueue_admits_the_executors_with_the_driver(queued: Scene) -> None:
