@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any
@@ -19,6 +18,7 @@ from clustertrigger.cli.manifests import Manifest
 from clustertrigger.cli.scope import Scope
 from clustertrigger.cli.terminal import say
 from clustertrigger.core.actions.registry import resolve
+from clustertrigger.core.kube import paths
 from clustertrigger.core.resources.catalog import REFERENTS, Catalog, Unresolved
 from clustertrigger.core.resources.labels import wrong_label_key, wrong_label_value
 from clustertrigger.core.resources.problem import Problem, nearest
@@ -44,8 +44,6 @@ _METADATA = (
     *("managedFields", "selfLink"),
 )
 _MOST_ANNOTATIONS = 256 << 10
-_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
-_NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.ASCII)
 
 
 def add_validate(group: click.Group) -> None:
@@ -153,11 +151,11 @@ def _metadata_problems(content: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem("metadata.generateName", metadata["generateName"], "does not work with apply: set metadata.name")
     elif name is None:
         yield Problem("metadata.name", None, "is required: set it")
-    elif not isinstance(name, str) or len(name) > 253 or not _NAME.fullmatch(name):
+    elif not isinstance(name, str) or not paths.is_name(name):
         remedy = "write up to 253 lower-case letters, digits, '-' and '.'"
         yield Problem("metadata.name", name, f"is not an object's name: {remedy}")
     namespace = metadata.get("namespace")
-    if namespace not in (None, "") and not (isinstance(namespace, str) and _NAMESPACE.fullmatch(namespace)):
+    if namespace not in (None, "") and not (isinstance(namespace, str) and paths.is_namespace(namespace)):
         remedy = "write up to 63 lower-case letters, digits and '-', with a letter or digit at both ends"
         yield Problem("metadata.namespace", namespace, f"is not a namespace's name: {remedy}")
     for field in metadata:

@@ -147,7 +147,7 @@ def build_job(
         )
     else:
         own = pod_spec(run, work, defaults, order=order, resources=run.resources, writes=work.writes())
-        pod = _Pod(driver(own), has_executors=True) if executors else _Pod(own)
+        pod = _Pod(driver(own) if executors else own, has_executors=executors is not None)
     # The name guards the slot until the status does: keep the Job for as long as the slot could fire.
     kind = _Kind(
         ROLE_RUN, run.timeout_seconds, ttl_seconds=max(run.starting_deadline_seconds, 3600), queue_name=run.queue_name
@@ -188,7 +188,7 @@ def build_check_job(
     )
     order = Order("check", CHECK_SPEC_VARIABLE, check_spec.model_dump_json(exclude_none=True))
     own = pod_spec(run, work, defaults, order=order, resources=run.check.resources)
-    pod = _Pod(driver(own), has_executors=True) if executors else _Pod(own)
+    pod = _Pod(driver(own) if executors else own, has_executors=executors is not None)
     kind = _Kind(
         ROLE_CHECK,
         run.check.timeout_seconds,
@@ -239,12 +239,7 @@ def _job(
 ) -> dict[str, Any]:
     trigger, run = request.trigger, request.spec.run
     labels = _labels(trigger, kind.role)
-    queue, priority = (
-        (ANNOTATION_QUEUE, ANNOTATION_QUEUE_PRIORITY) if pod.has_executors else (LABEL_QUEUE, LABEL_QUEUE_PRIORITY)
-    )
-    queued = {queue: kind.queue_name} if kind.queue_name else {}
-    if queued and run.priority_class is not None:
-        queued[priority] = run.priority_class
+    queue_labels, queue_annotations = _queue(kind.queue_name, run.priority_class, pod)
     job_spec: dict[str, Any] = {
         "completions": 1,
         "parallelism": 1,
@@ -254,7 +249,7 @@ def _job(
         "podFailurePolicy": _POD_FAILURE_POLICY,
         "template": {"metadata": pod_metadata(run, labels, pod.labels, pod.annotations), "spec": pod.spec},
     }
-    if queued:
+    if kind.queue_name:
         job_spec["suspend"] = True
     return {
         "apiVersion": "batch/v1",
@@ -262,11 +257,11 @@ def _job(
         "metadata": {
             "name": request.name,
             "namespace": trigger.key.namespace,
-            "labels": labels if pod.has_executors else {**labels, **queued},
+            "labels": {**labels, **queue_labels},
             "annotations": {
                 **request.work.annotations,
                 **annotations,
-                **(queued if pod.has_executors else {}),
+                **queue_annotations,
                 ANNOTATION_SLOT: str(request.slot),
                 ANNOTATION_COLLECTIONS: collections_digest(request.work),
             },
@@ -282,3 +277,17 @@ def _job(
         },
         "spec": job_spec,
     }
+
+
+def _queue(name: str, priority_class: str | None, pod: _Pod) -> tuple[dict[str, str], dict[str, str]]:
+    """Returns the labels and the annotations that name a Job's queue: labels for Kueue, annotations for the operator.
+
+    The operator creates the Workload of a Job with executors.
+    """
+    if not name:
+        return {}, {}
+    queue, priority = (
+        (ANNOTATION_QUEUE, ANNOTATION_QUEUE_PRIORITY) if pod.has_executors else (LABEL_QUEUE, LABEL_QUEUE_PRIORITY)
+    )
+    named = {queue: name} if priority_class is None else {queue: name, priority: priority_class}
+    return ({}, named) if pod.has_executors else (named, {})

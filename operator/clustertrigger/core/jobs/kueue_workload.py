@@ -50,15 +50,20 @@ def priority_class(job: Mapping[str, Any]) -> PriorityClass | None:
     return None
 
 
+def value_of(priority_class: Mapping[str, Any]) -> int:
+    """Returns the value of a priority class."""
+    return int(priority_class.get("value") or 0)
+
+
 def default_priority(classes: Iterable[Mapping[str, Any]]) -> tuple[PriorityClass | None, int]:
     """Returns the class of Pods that name none, and its value.
 
     Two administrators can create such a class at the same time. Kueue then uses the lowest one.
     """
-    default = min((one for one in classes if one.get("globalDefault")), key=_value, default=None)
+    default = min((one for one in classes if one.get("globalDefault")), key=value_of, default=None)
     if default is None:
         return None, 0
-    return PriorityClass("scheduling.k8s.io", "PriorityClass", default["metadata"]["name"]), _value(default)
+    return PriorityClass("scheduling.k8s.io", "PriorityClass", default["metadata"]["name"]), value_of(default)
 
 
 def build_workload(
@@ -102,10 +107,6 @@ def build_workload(
         },
         "spec": spec,
     }
-
-
-def _value(priority_class: Mapping[str, Any]) -> int:
-    return int(priority_class.get("value") or 0)
 
 
 def _driver(job: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from clustertrigger.core.jobs import workload_status
 from clustertrigger.core.jobs.admission import Step, next_step
 from clustertrigger.core.jobs.admitted_placement import assigned_flavors, resumption
 from clustertrigger.core.jobs.job_view import JobView, read_job
-from clustertrigger.core.jobs.kueue_workload import build_workload, default_priority, priority_class
+from clustertrigger.core.jobs.kueue_workload import build_workload, default_priority, priority_class, value_of
 from clustertrigger.core.jobs.run_pods import any_left
 from clustertrigger.core.jobs.workload_view import is_workload_of, read_workload
 from clustertrigger.core.kube import paths
@@ -205,7 +205,7 @@ class Admissions:
         else:
             of_kueue = found.kind == "WorkloadPriorityClass"
             path = paths.workload_priority_class(found.name) if of_kueue else paths.priority_class(found.name)
-            priority = int((await self._required(path)).get("value") or 0)
+            priority = value_of(await self._required(path))
         await self._api.create(paths.workloads(job.namespace), build_workload(raw, priority, found))
         return True
 
