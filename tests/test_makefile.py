@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -38,3 +40,25 @@ def test_what_needs_no_venv_imports_the_standard_library_alone(package: str) -> 
         "harness.prometheus",
         "harness.servers",
     ]
+
+
+def test_a_failed_story_is_repeated_with_its_file(tmp_path: Path) -> None:
+    """A story needs those before it in its file; alone, it could only fail again."""
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / ".venv/bin/python").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
+    (tmp_path / ".venv/bin/python").chmod(0o755)
+    (tmp_path / "e2e").mkdir()
+    (tmp_path / "e2e/test_other.py").write_text("def test_other():\n    pass\n")
+    (tmp_path / "e2e/test_story.py").write_text(
+        "from pathlib import Path\n\nbegun = []\n\n"
+        "def test_beginning():\n    begun.append(1)\n\n"
+        "def test_end():\n    again = Path('here').exists()\n    Path('here').touch()\n    assert begun and again\n"
+    )
+    words = [str(REPOSITORY / ".ci/tests"), "e2e", "-v", "--no-header"]
+    environment = {"PATH": "/usr/bin:/bin", "REPEAT": "1"}
+    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 failed, 2 passed" in done.stdout
+    assert "running the files of the failed tests again, alone: e2e/test_story.py" in done.stderr
+    assert "2 passed" in done.stdout.splitlines()[-1]
+    assert "e2e: passed alone, failed beside other tests" in done.stderr
