@@ -17,7 +17,7 @@ from clusterworker.clustering.algorithms.clustering import (
 )
 from clusterworker.clustering.algorithms.distinct import distinct
 from clusterworker.clustering.algorithms.frame import Frame
-from clusterworker.clustering.algorithms.lloyd import breathe, inertia, lloyd, with_count
+from clusterworker.clustering.algorithms.lloyd import best_of, breathe, inertia, lloyd, with_count
 from clusterworker.clustering.algorithms.nearest import NearestCentroid
 from clusterworker.clustering.algorithms.seeding import kmeans_plusplus
 from clusterworker.clustering.algorithms.start import MARGIN, Start
@@ -31,6 +31,10 @@ START_ROWS = 10_000
 START_ITERATIONS = 10
 FEW_CLUSTERS, FEW_STARTS = 50, 3
 """Maximum number of clusters for which several starts are tried, because they cost little."""
+MOST_STARTS, STARTS_DISTANCES = 100, 150_000
+"""Of few vectors, more starts are tried, until an iteration of all of them computes this number of distances. Where a
+dozen centroids of text are clustered, one start in 30 finds the best clusters.
+"""
 CAREFUL_CLUSTERS = 1_000
 """Number of clusters above which starting points are neither chosen among candidates nor improved, because their cost
 grows with the square.
@@ -191,6 +195,10 @@ def _subsample(vectors: Vectors, clusters: int, generator: np.random.Generator) 
 def _fresh_start(part: Vectors, clusters: int, metric: str, generator: np.random.Generator) -> Vectors:
     if clusters > CAREFUL_CLUSTERS:
         return lloyd(part, kmeans_plusplus(part, clusters, generator, candidates=1), START_ITERATIONS, metric)[0]
+    starts = min(MOST_STARTS, STARTS_DISTANCES // (len(part) * clusters))
+    if starts > FEW_STARTS:
+        firsts = np.stack([kmeans_plusplus(part, clusters, generator) for _ in range(starts)])
+        return breathe(part, best_of(part, firsts, START_ITERATIONS, metric), metric, BREATHS, generator)
     starts = FEW_STARTS if clusters <= FEW_CLUSTERS else 1
     tried = [lloyd(part, kmeans_plusplus(part, clusters, generator), START_ITERATIONS, metric) for _ in range(starts)]
     return breathe(part, min(tried, key=lambda found: found[1])[0], metric, BREATHS, generator)
