@@ -196,6 +196,35 @@ def test_an_unrecorded_job_after_a_time_ahead_is_recorded(kind: str) -> None:
         assert any(event.startswith("RunCompleted") for event in it.events), it.events
 
 
+@pytest.mark.parametrize("recorded", [0, 1, 2], ids=["none", "one", "two"])
+@pytest.mark.parametrize("limit", [1, 10])
+@pytest.mark.parametrize("kind", ["interval", "cron"])
+def test_a_run_of_the_time_ahead_that_ended_unrecorded_counts_once(kind: str, limit: int, recorded: int) -> None:
+    """The leader that created it ended before it wrote the status, and the clock was right when the next one began."""
+    it = KINDS[kind]({"history_limit": limit})
+    it.step(at(1))
+    for hour in range(recorded):
+        it.step(CLOCK_AHEAD + timedelta(hours=hour))
+        complete(it, CLOCK_AHEAD + timedelta(hours=hour, seconds=1))
+    before, known = it.trigger, set(it.runs)
+    it.step(CLOCK_AHEAD + timedelta(hours=5))
+    (name,) = set(it.runs) - known
+    it.trigger, it.events = before, []
+    it.runs[name] = replace(it.runs[name], phase="completed")
+    it.step(at(minutes=5))
+    assert [event for event in it.events if event.startswith("RunCompleted")] == [f"RunCompleted: Run {name} completed"]
+    for hour in range(1, 4):
+        it.step(at(hours=hour))
+        complete(it, at(hours=hour, seconds=1))
+    assert it.trigger.status.execution_count == recorded + 4
+    for hour in range(7):
+        it.step(CLOCK_AHEAD + timedelta(hours=hour))
+        for job in [job for job in it.runs.values() if job.phase == "pending"]:
+            it.runs[job.job] = replace(job, phase="completed")
+        it.step(CLOCK_AHEAD + timedelta(hours=hour, seconds=30))
+    assert it.trigger.status.execution_count == len(it.created)
+
+
 @pytest.mark.parametrize(
     ("ahead", "gone", "expected"),
     [

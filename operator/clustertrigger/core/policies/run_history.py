@@ -75,11 +75,14 @@ def _is_new(draft: Draft, run: ObservedRun) -> bool:
     behind. A run that is still active, or whose slot is not recorded yet, is new regardless of its time.
 
     Times of a clock that was far ahead come again. Then the time of a Job does not show whether it was recorded before,
-    and dropped, and neither does its slot.
+    and dropped, and neither does its slot. A Job of a later time than all recorded ones was not recorded.
     """
     before = draft.before
     latest = before.last_triggered_at
     if run.phase in ("pending", "running"):
+        return True
+    ahead_until = draft.schedule_state.ahead_until
+    if draft.is_ahead(run.created_at) and (ahead_until is None or run.created_at > ahead_until):
         return True
     is_dated = run.created_at <= draft.now and not draft.is_of_time_ahead(run.created_at)
     if is_dated and (latest is None or run.created_at >= latest):
