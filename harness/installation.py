@@ -95,6 +95,11 @@ def operator_values(images: Images, extra: Values | None = None) -> dict[str, An
     return _merged({"image": image, "resources": {"requests": {"cpu": "50m", "memory": "96Mi"}}}, extra or {})
 
 
+def spark_values(repository: str, tag: str) -> dict[str, Any]:
+    """Returns values of the chart that allow runs with Spark, by an image that the nodes have or can pull."""
+    return {"spark": {"enabled": True, "image": {"repository": repository, "tag": tag}}}
+
+
 def install_operator(kubectl: Kubectl, values: Values) -> Release:
     """Installs the chart, or upgrades the existing release.
 

@@ -30,8 +30,8 @@ from harness.demo import documents
 from harness.demo.plugin import Plugin
 from harness.demo.spark import EXAMPLE, TRIGGER, show_run
 from harness.demo.steps import DATA
-from harness.image.build import build_image
-from harness.installation import install_operator, operator_values
+from harness.image import build_image
+from harness.installation import install_operator, operator_values, spark_values
 
 NAMESPACE = "beyond"
 RESULTS, EMBEDDINGS = "clustertrigger-results", "embeddings"
@@ -150,7 +150,7 @@ def allowed(request: pytest.FixtureRequest, stage_set: Stage, beyond: Scene) -> 
 
 
 def _install(stage_set: Stage, repository: str, tag: str) -> None:
-    values = {**VALUES, "spark": {"enabled": True, "image": {"repository": repository, "tag": tag}}}
+    values = {**VALUES, **spark_values(repository, tag)}
     with stage("upgrading the operator, which allows runs with Spark"):
         install_operator(stage_set.scene.system, operator_values(stage_set.images, values))
 

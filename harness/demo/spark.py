@@ -14,11 +14,11 @@ from harness.cluster.files import REPOSITORY
 from harness.cluster.progress import say, stage
 from harness.demo.closing import environment
 from harness.demo.plugin import Plugin
-from harness.demo.steps import API, NAMESPACE, VECTORS_CLAIM
-from harness.image import build_images
-from harness.image.build import build_image
+from harness.demo.release import values_of_demo
+from harness.demo.steps import NAMESPACE, VECTORS_CLAIM
+from harness.image import build_image, build_images
 from harness.image.plan import SPARK
-from harness.installation import SYSTEM_NAMESPACE, LocalCluster, install_operator, operator_values
+from harness.installation import SYSTEM_NAMESPACE, LocalCluster, install_operator
 from harness.kubectl import Kubectl
 
 EXAMPLE = REPOSITORY / "examples/beyond-one-machine.yaml"
@@ -61,9 +61,8 @@ def enable(cluster: LocalCluster) -> None:
     images, spark = build_images(), build_image(SPARK)
     for image in (images.operator, images.worker, spark):
         cluster.load(image)
-    values = {**API, "spark": {"enabled": True, "image": {"repository": spark.repository, "tag": spark.tag}}}
     with stage("2/3 Upgrading the operator with Helm: spark.enabled=true"):
-        install_operator(Kubectl(cluster.kubeconfig, SYSTEM_NAMESPACE), operator_values(images, values))
+        install_operator(Kubectl(cluster.kubeconfig, SYSTEM_NAMESPACE), values_of_demo(images, spark))
 
 
 def show_run(kubectl: Kubectl, plugin: Plugin) -> None:
@@ -118,7 +117,7 @@ $ {plugin.typed("results", TRIGGER)}
 Notes of the run
 {notes}
 
-The trigger stays, and the operator allows Spark until the next `make demo`. To try next:
+The trigger stays, and the operator allows Spark until `make cluster-down`. To try next:
   {environment(kubectl)}
   {plugin.typed("describe", TRIGGER)}
   {plugin.typed("report", TRIGGER)}"""

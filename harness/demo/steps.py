@@ -15,9 +15,12 @@ from harness.cluster.progress import say, stage
 from harness.demo import closing, documents
 from harness.demo.awaited import Awaited, Run
 from harness.demo.plugin import Plugin
+from harness.demo.release import values_of_next_demo
 from harness.demo.waiting import wait_for_runs
-from harness.image import Images, build_images
-from harness.installation import RELEASE, SYSTEM_NAMESPACE, LocalCluster, editor, install_operator, operator_values
+from harness.helm import Values
+from harness.image import Image, Images, build_image, build_images
+from harness.image.plan import SPARK
+from harness.installation import RELEASE, SYSTEM_NAMESPACE, LocalCluster, editor, install_operator
 from harness.kubectl import Kubectl
 
 NAMESPACE = "demo"
@@ -36,8 +39,6 @@ NIGHTLY, ON_EVENT, ON_DRIFT, BY_SECTION, FAILING = (
 SENDER = "clustertrigger-sender"
 """The account that `kubectl clustertrigger send` uses if the kubeconfig has a client certificate."""
 RUN_SECONDS = 240.0
-API = {"api": {"enabled": True, "replicas": 1}}
-"""Values of the chart, which enable the HTTP API and the page."""
 VISITOR = "visitor"
 """The service account whose token signs in to the page."""
 
@@ -65,9 +66,10 @@ class Demo:
         say("1/6 Starting the cluster")
         self._cluster.up()
         images = self._provide_images()
+        values = values_of_next_demo(self._kubectl.in_namespace(SYSTEM_NAMESPACE), images, self._provide_spark)
         with ThreadPoolExecutor(1) as background:
             # Helm mostly waits for Pods, so the documents are copied at the same time.
-            installed = background.submit(self._install, images)
+            installed = background.submit(self._install, values)
             self._look_at(NAMESPACE)
             self._kubectl.ensure_namespace()
             self._kubectl("apply", f"--filename={MANIFESTS / 'volumes.yaml'}")
@@ -94,10 +96,16 @@ class Demo:
         self._cluster.load(images.worker)
         return images
 
-    def _install(self, images: Images) -> None:
+    def _provide_spark(self) -> Image:
+        say("  The image with Java and Spark, because `make demo-spark` has enabled Spark in this cluster")
+        image = build_image(SPARK)
+        self._cluster.load(image)
+        return image
+
+    def _install(self, values: Values) -> None:
         with stage("3/6 Installing the operator with Helm: two replicas, under the chart's own RBAC"):
             system = self._kubectl.in_namespace(SYSTEM_NAMESPACE)
-            release = install_operator(system, operator_values(images, API))
+            release = install_operator(system, values)
         say(f"  release {release.name} in {SYSTEM_NAMESPACE}, revision {release.revision}: {release.status}")
 
     def _fire_all(self) -> dict[str, Run]:

@@ -56,6 +56,15 @@ class HelmLibrary:
         with self._connected(f"upgrade {name} {chart}") as config:
             return _release(config.upgrade(chart, name, dict(values or {}), **options))
 
+    def values(self, name: str) -> dict[str, Any]:
+        """See Helm.values."""
+        with self._connected(f"get values {name}") as config:
+            try:
+                values: dict[str, Any] = config.get_values(name)
+            except helm_python.HelmNotFoundError:
+                return {}
+        return values
+
     def uninstall(self, name: str, *, wait: bool = True, timeout: int = 300) -> None:
         """See Helm.uninstall."""
         with self._connected(f"uninstall {name}") as config:

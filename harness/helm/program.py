@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 from harness.helm.release import CHART, HelmError, Release, Values
 
 _SECONDS_TO_RENDER = 60
+_SECONDS_TO_READ = 60
 _SECONDS_TO_GIVE_UP = 60
 """Seconds that Helm can take beyond its own timeout, to report it."""
 
@@ -56,6 +58,16 @@ class HelmProgram:
         with _values_file(values) as file:
             options = ("--reset-values", "--values", file, *_patience(wait, timeout))
             return self._released(timeout, "upgrade", name, str(chart), *options)
+
+    def values(self, name: str) -> dict[str, Any]:
+        """See Helm.values."""
+        command = ("get", "values", name)
+        done = self._run(_SECONDS_TO_READ, *command, "--output", "json")
+        if done.returncode == 0:
+            return json.loads(done.stdout) or {}  # null without values
+        if "release: not found" in done.stderr:
+            return {}
+        raise HelmError(f"{_tried(command)}: {_error_of(done)}")
 
     def uninstall(self, name: str, *, wait: bool = True, timeout: int = 300) -> None:
         """See Helm.uninstall."""

@@ -72,6 +72,13 @@ class Helm(Protocol):
             HelmError: no such release; refused, failed, or not ready in time.
         """
 
+    def values(self, name: str) -> dict[str, Any]:
+        """Returns the values of a release's last revision, without the chart's own; {} if there is no release.
+
+        Raises:
+            HelmError: the cluster does not answer.
+        """
+
     def uninstall(self, name: str, *, wait: bool = True, timeout: int = 300) -> None:
         """Removes a release and its history. It is not an error if it does not exist.
 
