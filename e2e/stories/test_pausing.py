@@ -7,7 +7,7 @@ from e2e.stories.scene import Object, Scene
 
 def test_paused_then_resumed(scene: Scene) -> None:
     created = datetime.fromisoformat(scene.trigger("paused")["metadata"]["creationTimestamp"])
-    ready = scene.condition("paused", "Ready")
+    ready = scene.eventually(lambda: scene.condition("paused", "Ready"), "paused: a Ready condition", "paused")
     assert (ready["status"], ready["reason"]) == ("True", "Paused")
     scene.shows("paused", "STATUS", "paused")
     scene.request_run("paused", "while-paused")

@@ -6,6 +6,7 @@ import pytest
 
 from e2e.stories.operator_log import Line, operator_log, operator_pods
 from e2e.stories.scene import Scene
+from e2e.stories.triggers import by_interval
 from harness.cluster.errors import ClusterError
 from harness.installation import RELEASE, SYSTEM_NAMESPACE
 
@@ -53,7 +54,8 @@ def test_two_replicas_and_one_leader(scene: Scene) -> None:
 
 
 def test_workers_hold_no_token_and_no_privilege(scene: Scene) -> None:
-    pod = scene.pods("manual")[0]["spec"]
+    scene.kubectl.apply(by_interval("unprivileged", at_once=True))
+    pod = scene.eventually(lambda: scene.pods("unprivileged"), "unprivileged: a Pod", "unprivileged")[0]["spec"]
     assert pod["automountServiceAccountToken"] is False
     assert pod["securityContext"]["runAsNonRoot"] is True
     container = pod["containers"][0]
@@ -61,3 +63,4 @@ def test_workers_hold_no_token_and_no_privilege(scene: Scene) -> None:
         "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
     }  # fmt: skip
     assert not any("serviceaccount" in mount["mountPath"] for mount in container["volumeMounts"])
+    scene.kubectl("delete", "clustertrigger", "unprivileged")
