@@ -9,7 +9,9 @@ import pytest
 import yaml
 
 from codegen.crd import CLUSTER_DEFINITION, CLUSTER_TRIGGER, COLLECTION, KINDS, Kind
-from harness.specs.cases import ACCEPTED, REFUSED, Accepted, Refused, collection, definition, trigger
+from harness.specs.case import Accepted, Refused
+from harness.specs.cases import ACCEPTED, REFUSED
+from harness.specs.valid import collection, definition, trigger
 from tests.api.crd_server import CrdServer, RefusedError
 
 REPOSITORY = Path(__file__).parents[2]

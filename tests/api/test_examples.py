@@ -13,7 +13,7 @@ from clustertrigger.api import API_VERSION
 from clustertrigger.core.resources.catalog import REFERENTS
 from clustertrigger.core.resources.validation import Problem, parse_trigger
 from clustertrigger.rest.openapi import EXAMPLES as EXAMPLES_SHOWN
-from harness.specs import cases
+from harness.specs import valid
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PARSE: dict[str, Callable[[Any], tuple[object | None, list[Problem]]]] = {
@@ -40,7 +40,7 @@ SCHEDULES = {
     of_type: API_EXAMPLES[of_type]["schedule_config"] for of_type in ("cron", "interval", "event", "conditional")
 }
 ACTIONS: dict[str, dict[str, Any]] = {
-    **cases.ACTIONS,
+    **valid.ACTIONS,
     "cluster": {"cluster_id": "cluster_xyz789"},
     "batch_rerun": {"batch_id": "products-nightly-3f9a2c-20261121020000", "retry_failed_only": False},
 }

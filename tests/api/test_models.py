@@ -12,7 +12,8 @@ from clustertrigger.api.trigger import ClusterTriggerSpec
 from clustertrigger.core.resources.catalog import REFERENTS
 from clustertrigger.core.resources.validation import Problem, parse_trigger
 from codegen.crd import CLUSTER_TRIGGER
-from harness.specs.cases import ACCEPTED, REFUSED, Accepted, Refused
+from harness.specs.case import Accepted, Refused
+from harness.specs.cases import ACCEPTED, REFUSED
 
 Parse = Callable[[Mapping[str, Any]], tuple[object | None, list[Problem]]]
 PARSE: dict[str, Parse] = {

@@ -14,7 +14,8 @@ import yaml
 from clustertrigger.api import API_VERSION, GROUP, VERSION
 from codegen.crd import KINDS, Kind
 from codegen.json_schema import json_schema
-from harness.specs.cases import ACCEPTED, Accepted
+from harness.specs.case import Accepted
+from harness.specs.cases import ACCEPTED
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXAMPLES = REPOSITORY / "examples"
