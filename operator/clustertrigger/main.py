@@ -68,6 +68,10 @@ logger = logging.getLogger("clustertrigger.main")  # __name__ is __main__ here
 _SELECTOR = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
 _UNKNOWN_CLUSTER = ""
 _STARTUP_PAUSE = 2.0
+_OTHER_REQUESTS = 96
+"""Maximum number of concurrent requests besides reconciliations: counts of events, reviews of senders, names of
+creators, Kubernetes events, lists, and the Lease, which must not wait for the others.
+"""
 _LONGEST_END = 20.0
 """Seconds for releasing the Lease and finishing responses, of the 30 that the kubelet grants by default."""
 _STACK = 2**24
@@ -100,7 +104,7 @@ class Operator:
             ApiServer(
                 self._configuration,
                 self.metrics,
-                connections=settings.concurrency + 32,
+                connections=self._agenda.limits.workers + _OTHER_REQUESTS,
                 reload=load_configuration,
                 hear=self._clock.hear,
             ) as api,
@@ -237,7 +241,7 @@ class Operator:
                 tasks.create_task(Admissions(api, self._clock, self._runs, jobs).run())
                 tasks.create_task(reconciler.look_ahead())
                 tasks.create_task(reconciler.answer())
-                for _ in range(settings.concurrency):
+                for _ in range(self._agenda.limits.workers):
                     tasks.create_task(reconciler.work())
         finally:
             self._leads = False

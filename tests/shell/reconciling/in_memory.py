@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator, Mapping
 from copy import deepcopy
@@ -22,6 +23,8 @@ class InMemory(ApiServer):
         """Method and path of each write request."""
         self.refused: list[Exception | None] = []
         """The answers to the next writes; None lets the write succeed."""
+        self.unanswered: set[str] = set()
+        """Paths whose create requests get no response."""
         self._versions = itertools.count(1)
 
     def put(self, path: str, raw: Mapping[str, Any]) -> Object:
@@ -36,6 +39,8 @@ class InMemory(ApiServer):
 
     async def create(self, path: str, body: Mapping[str, Any]) -> Object:
         self._asked("POST", path)
+        while path in self.unanswered:  # noqa: ASYNC110 - a test may poll
+            await asyncio.sleep(0.01)
         name = f"{path}/{body['metadata']['name']}"
         if name in self.objects:
             raise ApiError(409, "AlreadyExists", f"{name} already exists")

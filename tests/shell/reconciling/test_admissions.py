@@ -509,3 +509,21 @@ async def test_the_job_owns_its_workload_and_a_label_names_the_trigger() -> None
     (owner,) = stage.workload["metadata"]["ownerReferences"]
     assert (owner["kind"], owner["uid"]) == ("Job", stage.job["metadata"]["uid"])
     assert stage.workload["metadata"]["labels"]["clustertrigger.dev/trigger-uid"] == trigger(HOURLY).uid
+
+
+async def test_a_namespace_whose_requests_get_no_response_delays_no_other_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clustertrigger.shell.reconciling.admissions._SLOW", 0.1)
+    stage = Stage()
+    other = job_of({"engine": SPARK, "queue_name": "team"})
+    other["metadata"]["namespace"] = "hangs"
+    job = read_job(await stage.api.create(paths.jobs("hangs"), other))
+    assert job is not None
+    stage.runs.jobs.put(job)
+    await stage.create()
+    stage.api.unanswered = {paths.workloads("hangs")}
+    assert ("POST", paths.workloads("search")) in await stage.advance()
+    stage.admit()
+    assert await stage.advance() == [("PATCH", JOB)]
+    stage.api.unanswered = set()
+    await stage.advance()
+    assert paths.workload("hangs", "job") in stage.api.objects

@@ -22,6 +22,7 @@ from clustertrigger.shell.reconciling.agenda import Agenda
 from clustertrigger.shell.reconciling.inquiries import Inquiries
 from clustertrigger.shell.reconciling.job_writer import JobWriter
 from clustertrigger.shell.reconciling.reconciler import Executors, Reconciler
+from clustertrigger.shell.reconciling.work_queue import Rank
 from clustertrigger.shell.status.recorder import Recorder
 from clustertrigger.shell.status.status_writer import StatusWriter
 from harness.control_plane.kube import Object
@@ -91,7 +92,8 @@ class Stage:
         self.triggers = Triggers(lambda _: None, self.metrics)
         self.runs = Runs(lambda _: None)
         catalog = Catalog()
-        catalog.put(COLLECTION, "search", "col_a", {"source": {"uri": "a.parquet"}, "volume": "data"})
+        for namespace in ("search", "hangs"):
+            catalog.put(COLLECTION, namespace, "col_a", {"source": {"uri": "a.parquet"}, "volume": "data"})
         self.agenda, self.complete = Agenda(self.clock, self.metrics, 32), asyncio.Event()
         self.complete.set()
         self.events, self.notifier = Events(), Notifier()
@@ -237,6 +239,33 @@ async def test_a_failure_of_one_trigger_does_not_affect_others(
     assert (said.levelno, said.exc_info is not None) == (
         (logging.ERROR, True) if isinstance(trouble, ArithmeticError) else (logging.WARNING, False)
     )
+
+
+async def test_a_namespace_whose_requests_get_no_response_delays_no_other_one() -> None:
+    """A webhook for the Jobs of one namespace does not respond, which takes up to 30 s for each of them."""
+    stage = Stage()
+    slow = [Key("hangs", f"slow-{number}") for number in range(100)]
+    for key in slow:
+        stage.apply(key)
+    stage.api.unanswered = {paths.jobs("hangs")}
+    workers = [asyncio.create_task(stage.reconciler.work()) for _ in range(stage.agenda.limits.workers)]
+    for key in slow:
+        stage.agenda.now(key)
+        stage.agenda.queue.add(key, Rank.DUE)
+    await asyncio.sleep(0.1)
+    stage.agenda.now(KEY)
+    async with asyncio.timeout(5):
+        while not stage.heard.said:  # noqa: ASYNC110 - a test may poll
+            await asyncio.sleep(0.01)
+    assert stage.heard.said == ["products: RunCreated"]
+    assert stage.api.written.count(("POST", paths.jobs("hangs"))) < 50
+    stage.api.unanswered = set()
+    async with asyncio.timeout(60):
+        while len(stage.heard.said) <= len(slow):  # noqa: ASYNC110 - a test may poll
+            await asyncio.sleep(0.01)
+    for worker in workers:
+        worker.cancel()
+    await asyncio.wait(workers)
 
 
 async def test_nothing_is_decided_while_objects_of_a_restored_cluster_are_missing() -> None:

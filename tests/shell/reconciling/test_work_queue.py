@@ -6,13 +6,14 @@ import asyncio
 
 import pytest
 
-from clustertrigger.shell.reconciling.work_queue import Rank, WorkQueue
+from clustertrigger.shell.reconciling.work_queue import Limits, Rank, WorkQueue
 
 REST = 0.5
 """Seconds: much longer than needed to see that no key waits."""
 
-MOST = 3
-"""Items that are not due and may be handled at the same time."""
+LIMITS = Limits(at_once=6, not_due=3, slow=6, slow_of_a_group=2)
+SLOW = 0.1
+"""Seconds after which a key is slow: much longer than the other tests need."""
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def depths() -> list[int]:
 
 @pytest.fixture
 def queue(depths: list[int]) -> WorkQueue[str]:
-    return WorkQueue(depths.append, most_not_due=MOST, rest=REST)
+    return WorkQueue(depths.append, LIMITS, group=lambda item: item.partition("/")[0], rest=REST, slow=SLOW)
 
 
 async def taken(queue: WorkQueue[str]) -> list[str]:
@@ -180,3 +181,51 @@ async def test_held_keys_that_rest_or_were_taken_leave_room_for_others(queue: Wo
     for item in first:
         queue.done(item)
     assert await taken_and_kept(queue) == ["changed-6", "changed-7"]
+
+
+async def test_slow_keys_leave_their_places_to_other_groups(queue: WorkQueue[str], depths: list[int]) -> None:
+    for number in range(8):
+        queue.add(f"hangs/{number}", Rank.DUE if number < 4 else Rank.CHANGED)
+    hanging = await taken_and_kept(queue)
+    assert hanging == [f"hangs/{number}" for number in range(6)]
+    for number in range(4):
+        queue.add(f"other/{number}")
+    queue.add("other/due", Rank.DUE)
+    assert await taken_and_kept(queue) == [], "all places are taken"
+    await asyncio.sleep(SLOW)
+    assert await taken_and_kept(queue) == ["other/due", "other/0", "other/1", "other/2"]
+    for number in range(3):
+        queue.done(f"other/{number}")
+    assert await taken_and_kept(queue) == ["other/3"], "the slow group waits"
+    for item in hanging[:5]:
+        queue.done(item)
+    assert await taken_and_kept(queue) == ["hangs/6", "hangs/7"], "it continues where it stopped"
+    assert depths[-1] == 0
+
+
+async def test_many_slow_groups_have_one_slow_key_each(queue: WorkQueue[str]) -> None:
+    for group in "abc":
+        for number in range(3):
+            queue.add(f"{group}/{number}", Rank.DUE)
+    assert await taken_and_kept(queue) == ["a/0", "a/1", "a/2", "b/0", "b/1", "b/2"]
+    await asyncio.sleep(SLOW)
+    assert await taken_and_kept(queue) == ["c/0", "c/1", "c/2"]
+    queue.add("a/3", Rank.DUE)
+    queue.add("d/0", Rank.DUE)
+    queue.add("d/1", Rank.DUE)
+    assert await taken_and_kept(queue) == ["d/0", "d/1"]
+    await asyncio.sleep(SLOW)
+    for number in range(2):
+        queue.done(f"a/{number}")
+    assert await taken_and_kept(queue) == [], "one is still slow, and there are many slow ones"
+    queue.done("a/2")
+    assert await taken_and_kept(queue) == ["a/3"]
+
+
+async def test_a_worker_that_is_cancelled_takes_nothing_along(queue: WorkQueue[str]) -> None:
+    workers = [asyncio.create_task(queue.take()) for _ in range(2)]
+    await asyncio.sleep(0)
+    queue.add("a")
+    workers[0].cancel()
+    async with asyncio.timeout(5):
+        assert await workers[1] == "a"

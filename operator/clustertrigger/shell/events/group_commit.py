@@ -43,7 +43,7 @@ _SHARE = 0.1
 _PATIENCE = 8.0
 """Seconds for which a refused write is retried before the senders get an error."""
 _PAUSE = 0.1
-_WRITES_AT_ONCE = 16
+_WRITES_AT_ONCE, _WRITES_OF_A_NAMESPACE = 32, 16
 MOST_WAITING = 100_000
 """Maximum number of events that wait for a write, in all namespaces; one namespace can use half of it."""
 
@@ -79,7 +79,7 @@ class GroupCommit:
         self._triggers = triggers
         self._metrics = metrics
         self._lanes: dict[Key, _Lane] = {}
-        self._writes = FairTurns(_WRITES_AT_ONCE, _WRITES_AT_ONCE)
+        self._writes = FairTurns(_WRITES_AT_ONCE, _WRITES_OF_A_NAMESPACE)
         self._backlog: Counter[str] = Counter()
         """Number of events that wait for a write, by namespace. An event that is counted for two triggers counts twice.
         """

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 _EVERY = 2.0
 """Seconds between two lists of the Workloads of a namespace in which a run with executors is queued or admitted."""
+_SLOW = 2.0
+"""Seconds after which a namespace whose requests get no response no longer delays the others."""
 _PATIENCE = 5
 """How many times in a row a request can fail temporarily before this is shown."""
 _CONTESTED = (
@@ -66,18 +68,27 @@ class Admissions:
         """The uids of Jobs that have had a Workload."""
         self._failures: Counter[str] = Counter()
         """How often the last requests about a Job have failed temporarily, by its uid."""
+        self._steps: dict[str, asyncio.Task[dict[str, str]]] = {}
+        """The steps that are being taken, by namespace."""
 
     async def run(self) -> None:
         """Takes steps periodically, in an endless loop. While there is no such Job, no request is made."""
-        while True:
-            try:
-                await self.advance()
-            except Exception:
-                logger.exception("Internal error with Kueue's Workloads; retrying in %.0f s", self._every)
-            await asyncio.sleep(self._every)
+        try:
+            while True:
+                try:
+                    await self.advance()
+                except Exception:
+                    logger.exception("Internal error with Kueue's Workloads; retrying in %.0f s", self._every)
+                await asyncio.sleep(self._every)
+        finally:
+            for step in self._steps.values():
+                step.cancel()
 
     async def advance(self) -> None:
-        """Takes one step for each Job that needs one."""
+        """Takes one step for each Job that needs one.
+
+        Returns without the steps of namespaces whose requests take long; the next call waits for them again.
+        """
         jobs = self._runs.jobs.with_own_workload()
         uids = {job.uid for job in jobs}
         self._done &= uids
@@ -87,14 +98,26 @@ class Admissions:
         for job in jobs:
             if job.uid not in self._done:
                 by_namespace[job.namespace].append(job)
-        obstacles: dict[str, str] = {}
-        for namespace, queued in by_namespace.items():
-            obstacles |= await self._advance_in(namespace, queued)
+        obstacles = await self._advance_in_each(by_namespace)
         for job in jobs:
             if (obstacle := obstacles.get(job.uid)) and obstacle != self._obstacles.get(job.uid):
                 logger.warning("%s", obstacle, extra={"namespace": job.namespace, "job": job.name})
         self._obstacles = obstacles
         self._runs.hold(obstacles)
+
+    async def _advance_in_each(self, by_namespace: Mapping[str, Sequence[JobView]]) -> dict[str, str]:
+        """Returns why Jobs could not be taken further. If that is not known yet, it is what was shown before."""
+        for namespace in by_namespace.keys() - self._steps.keys():
+            self._steps[namespace] = asyncio.create_task(self._advance_in(namespace, by_namespace[namespace]))
+        if self._steps:
+            await asyncio.wait(self._steps.values(), timeout=_SLOW)
+        steps, self._steps = self._steps, {name: step for name, step in self._steps.items() if not step.done()}
+        late = {job.uid for namespace in self._steps for job in by_namespace.get(namespace, ())}
+        obstacles = {uid: shown for uid, shown in self._obstacles.items() if uid in late}
+        for step in steps.values():
+            if step.done():
+                obstacles |= step.result()
+        return obstacles
 
     async def _advance_in(self, namespace: str, jobs: Sequence[JobView]) -> dict[str, str]:
         """Returns why Jobs of a namespace could not be taken further, by the Job's uid."""

@@ -10,7 +10,7 @@ from clustertrigger.core.resources.trigger import Key
 from clustertrigger.shell.clock import Clock
 from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.reconciling.due_heap import DueHeap
-from clustertrigger.shell.reconciling.work_queue import Rank, WorkQueue
+from clustertrigger.shell.reconciling.work_queue import Limits, Rank, WorkQueue
 
 _FORESIGHT = timedelta(seconds=1.3)
 """Seconds before the due time; enough for a thousand decisions. It starts after the triggers that fired in the previous
@@ -22,6 +22,10 @@ _NOT_DUE_SHARE = 4
 """One worker in four may handle a trigger that is not due. At the beginning of a second, the API server would otherwise
 be busy with the statuses of the previous second, and create the Jobs of this one later.
 """
+_SLOW_SHARE = 4
+"""Slow triggers for each worker: enough for eight namespaces in which no request gets a response."""
+_SLOW_SHARE_OF_A_NAMESPACE = 0.5
+"""The same, of one namespace."""
 
 
 class Agenda:
@@ -30,11 +34,17 @@ class Agenda:
     Args:
         clock: Determines what is due.
         metrics: Receives the length of the queue.
-        concurrency: Number of workers that take keys from the queue.
+        concurrency: Maximum number of keys that are handled at the same time, without slow ones.
     """
 
     def __init__(self, clock: Clock, metrics: Metrics, concurrency: int) -> None:
-        self.queue: WorkQueue[Key] = WorkQueue(metrics.queue_depth.set, max(1, concurrency // _NOT_DUE_SHARE))
+        self.limits = Limits(
+            at_once=concurrency,
+            not_due=max(1, concurrency // _NOT_DUE_SHARE),
+            slow=concurrency * _SLOW_SHARE,
+            slow_of_a_group=max(1, int(concurrency * _SLOW_SHARE_OF_A_NAMESPACE)),
+        )
+        self.queue: WorkQueue[Key] = WorkQueue(metrics.queue_depth.set, self.limits, lambda key: key.namespace)
         self._heap: DueHeap[Key] = DueHeap(clock, lambda key: self.queue.add(key, Rank.DUE))
         self._soon: asyncio.Queue[Key] = asyncio.Queue()
         self._ahead: DueHeap[Key] = DueHeap(clock, self._soon.put_nowait)

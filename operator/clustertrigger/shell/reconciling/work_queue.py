@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-from collections.abc import Callable
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Hashable
 from enum import IntEnum
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 Item = TypeVar("Item")
 
@@ -17,6 +18,8 @@ _REST = 0.5
 """Seconds that an item rests. By then, the Jobs of all triggers that are due in the same second have been created, and
 the watches have reported this trigger's Job and Pod. So one decision covers all of it, while the API server is idle.
 """
+_SLOW = 1.0
+"""Seconds after which an item that is still handled counts as slow, because most are handled in milliseconds."""
 
 
 class Rank(IntEnum):
@@ -30,29 +33,70 @@ class Rank(IntEnum):
     """It has changed, which can happen any number of times."""
 
 
+class Limits(NamedTuple):
+    """How many items are handled at the same time.
+
+    Slow items cost almost nothing, because they wait for a response. Therefore they leave their place to others. But
+    their group waits, so that one webhook that does not respond cannot take all workers.
+    """
+
+    at_once: int
+    """Maximum number of items, without slow ones."""
+    not_due: int
+    """The same, of items that are not due."""
+    slow: int
+    """Number of slow items from which a group with a slow item gets no other one."""
+    slow_of_a_group: int
+    """Number of slow items of a group from which it gets no other one."""
+
+    @property
+    def workers(self) -> int:
+        """How many workers are needed."""
+        return self.at_once + self.slow
+
+
 class WorkQueue(Generic[Item]):
     """A queue. If an item is added while it is handled, it is handled again afterwards.
 
     Args:
         on_depth: Called with the number of waiting items when it changes.
-        most_not_due: Maximum number of items that are not due and are handled at the same time.
+        limits: How many items are handled at the same time.
+        group: Returns the group of an item. A slow group does not delay others.
         rest: Seconds that an item rests.
+        slow: Seconds after which an item that is still handled counts as slow.
     """
 
-    def __init__(self, on_depth: Callable[[int], None], most_not_due: int, rest: float = _REST) -> None:
+    def __init__(
+        self,
+        on_depth: Callable[[int], None],
+        limits: Limits,
+        group: Callable[[Item], Hashable],
+        *,
+        rest: float = _REST,
+        slow: float = _SLOW,
+    ) -> None:
         self._on_depth = on_depth
+        self._limits = limits
+        self._group = group
         self._rest = rest
-        self._most_not_due = most_not_due
-        self._not_due: set[Item] = set()
-        self._held: list[tuple[int, int, Item]] = []
-        """A heap of entries that were taken from the queue while too many items that are not due were handled."""
-        self._queue: asyncio.PriorityQueue[tuple[int, int, Item]] = asyncio.PriorityQueue()
+        self._slow_after = slow
+        self._entries: list[tuple[Rank, int, Item]] = []
+        """A heap. An item that was moved forward, or rests, is still in its old place."""
+        self._held: defaultdict[Hashable, list[tuple[Rank, int, Item]]] = defaultdict(list)
+        """For each slow group, a heap of its entries that cannot be handled yet."""
         self._order = itertools.count()
         self._waiting: dict[Item, Rank] = {}
         self._resting: dict[Item, asyncio.TimerHandle] = {}
         self._rested: set[Item] = set()
         """Items that have rested and are not finished yet."""
-        self._working: set[Item] = set()
+        self._working: dict[Item, asyncio.TimerHandle] = {}
+        """Items that are handled, each with the timer after which it is slow."""
+        self._not_due: set[Item] = set()
+        """Items that are handled, not due and not slow."""
+        self._slow: dict[Item, Hashable] = {}
+        """Slow items, each with its group."""
+        self._slow_of: Counter[Hashable] = Counter()
+        self._takers: deque[asyncio.Future[None]] = deque()
         self._failures: dict[Item, int] = {}
 
     def add(self, item: Item, rank: Rank = Rank.CHANGED) -> None:
@@ -65,7 +109,7 @@ class WorkQueue(Generic[Item]):
             return
         self._waiting[item] = rank
         if item not in self._working:
-            self._queue.put_nowait((rank, next(self._order), item))
+            self._put(item)
         self._on_depth(len(self._waiting))
 
     def add_after_rest(self, item: Item) -> None:
@@ -108,38 +152,87 @@ class WorkQueue(Generic[Item]):
 
     async def take(self) -> Item:
         """Returns the next item; `done` must follow."""
-        while True:
-            entry = await self._queue.get()
-            item = entry[2]
-            # An item that was moved forward, or rests, is still in its old place.
-            stale = item not in self._waiting or item in self._working
-            if not stale and (self._waiting[item] is Rank.DUE or self._has_room()):
-                break
-            if not stale:
-                heapq.heappush(self._held, entry)
-            self._release()
-        if self._waiting.pop(item) is not Rank.DUE:
-            self._not_due.add(item)
-        self._working.add(item)
-        self._release()
+        while (item := self._next()) is None:
+            turn = asyncio.get_running_loop().create_future()
+            self._takers.append(turn)
+            try:
+                await turn
+            except asyncio.CancelledError:
+                turn.cancel()
+                self._wake()  # Another worker looks instead.
+                raise
+        self._wake()
         self._on_depth(len(self._waiting))
         return item
 
     def done(self, item: Item) -> None:
         """Marks an item as no longer being handled."""
-        self._working.discard(item)
+        self._working.pop(item).cancel()
         self._not_due.discard(item)
+        group = self._slow.pop(item, None)
+        if group is not None:
+            self._slow_of[group] -= 1
+            if not self._slow_of[group]:
+                del self._slow_of[group]
         if item in self._waiting:
-            self._queue.put_nowait((self._waiting[item], next(self._order), item))
-        self._release()
+            self._put(item)
+        for each in list(self._held):
+            self._release(each)
+        self._wake()
 
-    def _has_room(self) -> bool:
-        return len(self._not_due) < self._most_not_due
+    def _put(self, item: Item) -> None:
+        heapq.heappush(self._entries, (self._waiting[item], next(self._order), item))
+        self._wake()
 
-    def _release(self) -> None:
-        """Returns a held entry to the queue if it can be handled now; it then releases the next one."""
-        if self._held and self._has_room():
-            self._queue.put_nowait(heapq.heappop(self._held))
+    def _next(self) -> Item | None:
+        """Takes the next item that can be handled now."""
+        while self._entries and self._has_room(self._entries[0][0]):
+            entry = heapq.heappop(self._entries)
+            rank, _, item = entry
+            group = self._group(item)
+            if item in self._working or self._waiting.get(item) is not rank:
+                self._release(group)
+            elif self._must_wait(group):
+                heapq.heappush(self._held[group], entry)
+            else:
+                del self._waiting[item]
+                if rank is not Rank.DUE:
+                    self._not_due.add(item)
+                self._working[item] = asyncio.get_running_loop().call_later(self._slow_after, self._is_slow, item)
+                self._release(group)
+                return item
+        return None
+
+    def _has_room(self, rank: Rank) -> bool:
+        if len(self._working) - len(self._slow) >= self._limits.at_once:
+            return False
+        return rank is Rank.DUE or len(self._not_due) < self._limits.not_due
+
+    def _must_wait(self, group: Hashable) -> bool:
+        most = self._limits.slow_of_a_group if len(self._slow) < self._limits.slow else 1
+        return self._slow_of[group] >= most
+
+    def _is_slow(self, item: Item) -> None:
+        group = self._group(item)
+        self._slow[item] = group
+        self._slow_of[group] += 1
+        self._not_due.discard(item)
+        self._wake()
+
+    def _release(self, group: Hashable) -> None:
+        """Returns a held entry of a group to the queue if it can be handled now; it then releases the next one."""
+        if (held := self._held.get(group)) and not self._must_wait(group):
+            heapq.heappush(self._entries, heapq.heappop(held))
+            if not held:
+                del self._held[group]
+
+    def _wake(self) -> None:
+        """Lets a worker look for the next item. If it finds one, it wakes another worker."""
+        while self._takers and self._entries and self._has_room(self._entries[0][0]):
+            turn = self._takers.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
 
     def _end_rest(self, item: Item) -> None:
         del self._resting[item]
