@@ -18,6 +18,7 @@ from clustercontract.container import ExitCode
 from clustercontract.data_files import compile_pattern, data_files, is_data_file, matcher, matching
 from clustercontract.globs import glob_problem
 from clustercontract.source import Source
+from clustertrigger.cli.main import main
 from clustertrigger.core.resources.validation import parse_collection
 from clusterworker.data.sources.parquet.collection import ParquetCollection
 from clusterworker.data.sources.parquet.store import VolumeStore
@@ -111,6 +112,43 @@ def test_links_without_a_target(tmp_path: Path, uri: str) -> None:
     assert str(refused.value) == (
         "d/b.parquet: is a link to ../.git/annex/b, which does not exist: restore that file, or remove the link"
     )
+
+
+LINKED = [
+    ("docs", ["docs/link/x.parquet", "docs/y.parquet"]),
+    ("docs/*/x.parquet", ["docs/link/x.parquet"]),
+    ("docs/l*", ["docs/link/x.parquet"]),
+    ("docs/link", ["docs/link/x.parquet"]),
+    (".", ["docs/y.parquet", "store/v2/x.parquet"]),
+    ("**/*.parquet", ["docs/y.parquet", "store/v2/x.parquet"]),
+]
+
+
+@pytest.mark.parametrize(("uri", "files"), LINKED, ids=str)
+def test_links_to_directories(tmp_path: Path, capsys: pytest.CaptureFixture[str], uri: str, files: list[str]) -> None:
+    """Their files were silently left out, although init counted them, some of them 40 times."""
+    for name in ("docs/y.parquet", "store/v2/x.parquet"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        pq.write_table(table(VECTORS), tmp_path / name)
+    (tmp_path / "docs/link").symlink_to("../store/v2")
+    (tmp_path / "docs/loop").symlink_to("..")
+    (tmp_path / "docs/again.parquet").symlink_to("y.parquet")
+    assert VolumeStore(tmp_path, uri).find() == files
+    assert main(["init", f"{tmp_path}/{uri}"]) == 0
+    assert f"Found: {len(VECTORS) * len(files)} documents" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("uri", ["docs", "docs/*", "docs/**", "docs/v*/"])
+def test_links_to_directories_outside_of_the_volume(tmp_path: Path, uri: str) -> None:
+    volume = tmp_path / "volume"
+    (volume / "docs").mkdir(parents=True)
+    pq.write_table(table(VECTORS), volume / "docs/y.parquet")
+    (volume / "docs/v1.0").symlink_to(tmp_path)
+    with pytest.raises(MisconfiguredError, match=r"^docs/v1\.0/: leads outside of the collection's volume"):
+        VolumeStore(volume, uri).find()
+    (volume / "docs/v1.0").rename(volume / "docs/_old")
+    if uri != "docs/v*/":
+        assert VolumeStore(volume, uri).find() == ["docs/y.parquet"]
 
 
 @pytest.mark.timeout(60)

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import httpx
 
 from clustercontract.data_files import MAGIC, GlobError, files_at, hint
+from clustercontract.directories import files_below, without_aliases
 from clustercontract.globs import has_wildcard
 from clustertrigger.cli.init.columns import Column, Kind, Look
 from clustertrigger.cli.scope import CommandError
@@ -168,15 +169,19 @@ def _files(uri: str, endpoint: str | None, region: str | None) -> tuple[Any, lis
         # A relative path stays as it is: the working directory's name may contain wildcards.
         system, path = fs.LocalFileSystem(), "" if Path(uri) == Path() else Path(uri).as_posix()
     path = path.rstrip("/")
-    root = "." if isinstance(system, fs.LocalFileSystem) and not uri.startswith("/") else "/"
+    is_local = isinstance(system, fs.LocalFileSystem)
+    root = "." if is_local and not uri.startswith("/") else "/"
     kinds: dict[Any, Literal["file", "directory"]] = {fs.FileType.File: "file", fs.FileType.Directory: "directory"}
     kind = kinds.get(system.get_file_info(path or root).type)
 
     def below(folder: str) -> list[str]:
         if system.get_file_info(folder or root).type == fs.FileType.NotFound:
             raise CommandError(f"{uri}: no such file or folder: check the path{hint(path)}")
+        if is_local:
+            above = f"{folder}/" if folder else root.removeprefix(".")
+            return [above + name for name in files_below(folder or root) if not name.endswith("/")]
         found = system.get_file_info(fs.FileSelector(folder or root, recursive=True))
-        return [item.path.removeprefix("./") for item in found if item.is_file]
+        return [item.path for item in found if item.is_file]
 
     def begins(name: str) -> bytes:
         with system.open_input_file(name) as file:
@@ -191,7 +196,7 @@ def _files(uri: str, endpoint: str | None, region: str | None) -> tuple[Any, lis
     if not (files := chosen.parquet(begins)):
         remedy = "name a file, a folder or a glob such as 'data/*.parquet'"
         raise CommandError(f"{uri}: no Parquet files found: {remedy}{hint(path)}")
-    return system, files
+    return system, without_aliases({file: os.path.realpath(file) if is_local else file for file in files})
 
 
 def _arrow_columns(parquet: Any, shown: str) -> tuple[list[Column], int | None]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, Self
 
 from clustercontract.data_files import MAGIC, Chosen, GlobError, files_at, hint
+from clustercontract.directories import files_below, without_aliases
 from clusterworker.data.sources.messages import damaged, gone
 from clusterworker.data.sources.parquet.identity import Identity, of_object, of_status
 from clusterworker.process.errors import MisconfiguredError, UnavailableError
@@ -74,9 +75,7 @@ class VolumeStore:
             raise MisconfiguredError(
                 f"{self.uri}: no such file on the volume: check source.uri ({self._nearby()}){hint(self.uri)}"
             )
-        for name in names:
-            self._inside(name)
-        return names
+        return without_aliases({name: str(self._inside(name)) for name in names})
 
     def open(self, name: str) -> tuple[Any, Identity]:
         """See FileStore."""
@@ -133,17 +132,14 @@ class VolumeStore:
 
     def _below(self, directory: str) -> Iterator[str]:
         """Yields the names of all files below a directory; "" is the root."""
-        top = self._inside(directory)
-
-        def failed(error: OSError) -> None:
-            if isinstance(error, FileNotFoundError) and error.filename != str(top):
-                raise gone(f"{self.uri}: directory {os.path.relpath(error.filename, self.mount)}") from error
-            raise error
-
-        for folder, _, files in os.walk(top, onerror=failed):
-            for file in files:
-                relative = os.path.relpath(os.path.join(folder, file), top)  # noqa: PTH118 - There can be millions of files.
+        top = str(self._inside(directory))
+        try:
+            for relative in files_below(top, str(self.mount)):
                 yield f"{directory}/{relative}" if directory else relative
+        except FileNotFoundError as error:
+            if error.filename == top:
+                raise
+            raise gone(f"{self.uri}: directory {os.path.relpath(error.filename, self.mount)}") from error
 
     def _gone(self, name: str) -> UnavailableError:
         """Returns the error for a file that was found and cannot be opened. A link without a target may be lasting."""
