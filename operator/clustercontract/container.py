@@ -11,6 +11,8 @@ from clustercontract.source import Source
 
 RESULT_LIMIT = 4096
 """Maximum number of bytes that the kubelet keeps of a termination message."""
+_LONGEST_ERROR = RESULT_LIMIT // 4
+_OMITTED = " … "
 RESULTS_MOUNT = "/results"
 COLLECTIONS_MOUNT = "/collections"
 OUTPUTS_MOUNT = "/outputs"
@@ -53,5 +55,9 @@ class ResultsTarget(ApiModel):
 
 
 def shortened(error: str | None) -> str | None:
-    """Returns the error, truncated to a quarter of a termination message."""
-    return error and error.encode()[: RESULT_LIMIT // 4].decode(errors="ignore")
+    """Returns the error in a quarter of a termination message: its beginning names the place, its end the remedy."""
+    if error is None or len(error.encode()) <= _LONGEST_ERROR:
+        return error
+    encoded, remedy = error.encode(), _LONGEST_ERROR // 3
+    begin = encoded[: _LONGEST_ERROR - remedy - len(_OMITTED.encode())]
+    return begin.decode(errors="ignore") + _OMITTED + encoded[-remedy:].decode(errors="ignore")

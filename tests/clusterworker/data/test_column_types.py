@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import pickle
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ import pytest
 
 from clustercontract.filters import Filter
 from clustercontract.source import Source
+from clustertrigger.cli import kubectl_yaml
 from clusterworker.data.sources.parquet import collection
 from clusterworker.data.sources.parquet.collection import ParquetCollection
 from clusterworker.data.sources.parquet.store import VolumeStore
@@ -230,6 +234,67 @@ def test_vectors_as_raw_bytes(tmp_path: Path) -> None:
             if pa.types.is_fixed_size_binary(kind)
             else "data.parquet, row 0 (the first row is 0): column embedding holds 16 " + remedy
         )
+
+
+def saved(vector: Any) -> bytes:
+    sink = io.BytesIO()
+    np.save(sink, vector)
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("write_vector", "line"),
+    [
+        (pickle.dumps, "of Python's pickle: write lists of numbers, such as pickle.loads(value).tolist()"),
+        (lambda vector: pickle.dumps(vector, 2), "of Python's pickle: "),
+        (saved, "of numpy.save: write lists of numbers, such as numpy.load(io.BytesIO(value)).tolist()"),
+        (lambda vector: b"PK\x03\x04" + vector.tobytes(), "of a program such as torch.save: write lists of numbers"),
+    ],
+)
+def test_vectors_that_a_program_serialized(tmp_path: Path, write_vector: Callable[[Any], bytes], line: str) -> None:
+    """The advice was numpy.frombuffer, which makes other numbers of these bytes."""
+    raw = [write_vector(row) for row in VECTORS]
+    write(tmp_path / "data.parquet", embedding=pa.array(raw, pa.binary()))
+    with pytest.raises(MisconfiguredError) as raised:
+        vectors(opened(tmp_path))
+    assert f": column embedding holds {len(raw[0])} bytes {line}" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "end"),
+    [
+        ({"vector_column": "f"}, "…, not lists of numbers: write one list of numbers for each document, or set "
+                                 "source.vector_column to another column"),
+        ({"document_id_column": "f"}, "or set source.document_id_column to another column"),
+        ({"filters": where("f", "eq", 1)}, "… in data.parquet, which filters cannot compare: use exists"),
+        ({"filters": where("document_id", "eq", "x" * 1024)}, "xxx… is a string: write a number"),
+        ({"text_column": "n18"}, " and 11 more, such as n17, n16, n15: set source.text_column to one of them"),
+    ],
+)  # fmt: skip
+def test_long_types_names_and_values_leave_room_for_the_remedy(
+    tmp_path: Path, fields: dict[str, Any], end: str
+) -> None:
+    """The operator keeps the first kilobyte of an error that is longer than a termination message."""
+    wide = pa.array([{f"field_{number}": number for number in range(800)}] * 3)
+    more = {f"n{number}" + "_" * (60 * (number < 15)): pa.array([1] * 3) for number in range(18)}
+    write(tmp_path / "data.parquet", f=wide, **more)
+    with pytest.raises(MisconfiguredError) as raised:
+        opened(tmp_path, **fields)
+    assert len(str(raised.value)) < 1_000
+    assert str(raised.value).endswith(end)
+
+
+def test_names_that_no_line_can_show(tmp_path: Path) -> None:
+    """They are shown as YAML reads them; a line break was shown as a blank."""
+    names = ["a\nb", "a\0b", "a\u202eb", "a  b", "a b"]
+    write(tmp_path / "data.parquet", **{name: pa.array([1] * 3) for name in names})
+    with pytest.raises(MisconfiguredError) as raised:
+        opened(tmp_path, text_column="text")
+    listed = r"""document_id, embedding, "a\nb", "a\u0000b", "a\u202eb", 'a  b', a b"""
+    assert str(raised.value) == f"data.parquet: no column text: it has {listed}: set source.text_column to one of them"
+    assert next(kubectl_yaml.documents(f"[{listed}]"))[1][2:] == names
+    for name in names:
+        assert ids(opened(tmp_path, document_id_column=name)) == [1, 1, 1]
 
 
 @pytest.mark.parametrize("row", [0, 1])
@@ -527,6 +592,25 @@ def test_partitions_that_are_no_finite_numbers(tmp_path: Path, operator: str, ex
         write(tmp_path / f"score={value}/a.parquet", document_id=pa.array([number]))
     found = ids(opened(tmp_path, ".", filters=where("score", operator, 1.5)))
     assert sorted(found) == expected
+
+
+@pytest.mark.parametrize(
+    ("operator", "value", "expected"),
+    [
+        ("eq", 2**53, [0]),
+        ("gt", 2**53, [1, 5]),
+        ("in", [0.1, 7], [2]),
+        ("gt", 0.1, [0, 1, 3, 4, 5]),
+        ("lte", 0.1, [2]),
+        ("eq", 0.5, [4]),
+    ],
+)
+def test_numbers_of_partitions_are_not_rounded(tmp_path: Path, operator: str, value: Any, expected: list[int]) -> None:
+    """They were compared as doubles, in which the first two are equal, and the next two."""
+    written = ["9007199254740992", "9007199254740993", "0.1", "0.10000000000000000001", ".5", "1e400"]
+    for number, name in enumerate(written):
+        write(tmp_path / f"n={name}/a.parquet", document_id=pa.array([number]))
+    assert sorted(ids(opened(tmp_path, ".", filters=where("n", operator, value)))) == expected
 
 
 def test_a_column_of_the_file_goes_before_the_directory(tmp_path: Path) -> None:

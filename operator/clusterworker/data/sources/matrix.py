@@ -27,6 +27,18 @@ _DENSE, _SPARSE = 1, 0
 RAW_BYTES = (
     "whose number type is unknown: write lists of numbers, such as numpy.frombuffer(value, numpy.float32).tolist()"
 )
+_SERIALIZED = {
+    re.compile(rb"\x80[\x02-\x05].*\.", re.DOTALL): (
+        "Python's pickle: write lists of numbers, such as pickle.loads(value).tolist()"
+    ),
+    re.compile(rb"\x93NUMPY.*", re.DOTALL): (
+        "numpy.save: write lists of numbers, such as numpy.load(io.BytesIO(value)).tolist()"
+    ),
+    re.compile(rb"PK\x03\x04.*", re.DOTALL): (
+        "a program such as torch.save: write lists of numbers, such as torch.load(io.BytesIO(value)).tolist()"
+    ),
+}
+"""What wrote bytes that are not only the numbers, and how to get the numbers."""
 _UNPRINTABLE = re.compile(rb"[^\t\n\r -~]")
 """What no list of numbers contains, and what nearly every raw vector does."""
 
@@ -195,6 +207,9 @@ def _parsed(text: bytes, at: str, what: str) -> list[float]:
     except (ValueError, RecursionError):
         numbers = None
     if not isinstance(numbers, list) or not all(type(number) in (int, float) for number in numbers):
+        for form, writer in _SERIALIZED.items():
+            if form.fullmatch(text):
+                raise MisconfiguredError(f"{at}: {what} holds {len(text)} bytes of {writer}")
         if _UNPRINTABLE.search(text):
             raise MisconfiguredError(f"{at}: {what} holds {len(text)} raw bytes, {RAW_BYTES}")
         raise MisconfiguredError(

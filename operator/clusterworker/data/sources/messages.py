@@ -1,8 +1,10 @@
 """Contains the messages about bad data that all sources share."""
 
 import difflib
+import json
 import unicodedata
 from collections.abc import Iterable
+from itertools import accumulate
 
 from clusterworker.process.errors import MisconfiguredError, UnavailableError
 from clusterworker.process.text import shortened
@@ -13,7 +15,14 @@ OTHER_MODEL = (
     "use the same name everywhere"
 )
 _LISTED = 20
+_LISTED_CHARACTERS = 500
+"""Maximum length of the listed names of columns. The operator keeps the first 1,024 bytes of an error, whose last words
+are the remedy.
+"""
+_NAME_CHARACTERS = 253
+"""Maximum length of a name that a source's fields accept."""
 _MODEL_CHARACTERS = 100
+_TYPE_CHARACTERS = 100
 
 
 def no_documents(collection_id: str, *, filtered: bool) -> str:
@@ -31,6 +40,18 @@ def no_documents(collection_id: str, *, filtered: bool) -> str:
 def model_shown(name: str) -> str:
     """Returns the name of an embedding model for a message, which a very long one would fill."""
     return shortened(name, _MODEL_CHARACTERS)
+
+
+def type_shown(kind: object) -> str:
+    """Returns a column's type for a message, which that of a wide struct would fill."""
+    return shortened(str(kind), _TYPE_CHARACTERS)
+
+
+def name_shown(name: str) -> str:
+    """Returns a column's name for a message, and as YAML reads it: with quotes and escapes where a line needs them."""
+    if not name.isprintable():
+        return shortened(json.dumps(name), _NAME_CHARACTERS)
+    return shortened(name if name == " ".join(name.split()) != "" else repr(name), _NAME_CHARACTERS)
 
 
 class MissingColumnError(MisconfiguredError):
@@ -58,10 +79,13 @@ def missing(where: str, what: str, available: Iterable[str], field: str) -> Miss
         field: Field of the Collection that names it.
     """
     names, wanted = list(available), what.partition(" ")[2]
-    listed = ", ".join(name if name.strip() == name != "" else repr(name) for name in names[:_LISTED]) or "none"
-    if len(names) > _LISTED:
-        alike = difflib.get_close_matches(wanted, names[_LISTED:], 3)
-        listed += f" and {len(names) - _LISTED:,} more" + (f", such as {', '.join(alike)}" if alike else "")
+    shown = [name_shown(name) for name in names[:_LISTED]]
+    lengths = accumulate(len(name) + 2 for name in shown)
+    count = max(1, sum(length <= _LISTED_CHARACTERS for length in lengths))
+    listed = ", ".join(shown[:count]) or "none"
+    if len(names) > count:
+        alike = [name_shown(name) for name in difflib.get_close_matches(wanted, names[count:], 3)]
+        listed += f" and {len(names) - count:,} more" + (f", such as {', '.join(alike)}" if alike else "")
     for name in names:
         if unicodedata.normalize("NFC", name) == unicodedata.normalize("NFC", wanted):
             listed += f" ({name!a} is spelled with other code points than {wanted!a})"

@@ -13,9 +13,11 @@ import numpy as np
 
 from clustercontract.filters import Filter, is_number
 from clusterworker.process.errors import MisconfiguredError
+from clusterworker.process.text import shortened
 
 Kind = Literal["text", "number", "boolean", "time", "other"]
 """Kind of a column's content, for filters."""
+_VALUE_CHARACTERS = 100
 _ORDERING = ("gt", "gte", "lt", "lte")
 
 
@@ -97,7 +99,14 @@ def check_kind(comparison: Comparison, kind: Kind, holds: str) -> None:
     value = comparison.value[0] if comparison.operator == "in" else comparison.value
     kind_of_value = _kind_of(value)
     if kind != kind_of_value:
-        raise MisconfiguredError(f"{column}, but value {value!r} is {_WORDS[kind_of_value]}: write {_WORDS[kind]}")
+        raise MisconfiguredError(
+            f"{column}, but value {value_shown(value)} is {_WORDS[kind_of_value]}: write {_WORDS[kind]}"
+        )
+
+
+def value_shown(value: object) -> str:
+    """Returns a filter's value for a message, which a long one would fill."""
+    return shortened(repr(value), _VALUE_CHARACTERS)
 
 
 def rounded(number: float, bits: int) -> float:

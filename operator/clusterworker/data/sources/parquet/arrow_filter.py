@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clustercontract.filters import parsed_time
-from clusterworker.data.sources.messages import missing, twice
+from clusterworker.data.sources.messages import missing, twice, type_shown
 from clusterworker.data.sources.plain import is_text, is_uuid
 from clusterworker.data.sources.predicate import (
     Comparison,
@@ -25,6 +25,7 @@ from clusterworker.data.sources.predicate import (
     comparisons,
     is_single,
     rounded,
+    value_shown,
 )
 from clusterworker.process.errors import MisconfiguredError
 
@@ -69,7 +70,7 @@ def check_columns(predicate: Predicate, schema: Any, file: str, others: Iterable
             raise twice(file, comparison.field)
         kind = schema.field(comparison.field).type
         if not pa.types.is_null(kind):
-            check_kind(comparison, _kind(kind), f"{kind} in {file}")
+            check_kind(comparison, _kind(kind), f"{type_shown(kind)} in {file}")
 
 
 def _comparison(comparison: Comparison, kind: Any) -> Any:
@@ -181,8 +182,8 @@ def _uuid_bytes(comparison: Comparison, value: str) -> bytes:
         return uuid.UUID(value).bytes
     except ValueError:
         raise MisconfiguredError(
-            f"source.{comparison.place}: column {comparison.field} holds UUIDs, but value {value!r} is not a "
-            "UUID: write it as 123e4567-e89b-12d3-a456-426614174000"
+            f"source.{comparison.place}: column {comparison.field} holds UUIDs, but value {value_shown(value)} is not "
+            "a UUID: write it as 123e4567-e89b-12d3-a456-426614174000"
         ) from None
 
 

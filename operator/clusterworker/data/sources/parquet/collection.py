@@ -22,7 +22,7 @@ from clusterworker.data.sources.matrix import (
     is_vector_type,
     to_numbers,
 )
-from clusterworker.data.sources.messages import OTHER_MODEL, missing, model_shown, no_documents, twice
+from clusterworker.data.sources.messages import OTHER_MODEL, missing, model_shown, no_documents, twice, type_shown
 from clusterworker.data.sources.parquet.file import ParquetFile, RowGroup
 from clusterworker.data.sources.parquet.store import FileStore
 from clusterworker.data.sources.plain import is_text
@@ -216,11 +216,11 @@ class ParquetCollection:
                 )
         return named.get(first, "")
 
-    def _type(self, file: ParquetFile, column: str) -> tuple[Any, Any]:
-        """Returns a column's plain type, and its type as written."""
+    def _type(self, file: ParquetFile, column: str) -> tuple[Any, str]:
+        """Returns a column's plain type, and its type as written for messages."""
         if column in file.partitions:
             return pa.string(), "the names of directories"
-        return file.types.field(column).type, file.schema.field(column).type
+        return file.types.field(column).type, type_shown(file.schema.field(column).type)
 
     def _holds_integers(self, file: ParquetFile) -> bool:
         kind, _ = self._type(file, self._id_column)

@@ -4,6 +4,7 @@ import operator
 import os
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote
 
@@ -15,7 +16,8 @@ NULL = "__HIVE_DEFAULT_PARTITION__"
 Partitions = Mapping[str, str | None]
 """Values by column; None for a missing value."""
 
-_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?(e[+-]?[0-9]+)?|inf(inity)?)|nan", re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]{1,4})?", re.IGNORECASE)
+_NOT_FINITE = re.compile(r"[+-]?inf(inity)?|nan", re.IGNORECASE)
 _BOOLEANS = {"true": True, "false": False}
 _COMPARE = {"gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le}
 
@@ -62,21 +64,29 @@ def _holds(comparison: Comparison, value: str | None) -> bool:
     if value is None:
         return comparison.negated
     compare = _COMPARE.get(comparison.operator)
-    wanted = comparison.value if comparison.operator == "in" else [comparison.value]
+    values = comparison.value if comparison.operator == "in" else [comparison.value]
+    wanted = [_comparable(one, ordered=compare is not None) for one in values]
     own = _as(wanted[0], value, comparison)
-    if compare is not None:
-        other: Any = wanted[0] if is_number(wanted[0]) else parsed_time(wanted[0])
-        return bool(compare(own, other)) != comparison.negated
-    return (own in wanted) != comparison.negated
+    if compare is None:
+        return (own in wanted) != comparison.negated
+    is_nan = own != own
+    return (not is_nan and bool(compare(own, wanted[0]))) != comparison.negated
 
 
-def _as(operand: Any, value: str, comparison: Comparison) -> Any:
+def _comparable(value: Any, *, ordered: bool) -> Any:
+    """Returns a filter's value in the type in which partitions are compared. Decimals are exact."""
+    if is_number(value):
+        return Decimal(repr(value))
+    return parsed_time(value) if ordered else value
+
+
+def _as(wanted: Any, value: str, comparison: Comparison) -> Any:
     """Returns a partition's value in the type that it is compared with: 01 can be a text or the number 1."""
     own: Any = value
-    if isinstance(operand, bool):
+    if isinstance(wanted, bool):
         own = _BOOLEANS.get(value.lower())
-    elif is_number(operand):
-        own = float(value) if _NUMBER.fullmatch(value) else None
+    elif isinstance(wanted, Decimal):
+        own = Decimal(value) if _NUMBER.fullmatch(value) else float(value) if _NOT_FINITE.fullmatch(value) else None
     elif comparison.operator in _COMPARE:
         own = parsed_time(value)
     if own is None:
