@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 from harness.prose.style import Style
-from harness.prose.texts import texts_of, wide_lines
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -27,15 +26,9 @@ def main(names: list[str]) -> int:
         names = [name for name in listed.stdout.split("\0") if name]
     found = 0
     for name in filter(style.covers, names):
-        if name.endswith(".md"):
-            page = (_REPOSITORY / name).read_text(encoding="utf-8")
-            for number, columns in wide_lines(page, style.most_columns):
-                found += 1
-                print(f"{name}:{number}: {columns} columns: wrap at {style.most_columns}")
-        for text in texts_of(_REPOSITORY / name, name):
-            for problem in style.problems(text):
-                found += 1
-                print(problem)
+        for problem in style.problems_in((_REPOSITORY / name).read_text(encoding="utf-8"), name):
+            found += 1
+            print(problem)
     if found:
         print(f"prose: {found} problems; the house style is in harness/prose/style.toml", file=sys.stderr)
     return 1 if found else 0

@@ -1,4 +1,4 @@
-"""Applies the rules of style.toml to a paragraph."""
+"""Applies the rules of style.toml to a file, and to a paragraph."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from harness.prose.texts import Text
+from harness.prose.texts import Text, texts_of, wide_lines
 
 _SENTENCES = re.compile(r"(?<=[.!?])[\"')]*\s+(?=[A-Z`…\"(])")
 _ABBREVIATION = re.compile(r"(?:e\.g|i\.e|etc|vs|cf)\.$")
@@ -56,6 +56,19 @@ class Style:
     def covers(self, name: str) -> bool:
         """Returns whether the file with this name, relative to the repository, is checked."""
         return self.files.search(name) is not None and self.except_files.match(name) is None
+
+    def problems_in(self, content: str, name: str) -> Iterator[str]:
+        """Yields one line for each problem of a file.
+
+        Args:
+            content: The file's content.
+            name: Path relative to the repository, with slashes.
+        """
+        if name.endswith(".md"):
+            for number, columns in wide_lines(content, self.most_columns):
+                yield f"{name}:{number}: {columns} columns: wrap at {self.most_columns}"
+        for text in texts_of(content, name):
+            yield from self.problems(text)
 
     def problems(self, text: Text) -> Iterator[str]:
         """Yields one line for each problem of a paragraph."""

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePosixPath
 
 _MESSAGES_BELOW = ("operator/", "codegen/", "harness/", "plugin/")
 """Folders whose string literals are messages to users; elsewhere they are test data."""
@@ -40,14 +40,14 @@ class Text:
     is_sentence: bool
 
 
-def texts_of(file: Path, name: str) -> Iterator[Text]:
+def texts_of(content: str, name: str) -> Iterator[Text]:
     """Yields the prose of a file.
 
     Args:
-        file: Path of the file.
+        content: The file's content.
         name: Path relative to the repository, with slashes.
     """
-    content = file.read_text(encoding="utf-8")
+    file = PurePosixPath(name)
     if file.suffix == ".py":
         yield from _python(content, name)
     elif file.suffix == ".md":

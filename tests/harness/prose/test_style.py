@@ -113,6 +113,14 @@ def test_plain_words_pass(phrase: str) -> None:
     assert problems(phrase) == []
 
 
+def test_the_problems_of_a_page_are_wide_lines_and_paragraphs() -> None:
+    wide = "word " * STYLE.most_words
+    assert list(STYLE.problems_in(f"{wide}\n\nThe file is not there.\n", "page.md")) == [
+        f"page.md:1: {len(wide)} columns: wrap at {STYLE.most_columns}",
+        "page.md:3: 'is not there': write does not exist, is missing",
+    ]
+
+
 def test_a_long_sentence_is_found_in_pages_but_not_in_messages() -> None:
     words = "word " * (STYLE.most_words + 1)
     assert len(problems(words)) == 1

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from harness.prose.texts import texts_of, wide_lines
 
 MODULE = '''"""Reads a thing.
@@ -39,14 +37,12 @@ code is told here
 """
 
 
-def found(tmp_path: Path, name: str, content: str) -> list[tuple[str, str]]:
-    file = tmp_path / Path(name).name
-    file.write_text(content)
-    return sorted((text.place, text.words) for text in texts_of(file, name))
+def found(name: str, content: str) -> list[tuple[str, str]]:
+    return sorted((text.place, text.words) for text in texts_of(content, name))
 
 
-def test_docstrings_comments_and_messages_of_a_module(tmp_path: Path) -> None:
-    texts = dict(found(tmp_path, "harness/module.py", MODULE))
+def test_docstrings_comments_and_messages_of_a_module() -> None:
+    texts = dict(found("harness/module.py", MODULE))
     assert texts["harness/module.py:1"] == "Reads a thing."
     assert texts["harness/module.py:8"] == "the limit of things"
     assert texts["harness/module.py:9"] == "The number of things."
@@ -55,12 +51,12 @@ def test_docstrings_comments_and_messages_of_a_module(tmp_path: Path) -> None:
     assert texts["harness/module.py:16"] == "… is a message"
 
 
-def test_strings_of_tests_are_data(tmp_path: Path) -> None:
-    assert "… is a message" not in [words for _, words in found(tmp_path, "e2e/module.py", MODULE)]
+def test_strings_of_tests_are_data() -> None:
+    assert "… is a message" not in [words for _, words in found("e2e/module.py", MODULE)]
 
 
-def test_paragraphs_cells_and_items_of_a_page(tmp_path: Path) -> None:
-    assert found(tmp_path, "page.md", PAGE) == [
+def test_paragraphs_cells_and_items_of_a_page() -> None:
+    assert found("page.md", PAGE) == [
         ("page.md:1", "# Title"),
         ("page.md:10", "cell one"),
         ("page.md:10", "cell two"),
@@ -72,20 +68,20 @@ def test_paragraphs_cells_and_items_of_a_page(tmp_path: Path) -> None:
     ]
 
 
-def test_comments_of_manifests_and_templates(tmp_path: Path) -> None:
+def test_comments_of_manifests_and_templates() -> None:
     content = "# A whole\n# sentence.\nkey: value   # beside it\n{{- /* In a template. */ -}}\n"
-    assert [words for _, words in found(tmp_path, "charts/values.yaml", content)] == [
+    assert [words for _, words in found("charts/values.yaml", content)] == [
         "A whole sentence.",
         "beside it",
         "In a template.",
     ]
 
 
-def test_texts_of_a_template(tmp_path: Path) -> None:
+def test_texts_of_a_template() -> None:
     template = (
         '<style>p { color: red }</style>\n{% if told %}<p title="told">\nA run of {{ trigger.told }}.</p>{% endif %}\n'
     )
-    assert found(tmp_path, "page.html", template) == [("page.html:3", "A run of ….")]
+    assert found("page.html", template) == [("page.html:3", "A run of ….")]
 
 
 def test_lines_of_pages_are_wrapped() -> None:
