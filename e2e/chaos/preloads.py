@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import platform
-import tempfile
 from pathlib import Path
 
 from harness.cluster.debian import packages
-from harness.cluster.files import cache_directory, locked
+from harness.cluster.files import cache_directory, made_once
 
 _PACKAGES = ("libfaketime", "libnss-wrapper")
 
@@ -20,13 +19,12 @@ def _library(name: str) -> Path:
     """
     packages.require_debian()
     root = cache_directory() / "preloads-1"
-    with locked(cache_directory() / "preloads.lock", "another download of Debian's packages to finish"):
-        if not root.is_dir():
-            with tempfile.TemporaryDirectory(prefix="preloads-", dir=root.parent) as directory:
-                unpacked = Path(directory) / "root"
-                packages.unpack(list(_PACKAGES), unpacked)
-                unpacked.rename(root)
+    made_once(root, "preloads", "another download of Debian's packages to finish", _fetch)
     return root / "usr/lib" / f"{platform.machine()}-linux-gnu" / name
+
+
+def _fetch(draft: Path) -> None:
+    packages.unpack(list(_PACKAGES), draft)
 
 
 class SettableClock:

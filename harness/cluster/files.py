@@ -1,8 +1,10 @@
-"""Paths of files, and atomic writes, so that no reader sees a partial file."""
+"""Paths of files, and atomic writes, so that no reader sees a partial file or folder."""
 
 import fcntl
 import os
-from collections.abc import Iterator
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -40,3 +42,30 @@ def locked(path: Path, waiting_for: str) -> Iterator[None]:
             say(f"waiting for {waiting_for}")
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+
+
+def made_once(path: Path, name: str, waiting_for: str, make: Callable[[Path], None]) -> Path:
+    """Returns PATH, a file or a folder of the cache, after making it if it does not exist.
+
+    Of several processes, one makes it, and the others wait. A partial result never has the name PATH.
+
+    Args:
+        path: The file or folder.
+        name: Name of the lock. Processes that make things of the same name wait for each other.
+        waiting_for: What is printed while another process holds the lock: `waiting for ...`.
+        make: Makes the file or folder at the path that it gets, in an empty folder that it can also use for its work.
+    """
+    if not path.exists():
+        with locked(cache_directory() / f"{name}.lock", waiting_for):
+            if not path.exists():
+                _make(path, f"{name}-build-", make)
+    return path
+
+
+def _make(path: Path, prefix: str, make: Callable[[Path], None]) -> None:
+    for left in path.parent.glob(f"{prefix}*"):  # by a process that was killed: this one holds the lock
+        shutil.rmtree(left)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=path.parent) as work:
+        draft = Path(work) / path.name
+        make(draft)
+        draft.rename(path)

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from harness.cluster.commands import run
 from harness.cluster.debian import go_modules, runtime
-from harness.cluster.files import cache_directory, locked
+from harness.cluster.files import cache_directory, made_once
 from harness.cluster.progress import stage
 
 SOURCE = Path(__file__).parent
@@ -80,13 +79,11 @@ def _program() -> Path:
 
 
 def _built() -> Path:
-    program = _program()
-    if not program.exists():
-        with locked(cache_directory() / "gitops-judges.lock", "another build of the judges to finish"):
-            draft = program.with_name(f".{program.name}.{os.getpid()}")
-            with stage("compiling kstatus and Lua"):
-                flags = ["-trimpath", "-mod=readonly", "-buildvcs=false"]
-                environment = {"CGO_ENABLED": "0", "GOWORK": "off"}
-                run(["go", "build", *flags, "-o", draft, "."], cwd=SOURCE, env=environment)
-            draft.replace(program)
-    return program
+    return made_once(_program(), "gitops-judges", "another build of the judges to finish", _build)
+
+
+def _build(draft: Path) -> None:
+    with stage("compiling kstatus and Lua"):
+        flags = ["-trimpath", "-mod=readonly", "-buildvcs=false"]
+        environment = {"CGO_ENABLED": "0", "GOWORK": "off"}
+        run(["go", "build", *flags, "-o", draft, "."], cwd=SOURCE, env=environment)

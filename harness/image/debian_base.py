@@ -6,12 +6,11 @@ tests. Releases are built on the pinned base.
 
 import platform
 import shutil
-import tempfile
 from pathlib import Path
 
 from harness.cluster.commands import run
 from harness.cluster.debian.packages import CODENAME
-from harness.cluster.files import cache_directory
+from harness.cluster.files import cache_directory, made_once
 from harness.cluster.progress import stage
 from harness.image import fingerprint
 
@@ -38,13 +37,7 @@ def key() -> str:
 def archive() -> Path:
     """Return the tar file of the base's root file system; the first call makes it, in about a minute."""
     path = cache_directory() / f"base-{CODENAME}-{key()}.tar"
-    if not path.exists():
-        with (
-            stage("making a base image of Debian packages (debootstrap)"),
-            tempfile.TemporaryDirectory(prefix="base-", dir=path.parent) as scratch,
-        ):
-            _bootstrap(Path(scratch), path)
-    return path
+    return made_once(path, "base", "another build of the base image to finish", _bootstrap)
 
 
 def mirror(index_targets: str) -> str | None:
@@ -60,8 +53,14 @@ def mirror(index_targets: str) -> str | None:
     return None
 
 
-def _bootstrap(scratch: Path, path: Path) -> None:
-    root = scratch / "root"
+def _bootstrap(draft: Path) -> None:
+    with stage("making a base image of Debian packages (debootstrap)"):
+        root = draft.parent / "root"
+        _fill(root)
+        run(["tar", "--create", "--file", draft, "--directory", root, "--numeric-owner", "--sort=name", "."])
+
+
+def _fill(root: Path) -> None:
     listing = run(
         ["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME) $(COMPONENT)", "Created-By: Packages"]
     )
@@ -69,9 +68,6 @@ def _bootstrap(scratch: Path, path: Path) -> None:
     command = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", CODENAME, str(root)]
     run([*command, *([uri] if uri else [])], log=_log())
     _trim(root)
-    draft = scratch / "root.tar"
-    run(["tar", "--create", "--file", draft, "--directory", root, "--numeric-owner", "--sort=name", "."])
-    draft.replace(path)
 
 
 def _trim(root: Path) -> None:

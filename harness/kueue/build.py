@@ -1,13 +1,13 @@
 """Kueue's program from the Go module in this folder, as an image; its chart lies in the same module."""
 
 import hashlib
-import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from harness.cluster.commands import run
 from harness.cluster.debian import go_modules, program_image, runtime
-from harness.cluster.files import cache_directory, locked
+from harness.cluster.files import cache_directory, made_once
 from harness.cluster.progress import say, stage
 
 MODULE = Path(__file__).parent
@@ -41,11 +41,8 @@ class Kueue:
 def kueue() -> Kueue:
     """Return Kueue from the cache, after compiling it if it does not exist (four minutes on two cores)."""
     version, folder = go_modules.required(_KUEUE, MODULE), _folder()
-    archive = folder / "kueue.tar"
-    if not archive.exists():
-        with locked(cache_directory() / "kueue.lock", "another build of Kueue to finish"):
-            if not archive.exists():
-                _build(version, archive)
+    build = partial(_build, version, folder)
+    archive = made_once(folder / "kueue.tar", "kueue", "another build of Kueue to finish", build)
     directory = run(["go", "list", "-m", "-f", "{{.Dir}}", _KUEUE], cwd=MODULE, env=_ENVIRONMENT).strip()
     if not directory:  # the module cache has been emptied
         run(["go", "mod", "download", _KUEUE], cwd=MODULE, env=_ENVIRONMENT)
@@ -61,14 +58,12 @@ def _folder() -> Path:
     return folder
 
 
-def _build(version: str, archive: Path) -> None:
-    say(f"building Kueue {version} once, about 4 minutes on 2 cores; it is kept in {archive.parent}")
-    log = archive.parent / "build.log"
-    with tempfile.TemporaryDirectory(dir=archive.parent) as name:
-        program, draft = Path(name) / "manager", Path(name) / archive.name  # its chart starts /manager
-        with stage("compiling Kueue"):
-            flags = ["-v", "-trimpath", "-mod=readonly", "-buildvcs=false", "-ldflags=-s -w"]
-            run(["go", "build", *flags, "-o", program, f"{_KUEUE}/cmd/kueue"], cwd=MODULE, env=_ENVIRONMENT, log=log)
-        program_image.pack(program, draft, runtime.architecture(), f"{REPOSITORY}:{version}")
-        draft.replace(archive)
+def _build(version: str, folder: Path, draft: Path) -> None:
+    say(f"building Kueue {version} once, about 4 minutes on 2 cores; it is kept in {folder}")
+    log = folder / "build.log"
+    program = draft.parent / "manager"  # its chart starts /manager
+    with stage("compiling Kueue"):
+        flags = ["-v", "-trimpath", "-mod=readonly", "-buildvcs=false", "-ldflags=-s -w"]
+        run(["go", "build", *flags, "-o", program, f"{_KUEUE}/cmd/kueue"], cwd=MODULE, env=_ENVIRONMENT, log=log)
+    program_image.pack(program, draft, runtime.architecture(), f"{REPOSITORY}:{version}")
     log.unlink()

@@ -1,13 +1,12 @@
 """promtool of Prometheus, from Debian's package, unpacked into the cache: no server is installed."""
 
 import platform
-import tempfile
 from pathlib import Path
 
 from harness.cluster.commands import find_program
 from harness.cluster.debian import packages
 from harness.cluster.errors import ClusterError
-from harness.cluster.files import cache_directory, locked
+from harness.cluster.files import cache_directory, made_once
 from harness.cluster.progress import stage
 
 PACKAGE = "prometheus"
@@ -26,9 +25,7 @@ def prepare() -> str | None:
         return None
     try:
         packages.require_debian()
-        with locked(cache_directory() / "promtool.lock", "another download of promtool to finish"):
-            if not _fetched().exists():
-                _fetch(_fetched())
+        made_once(_fetched(), "promtool", "another download of promtool to finish", _fetch)
     except ClusterError as error:
         return f"the test that fires the alerts is skipped, because there is no promtool: {error}"
     return None
@@ -38,10 +35,8 @@ def _fetched() -> Path:
     return cache_directory() / f"promtool-{platform.machine()}"
 
 
-def _fetch(target: Path) -> None:
-    with (
-        stage("fetching promtool from Debian, once"),
-        tempfile.TemporaryDirectory(prefix="promtool-", dir=target.parent) as directory,
-    ):
-        packages.unpack([PACKAGE], Path(directory))
-        (Path(directory) / "usr/bin/promtool").rename(target)
+def _fetch(draft: Path) -> None:
+    root = draft.parent / "root"
+    with stage("fetching promtool from Debian, once"):
+        packages.unpack([PACKAGE], root)
+    (root / "usr/bin/promtool").rename(draft)

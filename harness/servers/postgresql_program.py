@@ -7,12 +7,11 @@ ten seconds, once.
 import hashlib
 import platform
 import shutil
-import tempfile
 from pathlib import Path
 
 from harness.cluster.commands import run
 from harness.cluster.debian import packages
-from harness.cluster.files import cache_directory, locked
+from harness.cluster.files import cache_directory, made_once
 from harness.cluster.progress import stage
 
 VERSION = "15"
@@ -54,29 +53,18 @@ def program() -> Program:
     """
     key = hashlib.sha256("\0".join([_RECIPE, VERSION, platform.machine(), PGVECTOR_SUITE, *LIBRARIES]).encode())
     finished = cache_directory() / f"postgresql-{VERSION}-{key.hexdigest()[:12]}"
-    if not finished.is_dir():
-        packages.require_debian()
-        with locked(cache_directory() / "postgresql.lock", "another build of PostgreSQL's extension to finish"):
-            if not finished.is_dir():
-                _make(finished)
-    return Program(finished)
+    return Program(made_once(finished, "postgresql", "another build of PostgreSQL's extension to finish", _make))
 
 
-def _make(finished: Path) -> None:
+def _make(draft: Path) -> None:
+    packages.require_debian()
     with stage("fetching PostgreSQL from Debian and compiling pgvector, once"):
         packages.install_missing(_COMPILER)
-        with tempfile.TemporaryDirectory(prefix="postgresql-build-", dir=finished.parent) as directory:
-            work = Path(directory)
-            root = work / "root"
-            packages.unpack([f"postgresql-{VERSION}", f"postgresql-server-dev-{VERSION}", *LIBRARIES], root)
-            source = packages.unpack_source("pgvector", work, suite=PGVECTOR_SUITE)
-            _compile(source, root)
-            result = work / "result"
-            for part in (_BIN, _LIB, _SHARE, f"usr/lib/{platform.machine()}-linux-gnu"):
-                shutil.copytree(
-                    root / part, result / part, symlinks=True, ignore=shutil.ignore_patterns("bitcode", "pgxs")
-                )
-            result.rename(finished)
+        root = draft.parent / "root"
+        packages.unpack([f"postgresql-{VERSION}", f"postgresql-server-dev-{VERSION}", *LIBRARIES], root)
+        _compile(packages.unpack_source("pgvector", draft.parent, suite=PGVECTOR_SUITE), root)
+        for part in (_BIN, _LIB, _SHARE, f"usr/lib/{platform.machine()}-linux-gnu"):
+            shutil.copytree(root / part, draft / part, symlinks=True, ignore=shutil.ignore_patterns("bitcode", "pgxs"))
 
 
 def _compile(source: Path, root: Path) -> None:
