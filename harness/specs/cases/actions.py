@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 from harness.specs.case import Accepted, Refused
-from harness.specs.valid import ABSENT, ACTIONS, SCHEDULES, WORK, acting, trigger
+from harness.specs.valid import ABSENT, ACTIONS, SCHEDULES, WORK, Spec, acting, trigger
+
+_OTHERS = [action for action in ACTIONS if action != "cluster"]
+_SHORT_FORM: list[tuple[str, str | Spec]] = [("cluster_id", "cluster_xyz789"), ("execution_config", WORK)]
 
 REFUSED = [
-    Refused(
-        "action cluster without cluster_id",
-        acting("cluster", {"cluster_id": ABSENT}),
-        "spec.action_config.cluster_id",
-        "cluster_id is required with cluster: set it",
+    *(
+        Refused(
+            f"action {action} without {field}",
+            acting(action, {field: ABSENT}),
+            f"spec.action_config.{field}",
+            f"{field} is required with {action}: set it",
+        )
+        for action, field in [
+            ("cluster", "cluster_id"),
+            ("taxonomy_enrichment", "taxonomy_id"),
+            ("taxonomy_enrichment", "collection_id"),
+            ("batch_rerun", "batch_id"),
+            ("collection_trigger", "collection_id"),
+        ]
     ),
     *(
         Refused(
-            f"action taxonomy_enrichment without {field}",
-            acting("taxonomy_enrichment", {field: ABSENT}),
-            f"spec.action_config.{field}",
-            f"{field} is required with taxonomy_enrichment: set it",
+            f"action {action} without action_config",
+            acting(action, {}, {"action_config": ABSENT}),
+            "spec.action_config",
+            "action_config is required with every action_type except cluster: set it",
         )
-        for field in ("taxonomy_id", "collection_id")
-    ),
-    Refused(
-        "action taxonomy_enrichment without action_config",
-        acting("taxonomy_enrichment", {}, {"action_config": ABSENT}),
-        "spec.action_config",
-        "action_config is required with every action_type except cluster: set it",
+        for action in _OTHERS
     ),
     *(
         Refused(
@@ -42,58 +48,6 @@ REFUSED = [
             ("cluster", "taxonomy_enrichment", "incremental"),
             ("cluster", "taxonomy_enrichment", "batch_size"),
             ("cluster", "taxonomy_enrichment", "parallelism"),
-        ]
-    ),
-    *(
-        Refused(
-            f"taxonomy_enrichment beside {field}",
-            acting("taxonomy_enrichment", {}, {field: value}),
-            f"spec.{field}",
-            f"{field} is valid only with action_type cluster: remove it",
-        )
-        for field, value in [("cluster_id", "cluster_xyz789"), ("execution_config", WORK)]
-    ),
-    Refused(
-        "taxonomy_enrichment by drift",
-        acting("taxonomy_enrichment", {}, {"trigger_type": "conditional", "schedule_config": SCHEDULES["conditional"]}),
-        "spec.trigger_type",
-        "trigger_type conditional is valid only with action_type cluster: only a clustering writes a baseline",
-    ),
-    Refused(
-        "taxonomy_enrichment into a malformed id",
-        acting("taxonomy_enrichment", {"target_collection_id": "col labelled"}),
-        "spec.action_config.target_collection_id",
-        "target_collection_id",
-    ),
-    Refused(
-        "action batch_rerun without batch_id",
-        acting("batch_rerun", {"batch_id": ABSENT}),
-        "spec.action_config.batch_id",
-        "batch_id is required with batch_rerun: set it",
-    ),
-    Refused(
-        "action collection_trigger without collection_id",
-        acting("collection_trigger", {"collection_id": ABSENT}),
-        "spec.action_config.collection_id",
-        "collection_id is required with collection_trigger: set it",
-    ),
-    *(
-        Refused(
-            f"action {action} without action_config",
-            acting(action, {}, {"action_config": ABSENT}),
-            "spec.action_config",
-            "action_config is required with every action_type except cluster: set it",
-        )
-        for action in ("batch_rerun", "collection_trigger")
-    ),
-    *(
-        Refused(
-            f"action {action} with {field}",
-            acting(action, {field: ACTIONS[owner][field]}),
-            f"spec.action_config.{field}",
-            f"{field} is valid only with {owner}: remove it",
-        )
-        for action, owner, field in [
             ("batch_rerun", "cluster", "cluster_id"),
             ("cluster", "batch_rerun", "batch_id"),
             ("cluster", "batch_rerun", "retry_failed_only"),
@@ -102,15 +56,6 @@ REFUSED = [
             ("batch_rerun", "collection_trigger", "source_filters"),
             ("collection_trigger", "batch_rerun", "batch_id"),
         ]
-    ),
-    *(
-        Refused(
-            f"batch_rerun beside {field}",
-            acting("batch_rerun", {}, {field: value}),
-            f"spec.{field}",
-            f"{field} is valid only with action_type cluster: remove it",
-        )
-        for field, value in [("cluster_id", "cluster_xyz789"), ("execution_config", WORK)]
     ),
     Refused(
         "action cluster with collection_id",
@@ -126,12 +71,13 @@ REFUSED = [
     ),
     *(
         Refused(
-            f"{action} by drift",
-            acting(action, {}, {"trigger_type": "conditional", "schedule_config": SCHEDULES["conditional"]}),
-            "spec.trigger_type",
-            "trigger_type conditional is valid only with action_type cluster: only a clustering writes a baseline",
+            f"{action} beside {field}",
+            acting(action, {}, {field: value}),
+            f"spec.{field}",
+            f"{field} is valid only with action_type cluster: remove it",
         )
-        for action in ("batch_rerun", "collection_trigger")
+        for action in ("taxonomy_enrichment", "batch_rerun")
+        for field, value in _SHORT_FORM
     ),
     *(
         Refused(
@@ -140,7 +86,22 @@ REFUSED = [
             f"spec.{field}",
             f"{field} is the short form of action_config: set one of them",
         )
-        for field, value in [("cluster_id", "cluster_xyz789"), ("execution_config", WORK)]
+        for field, value in _SHORT_FORM
+    ),
+    *(
+        Refused(
+            f"{action} by drift",
+            acting(action, {}, {"trigger_type": "conditional", "schedule_config": SCHEDULES["conditional"]}),
+            "spec.trigger_type",
+            "trigger_type conditional is valid only with action_type cluster: only a clustering writes a baseline",
+        )
+        for action in _OTHERS
+    ),
+    Refused(
+        "taxonomy_enrichment into a malformed id",
+        acting("taxonomy_enrichment", {"target_collection_id": "col labelled"}),
+        "spec.action_config.target_collection_id",
+        "target_collection_id",
     ),
     Refused("unknown action", trigger({"action_type": "taxonomy"}), "spec.action_type", "taxonomy", rule=False),
     Refused("cluster's model", acting("cluster", {"model": "full"}), "spec.action_config.model", "unknown field",
