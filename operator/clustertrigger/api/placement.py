@@ -1,4 +1,4 @@
-"""Defines the constraints and preferences for the node of a run's Pod: parts of the core API, under its own names.
+"""Defines constraints, preferences and tolerations for the node of a run's Pod, as in the core API.
 
 Settings that reach beyond the trigger's namespace are left out: if a Pod had an anti-affinity to the Pods of another
 namespace, it would keep those Pods from its node.
@@ -187,4 +187,45 @@ class TopologySpreadConstraint(ApiModel):
     labelSelector: LabelSelector | None = Field(
         None,
         description="Selects the Pods that are counted. If absent, all runs and checks of the namespace are counted.",
+    )
+
+
+class Toleration(ApiModel):
+    """A toleration of the run's Pod, as in the core API."""
+
+    model_config = ConfigDict(
+        json_schema_extra=with_rules(
+            cel(
+                "(has(self.key) && self.key != '') || (has(self.operator) && self.operator == 'Exists')",
+                "operator must be Exists without a key: set key or operator",
+                field=".operator",
+            ),
+            cel(
+                "!has(self.value) || self.value == '' || !has(self.operator) || self.operator == 'Equal'",
+                "value must be empty with operator Exists: remove it",
+                field=".value",
+                reason="FieldValueForbidden",
+            ),
+            cel(
+                "!has(self.tolerationSeconds) || (has(self.effect) && self.effect == 'NoExecute')",
+                "tolerationSeconds is valid only with effect NoExecute: set that effect or remove tolerationSeconds",
+                field=".tolerationSeconds",
+            ),
+        )
+    )
+
+    key: str | None = Field(
+        None, max_length=LONGEST_KEY, description="Key of the taint. If absent, the toleration applies to every taint."
+    )
+    operator: Literal["Exists", "Equal"] | None = Field(None, description="How value is compared. Default Equal.")
+    value: LabelValue | None = Field(None, description="Value of the taint, with operator Equal.")
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = Field(
+        None, description="Effect of the taint. If absent, the toleration applies to every effect."
+    )
+    tolerationSeconds: int | None = Field(
+        None,
+        ge=0,
+        le=2**31 - 1,
+        description="With effect NoExecute: how many seconds the Pod stays on the node. If "
+        "absent, it stays indefinitely.",
     )

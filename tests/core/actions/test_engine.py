@@ -10,7 +10,8 @@ from clustercontract.clustering import ClusteringConfig
 from clustercontract.mode import Mode
 from clustertrigger.api.collection import CollectionSpec
 from clustertrigger.api.conditions import Reason
-from clustertrigger.api.trigger import EnginePolicy, RunPolicy
+from clustertrigger.api.engine import EnginePolicy
+from clustertrigger.api.run_policy import RunPolicy
 from clustertrigger.core.actions.engine import engine_input, why_not_distributed
 from clustertrigger.core.resources.catalog import Unresolved
 

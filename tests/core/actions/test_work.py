@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from clustercontract.run import RunResult
-from clustertrigger.api.trigger import RunPolicy
+from clustertrigger.api.run_policy import RunPolicy
 from clustertrigger.core.actions.work import RunDefaults, distinct, in_words, results_claim, results_target
 
 Json = dict[str, Any]

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from pydantic import ValidationError
 
-from clustertrigger.api.trigger import RunPolicy
+from clustertrigger.api.run_policy import RunPolicy
 from clustertrigger.core.actions.cluster import ClusterWork
 from clustertrigger.core.actions.work import Order
 from clustertrigger.core.jobs.jobs import JobRequest, build_job

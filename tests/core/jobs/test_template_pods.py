@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from clustertrigger.api.trigger import RunPolicy
+from clustertrigger.api.run_policy import RunPolicy
 from clustertrigger.core.actions.work import FromTemplate, RunDefaults
 from clustertrigger.core.jobs.template_pods import template_pod_spec
 from clustertrigger.core.resources.pod_templates import read_pod_template

@@ -14,8 +14,9 @@ from clustercontract.filters import Filter, within
 from clustercontract.run import RunResult
 from clustertrigger.api.conditions import Reason
 from clustertrigger.api.names import ANNOTATION_ACTION, ANNOTATION_RERUNS
+from clustertrigger.api.run_policy import RunPolicy
 from clustertrigger.api.status import ClusterTriggerStatus, Execution, LastResult
-from clustertrigger.api.trigger import ClusterTriggerSpec, RunPolicy
+from clustertrigger.api.trigger import ClusterTriggerSpec
 from clustertrigger.core.actions.collection_trigger import LONGEST_CONFIG, ProcessingWork, processing
 from clustertrigger.core.actions.outputs import (
     Named,

@@ -17,7 +17,9 @@ from clustercontract.engine import (
 from clustercontract.mode import Mode
 from clustertrigger.api.collection import CollectionSpec
 from clustertrigger.api.conditions import Reason
-from clustertrigger.api.trigger import SPARK_NEEDS_CENTROIDS, EnginePolicy, ExecutorPolicy, RunPolicy
+from clustertrigger.api.engine import EnginePolicy, ExecutorPolicy
+from clustertrigger.api.run_policy import RunPolicy
+from clustertrigger.api.trigger import SPARK_NEEDS_CENTROIDS
 from clustertrigger.core.resources.catalog import Unresolved
 from clustertrigger.core.resources.pod_settings import executor_memory, quantity
 

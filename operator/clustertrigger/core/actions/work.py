@@ -14,8 +14,9 @@ from clustercontract.counted import counted
 from clustercontract.engine import Engine
 from clustercontract.run import PreviousRun, RunResult
 from clustertrigger.api.collection import CollectionSpec
+from clustertrigger.api.run_policy import RunPolicy
 from clustertrigger.api.status import ClusterTriggerStatus, Execution, LastResult
-from clustertrigger.api.trigger import ClusterTriggerSpec, RunPolicy
+from clustertrigger.api.trigger import ClusterTriggerSpec
 from clustertrigger.core.resources.catalog import COLLECTION, Catalog, Unresolved
 from clustertrigger.core.resources.pod_templates import PodTemplate
 

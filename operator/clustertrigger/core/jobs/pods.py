@@ -15,8 +15,9 @@ from clustercontract.container import (
     SECRETS_MOUNT,
 )
 from clustertrigger.api.names import LABEL_MANAGED_BY, MANAGED_BY, WORKER_CONTAINER
-from clustertrigger.api.placement import TopologySpreadConstraint
-from clustertrigger.api.trigger import Resources, RunPolicy, Toleration
+from clustertrigger.api.placement import Toleration, TopologySpreadConstraint
+from clustertrigger.api.resources import Resources
+from clustertrigger.api.run_policy import RunPolicy
 from clustertrigger.core.actions.work import Order, RunDefaults, Work, Writes, distinct, results_claim
 from clustertrigger.core.jobs.cloud_tokens import token_mounts, token_variables, token_volumes
 

@@ -20,7 +20,7 @@ from clustercontract.engine import (
     Engine,
 )
 from clustertrigger.api.names import ANNOTATION_PLACEMENT, LABEL_MANAGED_BY, LABEL_ROLE, ROLE_EXECUTOR
-from clustertrigger.api.trigger import RunPolicy
+from clustertrigger.api.run_policy import RunPolicy
 from clustertrigger.core.actions.engine import engine_input
 from clustertrigger.core.actions.work import RunDefaults, Work, Writes
 from clustertrigger.core.jobs.cloud_tokens import token_variables

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from clustertrigger.api.names import WORKER_CONTAINER
-from clustertrigger.api.trigger import RunPolicy
+from clustertrigger.api.run_policy import RunPolicy
 from clustertrigger.core.actions.work import FromTemplate, RunDefaults, distinct
 from clustertrigger.core.jobs.cloud_tokens import token_mounts, token_variables, token_volumes
 from clustertrigger.core.jobs.pods import json_variable, placement, pod_security

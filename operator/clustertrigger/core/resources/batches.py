@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from clustercontract.baseline import Baseline, read_baseline
+from clustertrigger.api.run_policy import RunPolicy
 from clustertrigger.api.status import Execution
-from clustertrigger.api.trigger import BY_ID, RunPolicy
+from clustertrigger.api.trigger import BY_ID
 from clustertrigger.core.resources.trigger import Key, Trigger
 
 

@@ -12,7 +12,10 @@ from decimal import Decimal
 from functools import lru_cache
 
 from clustercontract.counted import counted
-from clustertrigger.api.trigger import EnginePolicy, ExecutorPolicy, Quantity, Resources, RunPolicy, Toleration
+from clustertrigger.api.engine import EnginePolicy, ExecutorPolicy
+from clustertrigger.api.placement import Toleration
+from clustertrigger.api.resources import Quantity, Resources
+from clustertrigger.api.run_policy import RunPolicy
 from clustertrigger.core.resources.labels import (
     DOMAIN,
     problems_in_annotations,
