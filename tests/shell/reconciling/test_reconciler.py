@@ -11,7 +11,7 @@ import pytest
 
 from clustertrigger.core.decision import CountEvents, CreateJob, Event
 from clustertrigger.core.kube import paths
-from clustertrigger.core.kube.answers import ApiError
+from clustertrigger.core.kube.answers import ApiError, refusal
 from clustertrigger.core.resources.catalog import COLLECTION, Catalog
 from clustertrigger.core.resources.trigger import Key, Trigger
 from clustertrigger.shell.metrics.process import Metrics
@@ -173,6 +173,19 @@ async def test_a_failed_status_write_is_retried() -> None:
     await stage.reconcile()
     assert len(stage.status["history"]) == 1
     assert stage.api.written.count(("POST", JOBS)) == 1
+
+
+@pytest.mark.parametrize("pause", ["7200", "86400", "2147483647", "9" * 30, "9" * 400])
+async def test_a_server_that_requests_a_long_pause_is_not_asked_again_at_once(pause: str) -> None:
+    stage = Stage()
+    stage.api.refused = [refusal(429, "Too Many Requests", b"", pause)]
+    await stage.reconcile(3)
+    assert stage.api.written.count(("POST", JOBS)) == 1
+    (message,) = [c["message"] for c in stage.status["conditions"] if c["reason"] == "CreateRefused"]
+    assert "Too Many Requests" in message
+    stage.now = at(hours=1, minutes=59)
+    await stage.reconcile()
+    assert stage.api.written.count(("POST", JOBS)) == 2, "it is asked again before the starting deadline"
 
 
 async def test_an_unreported_edit_leads_to_a_new_decision() -> None:

@@ -94,7 +94,7 @@ def refusal(status: int, phrase: str | None, answer: bytes, retry_after: str = "
     """
     status_object = object_in(answer) or {}
     message = str(status_object.get("message") or beginning(answer) or phrase or "no message")
-    after = float(retry_after) if retry_after.isdigit() else None
+    after = float(retry_after) if retry_after.isdecimal() else None
     return ApiError(status, str(status_object.get("reason") or ""), message, after)
 
 

@@ -30,6 +30,10 @@ logger = logging.getLogger(__name__)
 
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 60.0
+_LONGEST_REQUESTED_PAUSE = 600.0
+"""Maximum number of seconds that a server's Retry-After can delay the next attempt. A proxy or a webhook can request any
+number. A pause that is longer than an hour would count as a time of a wrong clock.
+"""
 
 
 @dataclass(slots=True)
@@ -208,7 +212,8 @@ def _is_taken(error: ApiError) -> bool:
 def _retry_at(since: datetime, now: datetime, error: ApiError) -> datetime:
     """Returns the pause before the next attempt.
 
-    It equals the time since the first one, so pauses double; the server's Retry-After takes precedence.
+    It equals the time since the first one, so pauses double; the server's Retry-After takes precedence, up to ten minutes.
     """
-    pause = error.retry_after or min(max((now - since).total_seconds(), _FIRST_PAUSE), _LONGEST_PAUSE)
+    requested = min(error.retry_after or 0.0, _LONGEST_REQUESTED_PAUSE)
+    pause = requested or min(max((now - since).total_seconds(), _FIRST_PAUSE), _LONGEST_PAUSE)
     return now + timedelta(seconds=pause)
