@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 
 from clustertrigger.core.effective_state import Obstacle, effective_status, has_stopped, obstacle
+from clustertrigger.core.requested import reset_requested
 
 Json = dict[str, Any]
 RESET = "clustertrigger.dev/reset-requested"
+LONG = "long" * 100
+SHORT = reset_requested({"metadata": {"annotations": {RESET: LONG}}})
 
 
 def seen(
@@ -39,10 +42,12 @@ def runs(*states: str) -> list[Json]:
         (seen(generation=2, status="failed"), "active", False),
         (seen(annotations={RESET: "2"}, status="failed", last_reset_requested="1"), "active", False),
         (seen(annotations={RESET: "2"}, status="failed", last_reset_requested="2"), "failed", True),
+        (seen(annotations={RESET: LONG}, status="failed", last_reset_requested=SHORT), "failed", True),
+        (seen(annotations={RESET: f"{LONG}er"}, status="failed", last_reset_requested=SHORT), "active", False),
     ],
     ids=[
         "active", "not seen", "paused", "paused after it had stopped", "marked as failed", "stopped", "edited since",
-        "reset since", "stopped after a reset",
+        "reset since", "stopped after a reset", "stopped after a reset by a long token", "reset by another long token",
     ],
 )  # fmt: skip
 def test_the_state_that_a_trigger_is_in(raw: Json, status: str, stopped: bool) -> None:

@@ -133,6 +133,22 @@ def test_a_waiting_request_is_kept(caller: Caller, sandbox: Sandbox) -> None:
     assert sandbox.get("alone")["metadata"]["annotations"] == asked
 
 
+def test_a_run_can_be_requested_after_one_with_a_long_token(
+    operator: StartOperator, caller: Caller, sandbox: Sandbox, kubelet: Kubelet
+) -> None:
+    operator()
+    sandbox.trigger("alone", {**every(), "run": {"max_consecutive_failures": 1, "retries": 0}})
+    sandbox.edit("alone", {}, annotations={"clustertrigger.dev/reset-requested": "r" * 300})
+    sandbox.request_run("alone", "t" * 300)
+    (first,) = eventually(lambda: sandbox.history("alone"))
+    kubelet.complete(first["job_id"])
+    caller.wait_until(f"{UNIFIED}/alone", execution_count=1)
+    second = ok(caller.post(f"{UNIFIED}/alone/execute"))["task_id"]
+    eventually(lambda: len(sandbox.jobs()) == 2)
+    kubelet.fail(second)
+    assert caller.wait_until(f"{UNIFIED}/alone", status="failed")
+
+
 def test_lists(caller: Caller, sandbox: Sandbox) -> None:
     sandbox.create("clusterdefinitions", definition("shop", "cluster_shop"))
     for number in range(3):

@@ -25,6 +25,7 @@ from clustertrigger.cli.scope import CommandError
 from clustertrigger.core.instants import format_instant
 from clustertrigger.core.jobs.slot import ManualSlot
 from clustertrigger.core.kube.answers import ApiError
+from clustertrigger.core.requested import run_requested
 
 _REQUEST_SECONDS = 60.0
 """Maximum number of seconds until a requested run must appear."""
@@ -166,7 +167,7 @@ async def _chosen(cluster: Cluster, name: str, job: str | None, display: Display
         status = ClusterTriggerStatus.read(trigger.get("status") or {})
         if job is not None:
             return named_run(status.history, job)
-        token = str((trigger["metadata"].get("annotations") or {}).get(ANNOTATION_RUN_REQUESTED) or "")
+        token = run_requested(trigger) or ""
         if not token or token == status.last_run_requested:
             if waited and not any(run.slot == str(ManualSlot(token)) for run in status.history):
                 raise CommandError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from clustertrigger.api.names import ANNOTATION_RESET_REQUESTED
+from clustertrigger.core.requested import reset_requested
 
 Raw = Mapping[str, Any]
 """A trigger, as the API server returns it."""
@@ -59,5 +59,5 @@ def is_current(raw: Raw) -> bool:
 
 def is_reset(raw: Raw) -> bool:
     """Returns whether a reset was requested that the operator has not yet seen."""
-    requested = (raw["metadata"].get("annotations") or {}).get(ANNOTATION_RESET_REQUESTED)
-    return bool(requested) and requested != (raw.get("status") or {}).get("last_reset_requested")
+    requested = reset_requested(raw)
+    return requested is not None and requested != (raw.get("status") or {}).get("last_reset_requested")

@@ -15,6 +15,7 @@ from clustertrigger.core.instants import format_instant
 from clustertrigger.core.jobs.naming import job_name
 from clustertrigger.core.jobs.slot import ManualSlot
 from clustertrigger.core.kube import paths
+from clustertrigger.core.requested import run_requested
 from clustertrigger.core.resources.gitops import managed_by, source_of
 from clustertrigger.core.resources.trigger import Key
 from clustertrigger.core.resources.validation import parse_trigger
@@ -323,7 +324,7 @@ class Triggers:
             requested = token or format_instant(datetime.now(UTC))
             metadata, status = raw["metadata"], raw.get("status") or {}
             job = job_name(metadata["name"], metadata["uid"], ManualSlot(requested))
-            last = (metadata.get("annotations") or {}).get(ANNOTATION_RUN_REQUESTED)
+            last = run_requested(raw)
             if any(run["job_id"] == job for run in status.get("history") or ()) or last == requested:
                 return raw, job
             _require_runnable(raw)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from clustertrigger.api.conditions import ConditionType
-from clustertrigger.api.names import ANNOTATION_RESET_REQUESTED, ANNOTATION_RUN_REQUESTED
 from clustertrigger.api.status import ClusterTriggerStatus, Condition, find_condition
 from clustertrigger.api.trigger import ClusterTriggerSpec
 from clustertrigger.core.instants import parse_instant
 from clustertrigger.core.json_text import read_json, write_json
+from clustertrigger.core.requested import reset_requested, run_requested
 from clustertrigger.core.resources.permitted import ANYTHING, Permitted
 from clustertrigger.core.resources.validation import Problem, parse_trigger
-
-_LONGEST_TOKEN = 200
 
 
 class Key(NamedTuple):
@@ -91,7 +88,6 @@ def read_trigger(raw: Mapping[str, Any], parsed: ParsedSpec | None = None, permi
         permitted: What the operator's settings permit.
     """
     metadata = raw["metadata"]
-    annotations = metadata.get("annotations") or {}
     spec, problems = parsed or parse_spec(raw, permitted)
     raw_status = raw.get("status") or {}
     return Trigger(
@@ -101,25 +97,14 @@ def read_trigger(raw: Mapping[str, Any], parsed: ParsedSpec | None = None, permi
         resource_version=metadata["resourceVersion"],
         created_at=parse_instant(metadata["creationTimestamp"]),
         edited_at=spec_written_at(metadata.get("managedFields") or ()),
-        run_requested=_token(annotations.get(ANNOTATION_RUN_REQUESTED)),
-        reset_requested=_token(annotations.get(ANNOTATION_RESET_REQUESTED)),
+        run_requested=run_requested(raw),
+        reset_requested=reset_requested(raw),
         spec=spec,
         problems=problems,
         status=ClusterTriggerStatus.read(raw_status),
         status_json=write_json(raw_status),
         deleting="deletionTimestamp" in metadata,
     )
-
-
-def _token(text: str | None) -> str | None:
-    """Returns a short form of a request's token: if it is long, its beginning and a digest.
-
-    The status and Jobs repeat the token. An annotation can have a quarter of a megabyte, and a status with several of
-    them would exceed the API server's limit.
-    """
-    if not text or len(text) <= _LONGEST_TOKEN:
-        return text or None
-    return f"{text[:_LONGEST_TOKEN]}…{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 def parse_spec(raw: Mapping[str, Any], permitted: Permitted = ANYTHING) -> ParsedSpec:

@@ -31,8 +31,8 @@ logger = logging.getLogger(__name__)
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 60.0
 _LONGEST_REQUESTED_PAUSE = 600.0
-"""Maximum number of seconds that a server's Retry-After can delay the next attempt. A proxy or a webhook can request any
-number. A pause that is longer than an hour would count as a time of a wrong clock.
+"""Maximum number of seconds that a server's Retry-After can delay the next attempt. Proxies and webhooks can set any
+number. A pause of more than an hour would count as a time of a wrong clock.
 """
 
 
@@ -212,7 +212,7 @@ def _is_taken(error: ApiError) -> bool:
 def _retry_at(since: datetime, now: datetime, error: ApiError) -> datetime:
     """Returns the pause before the next attempt.
 
-    It equals the time since the first one, so pauses double; the server's Retry-After takes precedence, up to ten minutes.
+    It equals the time since the first one, so pauses double. The server's Retry-After takes precedence.
     """
     requested = min(error.retry_after or 0.0, _LONGEST_REQUESTED_PAUSE)
     pause = requested or min(max((now - since).total_seconds(), _FIRST_PAUSE), _LONGEST_PAUSE)
