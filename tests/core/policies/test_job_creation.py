@@ -6,7 +6,8 @@ import pytest
 
 from clustertrigger.core.decide import decide
 from clustertrigger.core.decision import CreateJob
-from tests.core.builders import World, at, condition, fire, observed, spec, trigger
+from tests.core.builders import EVENTS, World, at, condition, fire, observed, spec, trigger
+from tests.core.checked import found, world
 
 
 def test_the_job_carries_slot_owner_and_contract() -> None:
@@ -48,6 +49,33 @@ def test_a_replaced_run_is_not_a_failure_in_a_row() -> None:
     status = world.trigger.status
     assert (status.failure_count, status.consecutive_failures) == (1, 0)
     assert status.history[1].error == f"replaced by {status.history[0].job_id} (run.concurrency_policy: Replace)"
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("kind", ["a request", "a finding", "events"])
+def test_two_fires_at_once_replace_each_other_once(kind: str, late: bool) -> None:
+    """The run is recorded before it is deleted. Otherwise, each run would delete the other one, again and again."""
+    run = {"concurrency_policy": "Replace"}
+    if kind == "events":
+        it = World(spec(EVENTS, run=run))
+        it.step(at(1))
+        it.send(at(hours=1), "a", count=100)
+    elif kind == "a finding":
+        it = world(run=run)
+        it.step(at(hours=1))
+        it.end(check=found(0.9))
+    else:
+        it = World(spec(run=run))
+        it.step(at(minutes=1))
+    it.request(run="now")
+    now = at(hours=1, minutes=50 if late else 0)
+    for _ in range(4):
+        it.step(now)
+    slots = [entry.slot for entry in it.trigger.status.history]
+    assert (len(slots), len(set(slots))) == (2, 2)
+    assert len(it.runs) == 1 + (kind == "a finding")
+    assert it.trigger.status.last_run_requested == "now"
+    assert sum(event.startswith("RunCreated") for event in it.events) == 2
 
 
 def test_a_run_held_in_a_queue_counts_as_active_and_may_wait() -> None:

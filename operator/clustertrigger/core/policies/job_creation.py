@@ -24,12 +24,17 @@ def launch(draft: Draft, spec: ClusterTriggerSpec, name: str, slot: RunSlot, dea
 
     An active check is deleted, because the run will replace the baseline that it compares with.
     """
+    replaced = draft.active_runs() if spec.run.concurrency_policy == "Replace" else []
+    recorded = {entry.job_id for entry in draft.before.history}
+    if any(entry.job_id not in recorded for entry in replaced):
+        # A run is recorded before it is deleted. Otherwise, it would fire again if the operator ended in between.
+        draft.wake(draft.now)
+        return
     work = work_to_start(draft, name, deadline)
     if work is None:
         return
     draft.do(*(DeleteJob(check.job_id) for check in draft.active_checks()))
-    if spec.run.concurrency_policy == "Replace":
-        draft.do(*(DeleteJob(entry.job_id) for entry in draft.active_runs()))
+    draft.do(*(DeleteJob(entry.job_id) for entry in replaced))
     request = JobRequest(draft.trigger, spec, work, name, slot, draft.observed.defaults)
     manifest = build_job(request, _previous_run(draft, work), draft.status.last_result)
     create(draft, CreateJob(name, slot, manifest), deadline)
