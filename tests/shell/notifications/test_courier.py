@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -57,20 +57,20 @@ class Stage:
     def record(self, trigger: Trigger, event: Event) -> None:
         self.events.append(event)
 
-    def store(self, **waiting: list[str]) -> Trigger:
+    def store(self, key: Key = KEY, uris: Sequence[str] = (A, B), **waiting: list[str]) -> Trigger:
         """Sets the notifications of the status: for each ID, its receivers."""
         self.version += 1
         self.triggers.saw(
             {
                 "metadata": {
-                    "namespace": KEY.namespace,
-                    "name": KEY.name,
-                    "uid": UID,
+                    "namespace": key.namespace,
+                    "name": key.name,
+                    "uid": UID if key == KEY else str(key),
                     "generation": self.generation,
                     "resourceVersion": str(self.version),
                     "creationTimestamp": CREATED.isoformat(),
                 },
-                "spec": spec(run={"notify": [{"uri": A}, {"uri": B}]}),
+                "spec": spec(run={"notify": [{"uri": uri} for uri in uris]}),
                 "status": {
                     "notifications": [
                         {
@@ -86,7 +86,7 @@ class Stage:
                 },
             }
         )
-        found = self.triggers.get(KEY)
+        found = self.triggers.get(key)
         assert found is not None
         return found
 
@@ -173,6 +173,23 @@ async def test_a_slow_receiver_does_not_delay_others(stage: Stage) -> None:
         assert stage.confirmed() == {("one", receiver_id(B)), ("two", receiver_id(B))}
         stage.sender.hold[A].set()
         await until(lambda: len(stage.confirmed()) == 4)
+
+
+async def test_a_namespace_with_many_failed_hosts_delays_no_other_one(stage: Stage) -> None:
+    down = [f"https://{number}.example.com/" for number in range(96)]
+    stage.sender.hold = {uri: asyncio.Event() for uri in down}
+    for number in range(0, len(down), 8):
+        uris = down[number : number + 8]
+        stage.store(Key("down", f"trigger-{number}"), uris, one=uris)
+    async with working(stage.courier):
+        await until(lambda: len(stage.sender.sent) >= 32)
+        stage.courier.follow(stage.store(one=[A]))
+        async with asyncio.timeout(5):
+            while (A, "one") not in stage.sender.sent:  # noqa: ASYNC110 - nothing tells when
+                await asyncio.sleep(0.005)
+        for event in stage.sender.hold.values():
+            event.set()
+        await until(lambda: len(stage.sender.sent) == 97)
 
 
 async def test_a_refused_notification_does_not_delay_others(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import sys
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -37,6 +38,8 @@ _SHARE = 0.2
 """Random share of the pause, so that receivers that failed together are not retried together."""
 _TO_A_HOST = 8
 """Maximum number of concurrent requests to one host for one namespace, so that a failed host occupies few of them."""
+_OF_A_NAMESPACE = AT_ONCE // 2
+"""The same for one namespace. Its triggers can name any number of hosts that do not respond."""
 _GATHER = 0.3
 """Seconds in which the confirmations of several receivers are combined into one write of the status."""
 _REMINDED_AFTER = 6
@@ -91,7 +94,8 @@ class Courier:
         self._changed = changed
         self._recorder = recorder
         self._metrics = metrics
-        self._turns = FairTurns(AT_ONCE, _TO_A_HOST)
+        self._turns_of_hosts = FairTurns(sys.maxsize, _TO_A_HOST)
+        self._turns = FairTurns(AT_ONCE, _OF_A_NAMESPACE)
         self._lanes: defaultdict[Key, dict[str, _Lane]] = defaultdict(dict)
         self._delivered: dict[Key, set[tuple[str, str]]] = {}
         self._tasks: asyncio.TaskGroup | None = None
@@ -202,7 +206,8 @@ class Courier:
 
     async def _attempt(self, trigger: Trigger, notification: Notification, receiver: Receiver) -> Attempt:
         key = trigger.key
-        async with self._turns.turn((key.namespace, host_of(receiver.uri))):
+        host = (key.namespace, host_of(receiver.uri))
+        async with self._turns_of_hosts.turn(host), self._turns.turn(key.namespace):
             attempt = await self._sender.send(receiver, key.namespace, notification.id, body_of(notification, key))
         if attempt.error is None:
             self._metrics.notifications.labels("delivered").inc()
