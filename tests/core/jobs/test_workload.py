@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -283,3 +283,12 @@ def test_a_run_that_was_ended_after_its_worker_had_completed_has_not_failed() ->
     raw["metadata"]["annotations"] = {**raw["metadata"]["annotations"], "clustertrigger.dev/completed": "istio-proxy"}
     run = observe(raw)
     assert (run.phase, run.error, run.ended_by_operator, run.explained) == ("completed", None, True, True)
+
+
+@pytest.mark.parametrize(
+    ("evictions", "minutes"), [(1, 1 / 6), (2, 1 / 3), (7, 10), (44, 10), (60, 10), (2000, 10)], ids=str
+)
+def test_a_run_can_be_evicted_any_number_of_times(evictions: int, minutes: float) -> None:
+    """Kubernetes keeps the Pods, and creates another one, because evictions do not count as failed attempts."""
+    run = observe(job(), *[pod(None, phase="Failed", reason="Evicted")] * evictions)
+    assert (run.phase, run.retry_pause) == ("pending", timedelta(minutes=minutes))

@@ -28,6 +28,16 @@ def test_a_run_that_cannot_start_is_ended_with_the_pods_reason() -> None:
     )
 
 
+@pytest.mark.parametrize("seconds", [10**10, 10**12, 2**63 - 1])
+def test_a_job_with_any_deadline_does_not_stop_its_trigger(seconds: int) -> None:
+    """Users can change the activeDeadlineSeconds of a Job."""
+    world = World(spec(run={"concurrency_policy": "Allow"}))
+    fire(world, 1)
+    world.end("running", started_at=at(hours=1), timeout_seconds=seconds, running_since=at(hours=1))
+    fire(world, 2)
+    assert len(world.created) == 2
+
+
 def test_a_run_that_kubernetes_does_not_end_in_time_is_ended() -> None:
     """On Kubernetes 1.20, a Job outlived its activeDeadlineSeconds."""
     slow = run(at(hours=1), "running", started_at=at(hours=1), timeout_seconds=60, running_since=at(hours=1))

@@ -23,6 +23,8 @@ from clustertrigger.core.jobs.slot import CheckSlot, Slot
 NO_POD = "no Pod has been created"
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=10), timedelta(minutes=10)
 """The Job controller's back-off before another attempt."""
+_MOST_DOUBLINGS = 10
+"""More than the longest pause needs."""
 _SKEW = timedelta(seconds=5)
 """Difference between the clocks of a node and of the Job controller that is ignored."""
 _VAGUE = ("", "ContainerCreating", "PodInitializing")
@@ -225,7 +227,9 @@ def _leaving(pod: PodView) -> LeavingPod | None:
 
 
 def _retry_pause(pods: Sequence[PodView]) -> timedelta:
-    return min(_FIRST_PAUSE * 2.0 ** (sum(pod.terminated for pod in pods) - 1), _LONGEST_PAUSE)
+    # Evictions do not count as attempts, so a run can have any number of ended Pods.
+    doublings = min(sum(pod.terminated for pod in pods) - 1, _MOST_DOUBLINGS)
+    return min(_FIRST_PAUSE * 2.0**doublings, _LONGEST_PAUSE)
 
 
 def _error(job: JobView, pod: PodView | None, result: RunResult | CheckResult | None) -> str:

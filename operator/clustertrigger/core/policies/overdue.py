@@ -12,6 +12,8 @@ from clustertrigger.core.jobs.workload import NO_POD, LeavingPod, ObservedRun, t
 
 OVERDUE = timedelta(seconds=10)
 """How long after a run's deadline the operator ends the run itself."""
+_LONGEST_TIMEOUT = 10 * 366 * 86_400
+"""Maximum number of seconds, because users can change the activeDeadlineSeconds of a Job to any number."""
 WAITING = timedelta(seconds=30)
 """How long a Pod can take to start before a condition reports what it waits for."""
 ASK_AGAIN = timedelta(seconds=60)
@@ -69,7 +71,7 @@ def end_runs_that_outlive_their_deadline(draft: Draft) -> None:
         begin = _in_the_past(draft, run, run.started_at or run.pending_since)
         if begin is None or run.timeout_seconds is None:
             continue
-        overdue = begin + timedelta(seconds=run.timeout_seconds) + OVERDUE
+        overdue = begin + timedelta(seconds=min(run.timeout_seconds, _LONGEST_TIMEOUT)) + OVERDUE
         if draft.now < overdue:
             draft.wake(overdue)
         elif run.is_vague and run.job not in draft.observed.looked_up:
