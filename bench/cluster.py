@@ -310,9 +310,8 @@ def density(sizes: Sequence[int]) -> tuple[list[Row], list[Goal]]:
 def cold() -> tuple[list[Row], list[Goal]]:
     """Measures HDBSCAN with its defaults in a process that starts with the JIT cache of an image."""
     name, count = f"cold process, 20,000 x {DIMENSIONS}", 20_000
-    cache = (
-        OUT / "numba-cache"
-    )  # The cache is kept, because compiling takes minutes the first time, and less than a second later.
+    # The cache is kept, because compiling takes minutes the first time, and less than a second later.
+    cache = OUT / "numba-cache"
     environment = {
         **os.environ,
         "NUMBA_CACHE_DIR": str(cache),

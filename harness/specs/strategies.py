@@ -94,9 +94,8 @@ def allowed(schema: Schema, name: str = "") -> SearchStrategy[Any]:
                     return st.lists(items, min_size=least, max_size=3, unique_by=tuple(keys))
                 case _:
                     return st.lists(items, min_size=least, max_size=3)
-        case "object" if (
-            "x-kubernetes-preserve-unknown-fields" in schema
-        ):  # This is filters, which no schema can describe.
+        case "object" if "x-kubernetes-preserve-unknown-fields" in schema:
+            # This is filters, which no schema can describe.
             return st.fixed_dictionaries({"field": st.just("a"), "operator": st.just("eq"), "value": st.integers(0, 9)})
         case "object" if "additionalProperties" in schema:
             return st.dictionaries(st.sampled_from(_KEYS[name]), allowed(schema["additionalProperties"]))

@@ -102,9 +102,8 @@ def finished(offer: Offer) -> Path:
 
 def _build_into(folder: Path, offer: Offer) -> None:
     packages.require_root("the first start, which unpacks Debian's packages,")
-    for stale in folder.parent.glob(
-        "kubernetes-build-*"
-    ):  # This process holds the lock, so no other one builds in there.
+    # This process holds the lock, so no other one builds in these.
+    for stale in folder.parent.glob("kubernetes-build-*"):
         if stale.is_dir():
             shutil.rmtree(stale)
     free, needed = (size / 1024**3 for size in (shutil.disk_usage(folder.parent).free, offer.needed_bytes))

@@ -70,9 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return shell_complete(program, {"obj": Scope()}, PLUGIN, VARIABLE, instruction)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(
-                errors="replace"
-            )  # Names and texts of other programs may not be representable on this terminal.
+            # Names and texts of other programs may not be representable on this terminal.
+            stream.reconfigure(errors="replace")
     output = sys.stdout
     try:
         return _run(list(sys.argv[1:] if arguments is None else arguments))

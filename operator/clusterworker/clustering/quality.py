@@ -61,9 +61,8 @@ class ClusterSums:
         vectors, labels = vectors[inside], labels[inside]
         clusters = len(self._means)
         self.counts += np.bincount(labels, minlength=clusters)
-        apart = (
-            vectors - self._means[labels]
-        )  # Differences are summed, because sums of squares lose precision far from the origin.
+        # Differences are summed, because sums of squares lose precision far from the origin.
+        apart = vectors - self._means[labels]
         squares = np.vecdot(apart, apart)
         self._apart += sums_by_label(apart, labels, clusters)
         self._squares += float(squares.sum())

@@ -31,9 +31,8 @@ def cosine_drift(baseline: Doubles, now: Doubles) -> float:
         now: Mean of the current documents.
     """
     lengths = float(np.linalg.norm(baseline) * np.linalg.norm(now))
-    if (
-        lengths == 0
-    ):  # There is no direction to compare. The noise floor of such a mean is 1, so the trigger does not fire.
+    if lengths == 0:
+        # There is no direction to compare. The noise floor of such a mean is 1, so the trigger does not fire.
         return 1.0
     # Further digits would contain only the rounding of the division.
     return round(float(np.clip(1 - (baseline @ now) / lengths, 0, 2)), 12)

@@ -87,9 +87,8 @@ class Metrics:
             registry=self.registry,
         )
         for result in ("delivered", "failed", "given_up"):
-            self.notifications.labels(
-                result
-            )  # The series start at 0, because increase() does not count a series' first value.
+            # The series start at 0, because increase() does not count a series' first value.
+            self.notifications.labels(result)
         self.failing_receivers = Gauge(
             "clustertrigger_notification_receivers_failing",
             "Receivers whose last attempt failed, each counted once for each trigger.",

@@ -108,9 +108,8 @@ def occurrences(vectors: Vectors) -> tuple[Rows, Rows, Rows]:
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
     rows, numbers, counts = first[order], place[numbers.ravel()], counts[order]
-    if not _equal(
-        vectors, rows, numbers
-    ):  # Two vectors have the same hash with a probability of one in 2^64 for each pair.
+    # Two vectors have the same hash with a probability of one in 2^64 for each pair.
+    if not _equal(vectors, rows, numbers):
         _, rows, numbers, counts = np.unique(
             vectors + np.float32(0), axis=0, return_index=True, return_inverse=True, return_counts=True
         )

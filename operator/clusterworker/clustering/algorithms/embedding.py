@@ -81,8 +81,7 @@ def embed(
         force_approximation_algorithm=True,  # Otherwise, UMAP ignores the neighbours below 4,096 rows.
     )
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # UMAP warns that new data cannot be transformed and that it uses a single thread; both are intended.
+        # UMAP warns that new data cannot be transformed and that it uses a single thread; both are intended.
+        warnings.simplefilter("ignore")
         layout: Vectors = np.ascontiguousarray(reducer.fit_transform(vectors), np.float32)
     return layout

@@ -202,9 +202,8 @@ def draw(vectors: Vectors, count: int, seed: int) -> Rows:
     first = np.r_[True, ordered[1:] != ordered[:-1]]
     steps = np.arange(len(order))
     copy = np.empty(len(order), np.uint64)
-    copy[order] = steps - np.maximum.accumulate(
-        np.where(first, steps, 0)
-    )  # Each of several equal vectors is drawn separately.
+    # Each of several equal vectors is drawn separately.
+    copy[order] = steps - np.maximum.accumulate(np.where(first, steps, 0))
     keys = _mixed(_mixed(hashes + np.uint64(seed % 2**64)) + copy)
     return np.sort(np.argsort(keys, kind="stable")[:count])
 

@@ -140,9 +140,8 @@ def partition(vectors: Vectors, parameters: Spectral, metric: str, seed: int, no
     if graph is not None:
         embedding[graph.weak] = 0  # As in scikit-learn; k-means gives them a cluster of their own if one is left.
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", ConvergenceWarning
-        )  # There are fewer clusters than requested, which is reported below.
+        # There are fewer clusters than requested, which is reported below.
+        warnings.simplefilter("ignore", ConvergenceWarning)
         _, found, _ = k_means(
             embedding, n_clusters, sample_weight=points.counts, random_state=seed % 2**32, n_init=STARTS
         )

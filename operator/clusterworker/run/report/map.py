@@ -74,9 +74,8 @@ def placed(known: EarlierMap, vectors: Vectors, ids: Rows) -> Vectors:
     few = min(NEAREST, len(earlier))
     nearest = np.argpartition(squares, few - 1, axis=1)[:, :few]
     found = np.take_along_axis(squares, nearest, axis=1)
-    least = (
-        1e-6 * np.vecdot(earlier, earlier).mean() + np.finfo(np.float32).tiny
-    )  # Equal documents can differ this much by rounding.
+    # Equal documents can differ this much by rounding.
+    least = 1e-6 * np.vecdot(earlier, earlier).mean() + np.finfo(np.float32).tiny
     weights = 1 / np.maximum(found, least).astype(np.float64)
     weights /= weights.sum(axis=1, keepdims=True)
     return np.asarray(np.einsum("ij,ijk->ik", weights, known.points[nearest]), np.float32)

@@ -166,9 +166,8 @@ class BucketTarget:
             _delete_if_there(filesystem, f"{folder}/{name}")
         if names:
             with suppress(FileNotFoundError):
-                filesystem.delete_dir(
-                    folder
-                )  # These are the record, and the empty object by which some tools show a folder.
+                # This deletes the record, and the empty object by which some tools show a folder.
+                filesystem.delete_dir(folder)
 
 
 def _place(name: str) -> int:
