@@ -19,8 +19,8 @@ import yaml
 
 from e2e.chaos.preloads import HostNames, SettableClock
 from harness.cluster.errors import ClusterError
-from harness.control_plane.books import assert_balanced, hold_still
 from harness.control_plane.cluster import RELEASE, SYSTEM, Cluster
+from harness.control_plane.consistency import assert_consistent, pause_and_settle
 from harness.control_plane.fixtures import StartOperator
 from harness.control_plane.kube import eventually
 from harness.control_plane.manifests import interval
@@ -74,8 +74,8 @@ class Stage:
     def balance(self) -> None:
         """Verifies that every slot has exactly one Job, or is reported as missed."""
         for name in self.names:
-            hold_still(self.sandbox, name, 60)
-            assert_balanced(self.sandbox, name)
+            pause_and_settle(self.sandbox, name, 60)
+            assert_consistent(self.sandbox, name)
 
     def _requests(self) -> int:
         return len(self.proxy.requests) if self.proxy else 0

@@ -11,7 +11,7 @@ import pytest
 
 from clustertrigger.core.instants import parse_instant
 from clustertrigger.core.kube import paths
-from harness.control_plane.books import hold_still
+from harness.control_plane.consistency import pause_and_settle
 from harness.control_plane.fixtures import StartOperator
 from harness.control_plane.manifests import interval
 from harness.control_plane.sandbox import Sandbox
@@ -42,7 +42,7 @@ def test_sigkill_at_random_instants(operator: StartOperator, sandbox: Sandbox, b
         process.kill()
     operator()
     for name in names:
-        hold_still(sandbox, name, 2 * PERIOD)
+        pause_and_settle(sandbox, name, 2 * PERIOD)
     fired = sum(_assert_each_slot_has_its_job(sandbox, name) for name in names)
     _assert_no_orphans(sandbox, names)
     assert fired >= TRIGGERS, "too little was due"

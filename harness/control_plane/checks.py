@@ -7,9 +7,9 @@ from typing import Any
 
 from clustercontract.baseline import Baseline
 from clustercontract.check import CheckResult, Measurement
+from harness.control_plane.earlier_operator import left_by_earlier_operator
 from harness.control_plane.kube import Object, eventually
 from harness.control_plane.manifests import conditional
-from harness.control_plane.past import left_behind
 from harness.control_plane.sandbox import Sandbox
 
 _HOUR = timedelta(hours=1)
@@ -49,7 +49,9 @@ def about_to_check(sandbox: Sandbox, name: str, **run: Any) -> None:
     """Creates an hourly condition with a baseline, whose next slot is in a few seconds; no operator runs yet."""
     snapshot = BASELINE.model_dump(mode="json")
     anchor = _HOUR - _SOON
-    left_behind(sandbox, name, conditional(3600, **run), away=anchor, anchor=anchor, baseline_snapshot=snapshot)
+    left_by_earlier_operator(
+        sandbox, name, conditional(3600, **run), away=anchor, anchor=anchor, baseline_snapshot=snapshot
+    )
 
 
 def jobs(sandbox: Sandbox, name: str, role: str) -> list[str]:

@@ -7,7 +7,7 @@ import time
 
 from clustercontract.brief import EnrichmentBrief
 from clustercontract.run import RunResult
-from harness.control_plane.books import assert_balanced, hold_still
+from harness.control_plane.consistency import assert_consistent, pause_and_settle
 from harness.control_plane.fixtures import StartOperator
 from harness.control_plane.kube import eventually
 from harness.control_plane.kubelet import Kubelet
@@ -182,8 +182,8 @@ def test_writes_that_fail_at_random_lose_and_double_nothing(
     time.sleep(8)
     proxy.rule = None
     for name in names:
-        hold_still(sandbox, name)
-        assert_balanced(sandbox, name)
+        pause_and_settle(sandbox, name)
+        assert_consistent(sandbox, name)
 
 
 def test_killed_again_and_again(operator: StartOperator, sandbox: Sandbox, busy_kubelet: None) -> None:
@@ -198,5 +198,5 @@ def test_killed_again_and_again(operator: StartOperator, sandbox: Sandbox, busy_
         process.kill()
     operator()
     for name in names:
-        hold_still(sandbox, name)
-        assert_balanced(sandbox, name, some_missed=True)
+        pause_and_settle(sandbox, name)
+        assert_consistent(sandbox, name, some_missed=True)

@@ -6,8 +6,8 @@ import time
 from datetime import timedelta
 from itertools import pairwise
 
-from harness.control_plane.books import assert_balanced, hold_still
 from harness.control_plane.cluster import Cluster
+from harness.control_plane.consistency import assert_consistent, pause_and_settle
 from harness.control_plane.fixtures import StartOperator
 from harness.control_plane.kube import eventually
 from harness.control_plane.manifests import interval
@@ -39,8 +39,8 @@ def test_an_outage_of_the_api_server(
     for name in names:
         eventually(lambda: sandbox.slots(name)[-1] >= back)
     for name in names:
-        hold_still(sandbox, name)
-        assert_balanced(sandbox, name)
+        pause_and_settle(sandbox, name)
+        assert_consistent(sandbox, name)
         slots = sandbox.slots(name)
         gaps = [later - earlier for earlier, later in pairwise(slots)]
         assert max(gaps) > timedelta(seconds=4), "no slot was missed: the outage was none"

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from clustertrigger.core.instants import format_instant, parse_instant
+from harness.control_plane.earlier_operator import left_by_earlier_operator
 from harness.control_plane.fixtures import StartOperator
 from harness.control_plane.kube import eventually
 from harness.control_plane.manifests import cron, interval
-from harness.control_plane.past import left_behind
 from harness.control_plane.proxy import Proxy
 from harness.control_plane.sandbox import Sandbox
 
@@ -42,8 +42,8 @@ def test_the_latest_missed_slot_fires_once_and_the_others_are_named(operator: St
 
 def test_slots_older_than_the_deadline_are_named_and_do_not_fire(operator: StartOperator, sandbox: Sandbox) -> None:
     half_an_hour_ago = {"away": 6 * _HOUR, "anchor": 100 * _HOUR + _HOUR / 2}
-    left_behind(sandbox, "too-old", interval(3600, starting_deadline_seconds=60), **half_an_hour_ago)
-    left_behind(sandbox, "young", interval(3600, starting_deadline_seconds=3600), **half_an_hour_ago)
+    left_by_earlier_operator(sandbox, "too-old", interval(3600, starting_deadline_seconds=60), **half_an_hour_ago)
+    left_by_earlier_operator(sandbox, "young", interval(3600, starting_deadline_seconds=3600), **half_an_hour_ago)
     operator()
     (event,) = eventually(lambda: sandbox.events("too-old", "SlotsMissed"))
     assert event["message"].startswith("Missed 6 slots from ")
@@ -68,7 +68,7 @@ def test_catching_up_costs_the_same_after_ten_slots_and_after_ten_thousand(
     for outage in (10, 10_000):
         names = [f"away-{outage}-{n}" for n in range(10)]
         for name in names:
-            left_behind(sandbox, name, spec, away=outage * _HOUR, anchor=20_000 * _HOUR + _HOUR / 2)
+            left_by_earlier_operator(sandbox, name, spec, away=outage * _HOUR, anchor=20_000 * _HOUR + _HOUR / 2)
         before = len(proxy.settled_writes())
         process = operator(through=proxy)
         for name in names:

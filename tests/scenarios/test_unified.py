@@ -10,11 +10,11 @@ import yaml
 
 from clustercontract.run import RunResult
 from harness.control_plane.checks import BASELINE, found, the_check, the_run
+from harness.control_plane.earlier_operator import left_by_earlier_operator
 from harness.control_plane.fixtures import StartOperator
 from harness.control_plane.kube import Object, eventually
 from harness.control_plane.kubelet import Kubelet
 from harness.control_plane.manifests import conditional, events, interval, pod_template, processing
-from harness.control_plane.past import left_behind
 from harness.control_plane.sandbox import Sandbox
 
 PAGE = {
@@ -81,7 +81,7 @@ def printed(operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet) -> dict
     )  # fmt: skip
     away = hour - timedelta(seconds=3)
     snapshot = BASELINE.model_dump(mode="json")
-    left_behind(
+    left_by_earlier_operator(
         sandbox,
         "drifting",
         {**drifting, "description": "When topics move"},

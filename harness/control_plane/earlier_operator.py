@@ -12,7 +12,7 @@ from harness.control_plane.kube import Object, trigger_path
 from harness.control_plane.sandbox import Sandbox
 
 
-def left_behind(
+def left_by_earlier_operator(
     sandbox: Sandbox, name: str, spec: Object, *, away: timedelta, anchor: timedelta, **remembered: Any
 ) -> None:
     """Creates a trigger with the status that it had when its operator ended.

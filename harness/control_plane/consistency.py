@@ -13,7 +13,7 @@ _ONE = re.compile(r"Missed the slot (\S+):")
 _MANY = re.compile(r"Missed (\d+) slots from (\S+) to (\S+):")
 
 
-def hold_still(sandbox: Sandbox, name: str, within: float = PATIENCE) -> None:
+def pause_and_settle(sandbox: Sandbox, name: str, within: float = PATIENCE) -> None:
     """Pauses a trigger and waits until its last run is recorded."""
     generation = sandbox.edit(name, {"status": "paused"})["metadata"]["generation"]
 
@@ -22,10 +22,10 @@ def hold_still(sandbox: Sandbox, name: str, within: float = PATIENCE) -> None:
         states = {entry["status"] for entry in status.get("history", [])}
         return status.get("observedGeneration") == generation and states <= {"completed", "failed"}
 
-    eventually(settled, within, what=f"{name} standing still")
+    eventually(settled, within, what=f"{name}: the last run is recorded")
 
 
-def assert_balanced(sandbox: Sandbox, name: str, *, some_missed: bool = False) -> None:
+def assert_consistent(sandbox: Sandbox, name: str, *, some_missed: bool = False) -> None:
     """Verifies that every Job is in the history once and counted once.
 
     Every slot must have a Job or be reported as missed.
