@@ -229,12 +229,12 @@ class SpooledDataset:
     With metric cosine, vectors of one direction are equal here, whatever their lengths were. The pages belong to the
     kernel's cache, which frees them when memory is needed.
 
-    The first batch decides whether all vectors have nearly one direction, because the source is read once. If it alone
-    has one, the differences are about as exact as the vectors. If it alone has none, the vectors are used.
+    If most vectors have nearly one direction, which only all of them show, the source is read again for the differences
+    from it.
 
     Args:
-        source: The documents, which are read once.
-        directory: Scratch space for 4 bytes per number, or 8 if all vectors have nearly one direction. The files
+        source: The documents, which are read once or twice.
+        directory: Scratch space for 4 bytes per number, or 8 if most vectors have nearly one direction. The files
             disappear with the process.
     """
 
@@ -243,32 +243,34 @@ class SpooledDataset:
         self.dimensions = source.dimensions
         self._parts: list[Batch] = []
         self.vectors = _scratch(directory, self.rows, self.dimensions)
-        self._differences: Vectors | None = None
-        common: Doubles | None = None
+        self.differences = self.vectors
         row = 0
-        for batch in source.batches(exact=source.unit):
+        for batch in source.batches():
             kept = self.vectors[row : row + len(batch.vectors)]
             kept[:] = batch.vectors
-            if batch.doubles is not None:
-                if row == 0 and (common := common_direction(batch.doubles)) is not None:
-                    self._differences = _scratch(directory, self.rows, self.dimensions)
-                if self._differences is not None and common is not None:
-                    self._differences[row : row + len(kept)] = batch.doubles - common
             self._parts.append(Batch(batch.ids, kept, batch.collection, batch.place))
             row += len(kept)
         assert row == self.rows  # noqa: S101 - whole_pass has verified it; otherwise the rest of the file would be zeros.
         self.notes = source.notes
-        if source.unit and (first := settle(self.vectors)) is not None and self._differences is not None:
-            equate(self._differences, first)
-
-    @property
-    def differences(self) -> Vectors:
-        """See `Documents`."""
-        return self.vectors if self._differences is None else self._differences
+        self.common = common_direction(self.vectors) if source.unit else None
+        if self.common is not None:
+            self.differences = _scratch(directory, self.rows, self.dimensions)
+            _subtract(source, self.common, self.differences)
+        if source.unit and (first := settle(self.differences)) is not None and self.common is not None:
+            equate(self.vectors, first)
 
     def batches(self) -> Iterator[Batch]:
         """See Dataset."""
         return iter(self._parts)
+
+
+def _subtract(source: StreamedDataset, common: Doubles, differences: Vectors) -> None:
+    """Writes what vectors of unit length differ by from a common one, in a pass over them."""
+    row = 0
+    for batch in source.batches(exact=True):
+        assert batch.doubles is not None  # noqa: S101 - they are exact
+        differences[row : row + len(batch.doubles)] = batch.doubles - common
+        row += len(batch.doubles)
 
 
 def _scratch(directory: Path, rows: int, dimensions: int) -> Vectors:
@@ -281,13 +283,13 @@ def _scratch(directory: Path, rows: int, dimensions: int) -> Vectors:
     return vectors
 
 
-def common_direction(directions: Doubles) -> Doubles | None:
+def common_direction(directions: Vectors) -> Doubles | None:
     """Returns the direction that nearly all vectors have in common, shape (dimensions,); None if they have none.
 
     Args:
         directions: Vectors of unit length, shape (rows, dimensions).
     """
-    sampled = directions[:: max(1, -(-len(directions) // SAMPLE_ROWS))]
+    sampled = directions[:: max(1, -(-len(directions) // SAMPLE_ROWS))].astype(np.float64)
     common: Doubles = np.median(sampled, axis=0)
     radius = float(np.median(np.linalg.norm(sampled - common, axis=1)))
     return common if np.linalg.norm(common) > FAR * radius else None

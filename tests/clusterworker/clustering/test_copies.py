@@ -91,6 +91,16 @@ def test_directions_that_differ_by_more_than_rounding_stay_apart() -> None:
     assert (settled == vectors).all()
 
 
+@pytest.mark.parametrize("count", [2, 50])
+def test_small_steps_do_not_make_different_directions_equal(count: int) -> None:
+    """Each differs from the next by as much as rounding, and the first of 50 from the last by far more."""
+    angles = np.arange(count) * 2e-7
+    vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    settled = vectors.copy()
+    settle(settled)
+    assert len(np.unique(settled, axis=0)) == (1 if count == 2 else len(np.unique(vectors, axis=0)))
+
+
 @pytest.mark.parametrize(("reduce", "by"), [("auto", "EVōC's node embedding"), ("umap", "UMAP")])
 @pytest.mark.parametrize("algorithm", ["optics", "hdbscan", "mean_shift"])
 def test_copies_stay_together_after_a_reduction(algorithm: str, reduce: str, by: str) -> None:

@@ -11,18 +11,27 @@ from scipy.spatial.distance import cdist
 from sklearn import cluster
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
+from clustercontract.clustering import ClusteringConfig
+from clusterworker.clustering.algorithms.choice import _cluster_spooled as cluster_spooled
 from clusterworker.clustering.algorithms.frame import Frame
 from clusterworker.clustering.algorithms.kmeans import train
 from clusterworker.clustering.algorithms.nearest import NearestCentroid
 from clusterworker.clustering.algorithms.neighbours import nearest_neighbours
 from clusterworker.clustering.algorithms.pairs import Pairs
 from clusterworker.clustering.algorithms.sample import _part
+from clusterworker.clustering.algorithms.task import InMemory as InMemoryDocuments
 from clusterworker.clustering.algorithms.task import Task
 from clusterworker.data.arrays import NOISE, Doubles, Labels, Vectors
 from clusterworker.data.dataset import SpooledDataset, StreamedDataset
 from clusterworker.process.progress import Progress
 from tests.clusterworker.clustering.carried_out import InMemory, carried_out
 from tests.clusterworker.planted import planted
+
+CONFIGS_THAT_REDUCE: list[dict[str, Any]] = [
+    {"algorithm": "evoc", "approx_n_clusters": 5},
+    {"algorithm": "hdbscan", "min_cluster_size": 10, "reduce": "auto"},
+    {"algorithm": "hdbscan", "min_cluster_size": 10, "reduce": "umap"},
+]
 
 
 def run(vectors: Vectors, **config: Any) -> tuple[Labels, list[str]]:
@@ -184,6 +193,61 @@ def test_cosine_with_a_common_offset_as_scikit_learn_in_double_precision(seed: i
     labels, *_ = carried_out(vectors, algorithm="optics", min_samples=5, reduce="none")
     model = cluster.OPTICS(min_samples=5, metric="precomputed").fit(exact)
     assert adjusted_rand_score(labels, model.labels_) == 1
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("offset", [1e2, 1e3, 1e4])
+def test_mean_shift_with_cosine_and_a_common_offset_as_scikit_learn(seed: int, offset: float) -> None:
+    vectors, exact = with_an_offset(seed, offset)
+    unit = vectors.astype(np.float64)
+    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+    for quantile in (0.02, 0.05, 0.1):
+        bandwidth = float(np.sqrt(2 * np.quantile(exact[exact > 0], quantile)))
+        labels, *_ = carried_out(vectors, algorithm="mean_shift", bandwidth=bandwidth, reduce="none")
+        theirs = cluster.MeanShift(bandwidth=1).fit((unit - np.median(unit, axis=0)) / bandwidth)
+        assert adjusted_rand_score(labels, theirs.labels_) == 1
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_first_batch_does_not_tell_what_the_others_have_in_common(seed: int) -> None:
+    """The vectors of the first batch point everywhere, and those of all others nearly the same way."""
+    generator = np.random.default_rng(seed)
+    drawn = generator.normal(size=(4, 6))[generator.integers(0, 4, 80)] + generator.normal(size=(80, 6)) * 0.15
+    drawn += 1e5 * np.sign(generator.normal(size=6))
+    vectors: Vectors = np.concatenate([generator.normal(size=(41, 6)), drawn]).astype(np.float32)
+    exact = vectors.astype(np.float64)
+    exact /= np.linalg.norm(exact, axis=1, keepdims=True)
+    distances = cdist(exact, exact, "sqeuclidean") / 2
+    eps = 1.01 * float(np.median(np.partition(distances[41:], 4, axis=1)[:, 4]))
+    labels, *_ = carried_out(vectors, algorithm="dbscan", eps=eps, min_samples=5, reduce="none")
+    theirs = cluster.DBSCAN(eps=eps, min_samples=5, metric="precomputed").fit(distances)
+    assert (labels == NOISE).tolist() == (theirs.labels_ == NOISE).tolist()
+    assert adjusted_rand_score(labels, theirs.labels_) == 1
+
+
+@pytest.mark.parametrize("config", CONFIGS_THAT_REDUCE, ids=lambda config: "-".join(map(str, config.values())))
+def test_a_reduction_compares_what_vectors_differ_by(config: dict[str, Any]) -> None:
+    """The vectors themselves have lost it."""
+    data = planted(400, 5, spread=0.05)
+    lost = np.tile(data.vectors[:1], (400, 1))
+    documents = InMemoryDocuments(lost, data.vectors, lost[0].astype(np.float64))
+    parameters: Any = ClusteringConfig.model_validate({"metric": "cosine", **config}).parameters()
+    found = cluster_spooled(Task(documents, "cosine", 7, 1 << 30, Progress()), parameters)
+    assert found.labels is not None
+    assert adjusted_rand_score(data.labels, found.labels) > 0.9
+
+
+@pytest.mark.parametrize("algorithm", ["spectral", "hierarchical"])
+def test_micro_clusters_compare_what_vectors_differ_by(algorithm: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"clusterworker.clustering.algorithms.{algorithm}.MOST_DOCUMENTS", 100)
+    data = planted(400, 5, spread=0.05)
+    lost = np.tile(data.vectors[:1], (400, 1))
+    documents = InMemoryDocuments(lost, data.vectors, lost[0].astype(np.float64))
+    config = ClusteringConfig.model_validate({"metric": "cosine", "algorithm": algorithm, "n_clusters": 5})
+    parameters: Any = config.parameters()
+    found = cluster_spooled(Task(documents, "cosine", 7, 1 << 30, Progress()), parameters)
+    assert found.labels is not None
+    assert adjusted_rand_score(data.labels, found.labels) > 0.9
 
 
 @pytest.mark.parametrize("offset", [1e2, 1e3, 1e4])

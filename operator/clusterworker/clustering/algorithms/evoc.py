@@ -58,7 +58,7 @@ def evoc(task: Task, parameters: EVoC) -> Clustering:
 def _cluster(task: Task, parameters: EVoC) -> Clustering:
     vectors = task.dataset.vectors
     notes: list[str] = []
-    own = distinct(vectors)
+    own = distinct(task.dataset.differences)
     layout, begun = _laid_out(task, own, parameters, notes)
     points = own if layout is None else Distinct(layout, own.numbers, own.counts)
     tree = spanning_tree(points, min(parameters.min_samples, len(vectors)), task.seed)

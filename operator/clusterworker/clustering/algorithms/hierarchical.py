@@ -12,7 +12,7 @@ from clusterworker.clustering.algorithms.limits import pair_limit
 from clusterworker.clustering.algorithms.micro import (
     MICRO_CLUSTERS,
     clustering_of,
-    micro_clusters,
+    micro_clusters_of,
     micro_clusters_of_sample,
     note,
 )
@@ -41,7 +41,7 @@ def hierarchical(task: Task, parameters: Hierarchical) -> Clustering:
     if len(vectors) <= limit:
         labels = agglomerate(task.dataset.differences, parameters, task.metric)
         return labelled(vectors, labels, task.metric, notes=too_few_distinct(labels, n_clusters))
-    micro = micro_clusters(vectors, _micro_count(n_clusters, limit), task.metric, task.seed)
+    micro = micro_clusters_of(task, _micro_count(n_clusters, limit))
     labels = micro.spread(agglomerate(micro.centroids, parameters, task.metric))
     notes = [note(len(vectors), limit, micro), *too_few_distinct(labels, n_clusters)]
     return labelled(vectors, labels, task.metric, notes=notes)

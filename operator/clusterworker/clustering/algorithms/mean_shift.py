@@ -134,7 +134,9 @@ def _cluster(task: Task, parameters: MeanShift) -> tuple[Clustering, float | Non
     spread = points.spread(labels)
     result = space.labelled(task, spread, notes)
     _, members = np.unique(by_size(spread), return_index=True)
-    result.begun, result.modes = begun, centers[spread[members[spread[members] != NOISE]]].astype(np.float32)
+    result.begun = begun
+    modes = centers[spread[members[spread[members] != NOISE]]]
+    result.modes = (modes if space.common is None else modes + space.common).astype(np.float32)
     return result, bandwidth
 
 
@@ -163,7 +165,7 @@ def last_modes(start: Start, space: Space, bandwidth: float) -> Doubles | None:
         return None
     found = modes.astype(np.float64)
     if not space.reduced:
-        return found
+        return found if space.common is None else found - space.common
     if space.begun is None or last is None:
         return None
     finite = np.flatnonzero(np.isfinite(last.values[:, 0]))

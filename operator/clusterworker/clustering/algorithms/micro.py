@@ -14,7 +14,7 @@ from clusterworker.clustering.algorithms.distinct import distinct
 from clusterworker.clustering.algorithms.kmeans import train
 from clusterworker.clustering.algorithms.nearest import NearestCentroid
 from clusterworker.clustering.algorithms.rule import ByNearest, renumbered
-from clusterworker.clustering.algorithms.task import SampleTask
+from clusterworker.clustering.algorithms.task import SampleTask, Task
 from clusterworker.data.arrays import Labels, Rows, Vectors
 from clusterworker.process.errors import MisconfiguredError
 
@@ -61,6 +61,12 @@ def micro_clusters(vectors: Vectors, count: int, metric: str, seed: int) -> Micr
     nearest = points.spread(NearestCentroid(centroids)(points.vectors))
     used, numbers, sizes = np.unique(nearest, return_inverse=True, return_counts=True)
     return MicroClusters(np.ascontiguousarray(centroids[used]), numbers.astype(np.int32), sizes.astype(np.int64))
+
+
+def micro_clusters_of(task: Task, count: int) -> MicroClusters:
+    """Computes micro-clusters of documents by what they differ by; see `micro_clusters`."""
+    metric = task.metric if task.dataset.common is None else "euclidean"
+    return micro_clusters(task.dataset.differences, count, metric, task.seed)
 
 
 def micro_clusters_of_sample(task: SampleTask, count: int) -> tuple[MicroClusters, Vectors]:

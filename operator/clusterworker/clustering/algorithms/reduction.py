@@ -15,7 +15,7 @@ from clusterworker.clustering.algorithms.distinct import Distinct, distinct
 from clusterworker.clustering.algorithms.sample import Need, draw
 from clusterworker.clustering.algorithms.start import Begun, Positions, Start
 from clusterworker.clustering.algorithms.task import Task
-from clusterworker.data.arrays import Labels, Rows, Vectors
+from clusterworker.data.arrays import Doubles, Labels, Rows, Vectors
 
 FEW_DIMENSIONS = 15
 """Number of dimensions up to which `reduce: auto` clusters the original vectors."""
@@ -28,9 +28,10 @@ class Space:
     """The vectors in which clusters are searched.
 
     Attributes:
-        vectors: shape (rows, dimensions). If they are not reduced, half of their squared distance is the cosine
-            distance; they have unit length only with mean_shift, which keeps positions for the next run.
+        vectors: shape (rows, dimensions). If they are not reduced, they are the documents' differences, and half of
+            their squared distance is the cosine distance.
         metric: The configuration's metric, or euclidean after a reduction.
+        common: What was subtracted from them, shape (dimensions,); None if nothing was, or if they are reduced.
         reduced: Whether the vectors were reduced.
         notes: Decisions that were made automatically.
         layout: The vectors after a reduction, from which the next run's layout starts.
@@ -39,6 +40,7 @@ class Space:
 
     vectors: Vectors
     metric: str
+    common: Doubles | None = None
     reduced: bool = False
     notes: list[str] = field(default_factory=list)
     layout: Positions | None = None
@@ -80,14 +82,14 @@ def reduced_space(task: Task, parameters: Reducing) -> Space:
     """
     dataset, components = task.dataset, parameters.n_components
     by = reduced_by(parameters, dataset.dimensions)
-    own = dataset.vectors if isinstance(parameters, MeanShift) else dataset.differences
+    own = dataset.differences
     if by is None:
-        return Space(own, task.metric)
+        return Space(own, task.metric, dataset.common)
     fewest = embedding.FEWEST_ROWS if by == UMAP else node_embedding.FEWEST_ROWS
-    points = distinct(dataset.vectors)
+    points = distinct(own)
     if len(points) < fewest:
         note = f"not reduced: {points.counted} {points.are} too few for {by}, which needs {fewest}"
-        return Space(own, task.metric, notes=[note])
+        return Space(own, task.metric, dataset.common, notes=[note])
     notes = []
     if by == UMAP and components > (most := embedding.most_components(len(points))):
         notes.append(

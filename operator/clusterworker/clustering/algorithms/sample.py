@@ -112,7 +112,7 @@ def all_or_sample(
     chosen = draw(task.dataset.vectors, fitting, task.seed)
     found = cluster(_part(task, chosen), size)
     task.progress.info(f"assigning {rows - fitting} documents to the clusters of the sample")
-    nearest = nearest_sampled(task.dataset.vectors, chosen, task.seed, on_progress=task.progress.advance)
+    nearest = nearest_sampled(task.dataset.differences, chosen, task.seed, on_progress=task.progress.advance)
     places = nearest.joining(_finest(found)) if noise else nearest.places
     result = _spread(task, found, chosen, places)
     result.notes.insert(0, note)
@@ -352,10 +352,10 @@ def _part(task: Task, chosen: Rows) -> Task:
             labels=None if labels is None else labels[chosen],
             positions=None if last is None else Positions(last.by, last.values[chosen]),
         )
-    vectors, differences = task.dataset.vectors, task.dataset.differences
-    own = np.ascontiguousarray(vectors[chosen])
-    less_common = None if differences is vectors else np.ascontiguousarray(differences[chosen])
-    return replace(task, dataset=InMemory(own, less_common), start=start)
+    dataset = task.dataset
+    own = np.ascontiguousarray(dataset.vectors[chosen])
+    less_common = None if dataset.common is None else np.ascontiguousarray(dataset.differences[chosen])
+    return replace(task, dataset=InMemory(own, less_common, dataset.common), start=start)
 
 
 def _finest(found: Clustering) -> Labels:

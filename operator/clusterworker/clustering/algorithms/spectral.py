@@ -16,7 +16,7 @@ from clusterworker.clustering.algorithms.limits import pair_limit
 from clusterworker.clustering.algorithms.micro import (
     MICRO_CLUSTERS,
     clustering_of,
-    micro_clusters,
+    micro_clusters_of,
     micro_clusters_of_sample,
     note,
 )
@@ -66,7 +66,7 @@ def spectral(task: Task, parameters: Spectral) -> Clustering:
     if len(vectors) <= limit:
         labels = partition(task.dataset.differences, parameters, task.metric, task.seed, notes)
     else:
-        micro = micro_clusters(vectors, _micro_count(n_clusters, limit), task.metric, task.seed)
+        micro = micro_clusters_of(task, _micro_count(n_clusters, limit))
         notes.append(note(len(vectors), limit, micro))
         labels = micro.spread(partition(micro.centroids, parameters, task.metric, task.seed, notes))
     return labelled(vectors, labels, task.metric, notes=notes)

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from clustercontract.counted import counted
 from clusterworker.clustering.algorithms.start import Start
-from clusterworker.data.arrays import Vectors
+from clusterworker.data.arrays import Doubles, Vectors
 from clusterworker.data.dataset import Sampled
 from clusterworker.data.settling import settle
 from clusterworker.process.errors import MisconfiguredError
@@ -29,10 +29,14 @@ class Documents(Protocol):
 
     @property
     def differences(self) -> Vectors:
-        """The same vectors less a common one, if that keeps digits of their differences; of no fixed length.
+        """The same vectors less `common`, if that keeps digits of their differences; of no fixed length.
 
         Unit vectors that all point nearly the same way lose them in float32.
         """
+
+    @property
+    def common(self) -> Doubles | None:
+        """What the differences are from, shape (dimensions,); None if they are the vectors themselves."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +45,12 @@ class InMemory:
 
     Attributes:
         less_common: What `differences` returns, if these are other vectors.
+        common: See `Documents`.
     """
 
     vectors: Vectors
     less_common: Vectors | None = None
+    common: Doubles | None = None
 
     @property
     def differences(self) -> Vectors:
