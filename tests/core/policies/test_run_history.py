@@ -16,7 +16,7 @@ from clustertrigger.api.status import LastResult
 from clustertrigger.core.decide import decide
 from clustertrigger.core.decision import CreateJob
 from tests.core import checked
-from tests.core.builders import World, at, condition, fail, fire, observed, spec, started
+from tests.core.builders import EVENTS, World, at, condition, fail, fire, observed, spec, started
 
 
 def test_a_completed_run_is_counted_and_shown() -> None:
@@ -246,6 +246,21 @@ def test_an_old_request_that_is_repeated_is_not_recorded_again() -> None:
     status = world.step(at(minutes=10)).status
     assert (status.execution_count, [run.slot for run in status.history]) == (2, ["manual/two"])
     assert world.events[-1].startswith("RequestIgnored: The run requested by 'one' was not started: ")
+
+
+def test_the_history_keeps_its_limit_after_a_clock_was_slightly_ahead() -> None:
+    """Until that time comes, all runs are recorded at the time of the newest one."""
+    schedule = {"event_type": "documents_added", "event_threshold": 1, "collection_id": "col_a"}
+    it = World(spec(EVENTS, schedule_config=schedule, run={"history_limit": 2}))
+    it.step(at(1))
+    for number, now in enumerate([at(minutes=58), *(at(minutes=1, seconds=6 * place) for place in range(20))]):
+        it.send(now, f"event {number}")
+        it.step(now)
+        it.runs = {name: replace(run, phase="completed") for name, run in it.runs.items()}
+        it.step(now + timedelta(seconds=1))
+        it.step(now + timedelta(seconds=2))
+    status = it.trigger.status
+    assert (len(status.history), status.execution_count) == (3, 21), "the Job of the time ahead would look new"
 
 
 def test_a_job_that_the_history_limit_has_dropped_is_not_recorded_again() -> None:

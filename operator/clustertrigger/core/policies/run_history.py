@@ -147,12 +147,16 @@ def trim_history(draft: Draft) -> None:
     kept, ended = [], 0
     for entry in draft.history:
         ended += not is_active(entry)
-        # A run of the newest second must be kept, because its Job would look new.
-        is_newest = entry.triggered_at >= draft.history[0].triggered_at and not draft.is_ahead(entry.triggered_at)
-        if is_active(entry) or ended <= limit or is_newest:
+        if is_active(entry) or ended <= limit or _would_look_new(draft, entry):
             kept.append(entry)
     if len(kept) < len(draft.history):
         draft.status.history = kept
+
+
+def _would_look_new(draft: Draft, entry: Execution) -> bool:
+    """Returns whether the Job of an ended run is of the newest second, so that it would be recorded again."""
+    run, newest = draft.observed.runs.get(entry.job_id), draft.history[0].triggered_at
+    return run is not None and run.created_at >= newest and not draft.is_ahead(newest)
 
 
 def show_last_run(draft: Draft) -> None:
