@@ -146,7 +146,11 @@ def test_unresolved_references(
          ["spec.schedule_config.cronExpression: unknown field: did you mean cron_expression?",
           "spec.statuss: unknown field: did you mean status?"]),
         (f"{HEAD}kind: Collection\nmetadata: {{name: a}}\nspec: []\n",
-         ["spec: must be an object: write its fields below it, or remove it"]),
+         ["spec: must be an object: write its fields below it"]),
+        (TRIGGER.replace("kind:", "Kind:", 1),
+         ["Kind: unknown field: did you mean kind?",
+          "kind: no such kind in clustertrigger.dev: write one of ClusterTrigger, ClusterDefinition, Collection, "
+          "Taxonomy"]),
     ],
 )  # fmt: skip
 def test_a_line_for_each_problem(
@@ -206,6 +210,47 @@ def test_an_empty_namespace_is_not_set(monkeypatch: pytest.MonkeyPatch, capsys: 
     assert validate(monkeypatch, capsys, collection) == (0, ["stdin:1: Collection default/first: OK"])
 
 
+@pytest.mark.parametrize(
+    ("kind", "version"),
+    [
+        ("Collection", "clustertrigger.io/v1alpha1"),
+        ("Collection", "ClusterTrigger.dev/v1alpha1"),
+        ("collection", "v1alpha1"),
+        ("ClusterDefinition", "cluster-trigger.dev/v1alpha1"),
+        ("ClusterTrigger", "batch/v1"),
+        ("Clustertrigger", "example.com/v1"),
+    ],
+)
+def test_a_misspelled_group(monkeypatch: pytest.MonkeyPatch, capsys: Check, kind: str, version: str) -> None:
+    """Such an object beside valid ones was passed over, and the exit code was 0."""
+    other = f"apiVersion: {version}\nkind: {kind}\nmetadata: {{name: a}}\nspec: {{}}\n"
+    code, lines = validate(monkeypatch, capsys, TRIGGER, other)
+    assert code == 1
+    message = f"apiVersion: '{version}': is not a version of the API: write clustertrigger.dev/v1alpha1"
+    assert f"stdin:9: {kind} default/a: {message}" in lines
+
+
+@pytest.mark.parametrize(
+    ("kind", "version"),
+    [("ClusterDefinition", "apps.kubeblocks.io/v1"), ("Collection", "example.com/v1"), ("CronJob", "batch/v1")],
+)
+def test_kinds_of_other_groups(monkeypatch: pytest.MonkeyPatch, capsys: Check, kind: str, version: str) -> None:
+    other = f"apiVersion: {version}\nkind: {kind}\nmetadata: {{name: a}}\n"
+    code, lines = validate(monkeypatch, capsys, TRIGGER, other)
+    assert (code, len(lines)) == (0, 1)
+    code, lines = validate(monkeypatch, capsys, other, "")
+    assert code == 1
+    assert lines[0].endswith(f"v1alpha1 found, only {kind} of {version}: check apiVersion and kind")
+
+
+def test_a_folder_named_like_a_file(tmp_path: Path, capsys: Check) -> None:
+    """kubectl does not read the folders in a folder either."""
+    (tmp_path / "base.yaml").mkdir()
+    (tmp_path / "a.yaml").write_text(TRIGGER)
+    assert main(["validate", "-f", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.startswith(f"{tmp_path}/a.yaml:1: ClusterTrigger search/nightly: OK")
+
+
 def test_the_same_object_twice(monkeypatch: pytest.MonkeyPatch, capsys: Check) -> None:
     code, lines = validate(monkeypatch, capsys, COLLECTION, COLLECTION)
     assert code == 1
@@ -245,6 +290,10 @@ def test_lists_folders_and_foreign_objects(tmp_path: Path, capsys: Check) -> Non
         ("a: 1\n---\n# x\n%YAML 1.2\n---\nb: 1\n",
          "stdin:4: kubectl reads no directives in manifests: remove this line"),
         ("a: \x01\n", "stdin: not valid YAML: "),
+        ("a: {{ .Values.a }}\n", "stdin:1: a key is a list or an object: render the template first, such as with "),
+        ("a:\n  b:1\n  c: 2\n", "stdin:3: mapping values are not allowed here: write a blank after the colon in li"),
+        ("a:\u00a0b\nc: 2\n", "stdin:2: mapping values are not allowed here: line 1 contains a no-break space: "),
+        ("a: http://b\n c: 2\n", "stdin:2: mapping values are not allowed here: correct it"),
     ],
 )  # fmt: skip
 def test_files_that_are_not_objects(monkeypatch: pytest.MonkeyPatch, capsys: Check, text: str, message: str) -> None:
@@ -279,7 +328,7 @@ INTERVAL = TRIGGER.replace("cron\n", "interval\n").replace(
         ("1:30", "spec.schedule_config.interval_seconds: '1:30': must be a whole number of seconds: write 5400 for"),
         ("1h30m", "spec.schedule_config.interval_seconds: '1h30m': must be a whole number of seconds: write 5400"),
         ("60.5", "spec.schedule_config.interval_seconds: 60.5: must be a whole number: write it without quotes and"),
-        ("yes", "spec.schedule_config.interval_seconds: true: must be a whole number: write it without quotes and"),
+        ("yes", "spec.schedule_config.interval_seconds: true: must be a whole number: write its digits"),
         ("'60'", "spec.schedule_config.interval_seconds: '60': must be a whole number: write it without quotes and"),
     ],
 )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,10 @@ from clustertrigger.cli import kubectl_yaml
 from clustertrigger.core.text import one_line
 
 _SUFFIXES = (".yaml", ".yml", ".json")
+_TEMPLATE = "{{"
+_NO_BREAK_SPACE = "\u00a0"
+_JOINED = re.compile(r"\s*(?:- )?[A-Za-z_]+:[^\s:/]+\s*$")
+"""Matches a field and its value without a blank between them, which YAML reads as text."""
 
 
 class UnreadableFileError(Exception):
@@ -72,7 +77,7 @@ class Manifest:
     @property
     def title(self) -> str:
         """Kind, namespace and name, for messages."""
-        return f"{self.kind} {self.namespace}/{self.name or '(no name)'}"
+        return f"{self.kind or '(no kind)'} {self.namespace}/{self.name or '(no name)'}"
 
 
 def read(names: Iterable[str]) -> list[Manifest]:
@@ -91,13 +96,18 @@ def _texts(name: str) -> Iterator[tuple[str, str]]:
         return
     path = Path(name)
     try:
-        files = sorted(file for file in path.iterdir() if file.suffix in _SUFFIXES) if path.is_dir() else [path]
+        files = sorted(file for file in path.iterdir() if _is_manifest(file)) if path.is_dir() else [path]
         for file in files:
             yield str(file), file.read_text(encoding="utf-8")
     except OSError as error:
         raise UnreadableFileError(f"--filename: {name!r}: {error.strerror}: name a readable file, or -") from error
     except UnicodeDecodeError as error:
         raise MalformedFileError(f"{name}: not UTF-8 at byte {error.start}: save it as UTF-8") from error
+
+
+def _is_manifest(file: Path) -> bool:
+    """Whether kubectl reads a file of a folder; of the folders in it, it reads none."""
+    return file.suffix in _SUFFIXES and not file.is_dir()
 
 
 def _manifests(file: str, text: str) -> Iterator[Manifest]:
@@ -126,10 +136,17 @@ def _malformed(file: str, text: str, error: yaml.MarkedYAMLError) -> str:
     mark = error.problem_mark or error.context_mark
     if mark is None:
         return f"{file}: not valid YAML: {error.problem}: correct it"
-    line = text.splitlines()[mark.line] if mark.line < len(text.splitlines()) else ""
+    lines = text.splitlines()[: mark.line + 1]
+    line = lines[mark.line] if mark.line < len(lines) else ""
     _, colon, value = line.partition(": ")
+    joined = next((number for number in _last_two(lines) if _JOINED.match(lines[number])), None)
+    blank = next((number for number in _last_two(lines) if _NO_BREAK_SPACE in lines[number]), None)
     remedy = "correct it"
-    if colon and value.lstrip()[:1] in ("*", "@"):
+    if _TEMPLATE in line:
+        remedy = "render the template first, such as with helm template, and validate its output"
+    elif blank is not None:
+        remedy = f"line {blank + 1} contains a no-break space: write a usual one"
+    elif colon and value.lstrip()[:1] in ("*", "@"):
         # This is a cron expression without quotes: `*` begins an alias in YAML, and `@` is not allowed.
         remedy = f'put it in quotes: "{value.strip()}"'
     elif line.lstrip(" ").startswith("\t"):
@@ -138,7 +155,14 @@ def _malformed(file: str, text: str, error: yaml.MarkedYAMLError) -> str:
         remedy = "write it in the next line"
     elif line.startswith("%"):
         remedy = "remove this line"
+    elif joined is not None:
+        remedy = f"write a blank after the colon in line {joined + 1}"
     return f"{file}:{mark.line + 1}: {error.problem}: {remedy}"
+
+
+def _last_two(lines: Sequence[str]) -> range:
+    """Returns the numbers of the last lines: many mistakes are noticed one line later."""
+    return range(max(len(lines) - 2, 0), len(lines))
 
 
 def _text(value: object) -> str:

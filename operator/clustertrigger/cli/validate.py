@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from difflib import get_close_matches
 from typing import Any
 
 import click
@@ -44,6 +45,10 @@ _METADATA = (
     *("managedFields", "selfLink"),
 )
 _MOST_ANNOTATIONS = 256 << 10
+_NEAR_GROUP = 0.8
+"""Similarity from which a group is taken for a misspelled one of this API."""
+_LISTED = 3
+"""Maximum number of kinds in a message."""
 
 
 def add_validate(group: click.Group) -> None:
@@ -85,7 +90,10 @@ def validate(manifests: list[Manifest], reported: Set[str] | None = None) -> int
     own = [manifest for manifest in manifests if is_of_this_api(manifest)]
     if not own:
         *others, last = _PARSERS
-        say(f"no {', '.join(others)} or {last} of {API_VERSION} found: check apiVersion and kind")
+        kinds = dict.fromkeys((one.kind or "(no kind)", one.api_version or "(no apiVersion)") for one in manifests)
+        found = [f"{kind} of {version}" for kind, version in kinds]
+        listed = f", only {', '.join(found[:_LISTED])}{', …' if len(found) > _LISTED else ''}" if found else ""
+        say(f"no {', '.join(others)} or {last} of {API_VERSION} found{listed}: check apiVersion and kind")
         return 1
     catalog = _catalog(own)
     in_cluster = reported is not None
@@ -112,23 +120,29 @@ def validate(manifests: list[Manifest], reported: Set[str] | None = None) -> int
 
 def is_of_this_api(manifest: Manifest) -> bool:
     """Returns whether an object belongs to this API group, or is meant to."""
-    return manifest.api_version.split("/")[0] == GROUP or (not manifest.api_version and manifest.kind in _PARSERS)
+    group, kind = manifest.api_version.strip().casefold().split("/")[0], manifest.kind.casefold()
+    if group == GROUP:
+        return True
+    # Other groups have kinds such as Collection and ClusterDefinition, but none has a ClusterTrigger.
+    has_no_group = "/" not in manifest.api_version
+    is_meant = kind == "clustertrigger" or has_no_group or bool(get_close_matches(group, (GROUP,), cutoff=_NEAR_GROUP))
+    return is_meant and kind in {known.casefold() for known in _PARSERS}
 
 
 def problems_in(manifest: Manifest) -> Iterator[Problem]:
     """Yields what is wrong with one object of this API group, without its references."""
     if manifest.api_version != API_VERSION:
         yield Problem("apiVersion", manifest.api_version or None, f"is not a version of the API: write {API_VERSION}")
+    for field in manifest.content:
+        if field not in _TOP_LEVEL:
+            guess = nearest(str(field), _TOP_LEVEL)
+            yield Problem(str(field), None, f"unknown field: {f'did you mean {guess}?' if guess else 'remove it'}")
     if manifest.kind not in _PARSERS:
         guess = nearest(manifest.kind, _PARSERS)
         remedy = f"did you mean {guess}?" if guess else f"write one of {', '.join(_PARSERS)}"
         yield Problem("kind", manifest.kind or None, f"no such kind in {GROUP}: {remedy}")
         return
     yield from _metadata_problems(manifest.content)
-    for field in manifest.content:
-        if field not in _TOP_LEVEL:
-            guess = nearest(str(field), _TOP_LEVEL)
-            yield Problem(str(field), None, f"unknown field: {f'did you mean {guess}?' if guess else 'remove it'}")
     if "spec" not in manifest.content:
         yield Problem("spec", None, "is required: set it")
     else:

@@ -240,3 +240,16 @@ def test_amounts_in_another_notation(written: str, meant: str | None) -> None:
     remedy = f"did you mean {meant}?" if meant else "write a number such as 500m, 2 or 4Gi"
     assert problem == f"resources.limits.memory: {written!r}: is not a Kubernetes quantity: {remedy}"
     assert meant is None or quantity(meant) is not None
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [
+        ("500mi", "'500mi': is not a Kubernetes quantity: did you mean 500m?"),
+        ("2 cores", "'2 cores': is not a Kubernetes quantity: did you mean 2?"),
+        ("2G ", "'2G ': is not a Kubernetes quantity: write a number such as 500m, 2 or 4Gi"),
+    ],
+)
+def test_cores_in_another_notation(written: str, problem: str) -> None:
+    """500mi led to 500Mi, which is half a billion cores."""
+    assert problems_of(resources={"limits": {"cpu": written}}) == [f"resources.limits.cpu: {problem}"]

@@ -52,6 +52,43 @@ def test_names_of_cronjobs_and_of_libraries(place: str, written: str, meant: str
 
 
 @pytest.mark.parametrize(
+    ("place", "written", "meant"),
+    [
+        ("", "timeoutSeconds", "spec.run.timeout_seconds or spec.run.check.timeout_seconds"),
+        ("", "cron", "spec.schedule_config.cron_expression"),
+        ("", "algorithm", "spec.execution_config.config.algorithm"),
+        ("", "collections", "spec.execution_config.collection_ids"),
+        ("", "backoffLimit", "spec.run.retries"),
+        ("", "resources", "spec.run.resources"),
+        ("", "notify", "spec.run.notify"),
+        ("", "threshold", "spec.schedule_config.threshold"),
+        ("run", "schedule_config", "spec.schedule_config"),
+        ("run", "collections", "spec.execution_config.collection_ids"),
+        ("run", "labels", "pod_labels"),
+        ("run", "n_clusters", "spec.execution_config.config.n_clusters"),
+        ("schedule_config", "status", "spec.status"),
+        ("execution_config.config", "cluster_id", "spec.cluster_id or spec.action_config.cluster_id"),
+    ],
+)
+def test_fields_of_another_place(place: str, written: str, meant: str) -> None:
+    """They were to be removed; collections in run led to tolerations."""
+    config: dict[str, Any] = {"algorithm": "kmeans", "n_clusters": 5}
+    spec: dict[str, Any] = {
+        "trigger_type": "cron",
+        "schedule_config": {"cron_expression": "0 2 * * *"},
+        "execution_config": {"collection_ids": ["col_a"], "config": config},
+        "run": {},
+    }
+    holders = {"": spec, "execution_config.config": config} | {name: spec[name] for name in ("run", "schedule_config")}
+    holders[place][written] = 1
+    _, problems = parse_trigger(spec)
+    field = ".".join(filter(None, ("spec", place, written)))
+    assert [problem.message for problem in problems if problem.field == field] == [
+        f"unknown field: did you mean {meant}?"
+    ]
+
+
+@pytest.mark.parametrize(
     ("written", "value", "meant"),
     [
         ("suspend", True, "status: paused"),

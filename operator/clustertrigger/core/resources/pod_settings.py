@@ -42,6 +42,8 @@ _SCALES = {
 _AMOUNT = re.compile(r"(?P<number>\d+(?:[.,]\d{1,2})?)[ _]*(?P<unit>[A-Za-z]*)", re.ASCII)
 _CORES = ("core", "cores", "cpu", "cpus", "vcpu", "vcpus")
 _SUFFIXES = {suffix.lower(): suffix for suffix in _SCALES if suffix not in ("m", "u", "n", "E")}
+_THOUSANDTHS = re.compile(r"0*(\d{1,6})(?:Mi?)?", re.ASCII)
+"""Matches a number of cores that was most likely meant in thousandths of a core: without a unit, or with M for m."""
 _LONGEST_SHOWN = 80
 _LEAST_BYTES = 1 << 20
 """Bytes of memory or disk below which a quantity most likely lacks its unit: no container starts with as little."""
@@ -105,9 +107,12 @@ def _units(resources: Resources, path: str) -> Iterator[Problem]:
                 is_mebibytes = number.isdecimal() and Decimal(number) <= _MOST_MEBIBYTES
                 remedy = f"did you mean {Decimal(number)}Mi?" if is_mebibytes else "write it with Mi or Gi, such as 2Gi"
                 yield Problem(f"{path}.{part}.{name}", text, f"is {_in_bytes(amount)}: {remedy}")
-            elif name == "cpu" and amount >= _MOST_CORES and str(text).isdecimal():
-                is_thousandths = amount < 1_000 * _MOST_CORES
-                remedy = f"did you mean {amount}m?" if is_thousandths else "write it in cores, such as 2 or 500m"
+            elif name == "cpu" and amount >= _MOST_CORES:
+                digits = _THOUSANDTHS.fullmatch(str(text))
+                if digits and int(digits[1]) < 1_000 * _MOST_CORES:
+                    remedy = f"did you mean {int(digits[1])}m?"
+                else:
+                    remedy = "write it in cores, such as 2 or 500m"
                 yield Problem(f"{path}.{part}.cpu", text, f"is {amount:,} cores: {remedy}")
 
 
@@ -151,14 +156,14 @@ def quantity(text: Quantity) -> Decimal | None:
     return number.scaleb(int(match["exponent"])) if match["exponent"] else number * _SCALES[match["suffix"] or ""]
 
 
-def _meant(text: str) -> str | None:
+def _meant(text: str, resource: str) -> str | None:
     """Returns the quantity for an amount in another notation, such as 2GB, 2gi, 2 Gi or 0,5; None if there is none."""
     match = _AMOUNT.fullmatch(text.strip())
     if match is None:
         return None
     unit = match["unit"].lower()
     unit = "" if unit in _CORES else unit.removesuffix("b")
-    suffix = _SUFFIXES.get(unit)
+    suffix = _SUFFIXES.get(unit) if resource != "cpu" else {"": "", "m": "m", "mi": "m"}.get(unit)
     number = match["number"].replace(",", ".")
     return None if suffix is None or quantity(number) is None else f"{number}{suffix}"
 
@@ -170,7 +175,7 @@ def _resources(resources: Resources, path: str) -> Iterator[Problem]:
             field = f"{path}.{part}.{name}"
             amount = quantity(text)
             if amount is None:
-                guess = _meant(str(text))
+                guess = _meant(str(text), name)
                 remedy = f"did you mean {guess}?" if guess else "write a number such as 500m, 2 or 4Gi"
                 yield Problem(field, text, f"is not a Kubernetes quantity: {remedy}")
             elif amount < 0:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from math import isfinite
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -23,11 +25,14 @@ _LONGEST_FIELD = 400
 characters.
 """
 _LONGEST_MESSAGE = 1_000
+_DEEPEST = 4
+"""Maximum number of levels in which a field is searched; filters have no end of them."""
 _LONGEST_LIST = 8_000
 """Maximum number of characters of all problems together. The message of a condition can have 32,768."""
 _USER_INFO = re.compile(r"://[^/]*@")
 """Matches a user and a password in an address, which must not be shown."""
-_NUMBER = re.compile(r"[-+]?\d+(?:\.\d*)?", re.ASCII)
+_NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
+_GROUPED = re.compile(r"\d{1,3}(?:[ ,'_]\d{3})+", re.ASCII)
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?) ?%", re.ASCII)
 _MEMBER_TAGS = frozenset({"int", "str"})
 """Matches what pydantic adds to a path for the members of the union of these two, which only a quantity is."""
@@ -113,24 +118,35 @@ def problem_of(detail: ErrorDetails, root: str, model: type[BaseModel] | None) -
     if kind == "missing":
         return Problem(_join(root, path), None, "is required: set it")
     if kind in ("extra_forbidden", "invalid_key"):
-        return Problem(_join(root, path), None, _unknown(str(path[-1]), value, known_fields(path[:-1], model)))
+        return Problem(_join(root, path), None, _unknown(str(path[-1]), value, path[:-1], root, model))
     if path and path[-1] in _MEMBER_TAGS:
         message = "is not a Kubernetes quantity: write a whole number, or a string such as '500m', '1.5' or '4Gi'"
         return Problem(_join(root, path[:-1]), value, message)
     if kind == "int_type" and isinstance(value, str) and not _is_digits(value) and str(path[-1]).endswith("_seconds"):
         return Problem(_join(root, path), value, _seconds(value))
+    if kind in ("model_type", "dict_type") and _is_required(path, model):
+        return Problem(_join(root, path), value, "must be an object: write its fields below it")
     return Problem(_join(root, path), value, _message(detail))
+
+
+def _is_required(path: Sequence[int | str], model: type[BaseModel] | None) -> bool:
+    """Returns whether what is at a path cannot be removed."""
+    if not path:
+        return True
+    holder = _model_at(model, path[:-1])
+    info = holder.model_fields.get(str(path[-1])) if holder else None
+    return info is not None and info.is_required()
 
 
 def _seconds(text: str) -> str:
     """Returns the remedy if a duration such as 1h30m or 1:30 is written instead of seconds."""
-    seconds = read_duration(text)
+    seconds = read_duration(_ungrouped(text) + "s") if _GROUPED.fullmatch(text.strip()) else read_duration(text)
     written = "5400 for an hour and a half, for example" if seconds is None else str(max(1, round(seconds)))
     return f"must be a whole number of seconds: write {written}"
 
 
 def _is_digits(text: str) -> bool:
-    return text.strip().removeprefix("-").isdigit()
+    return text.strip().removeprefix("-").isdigit() or _NUMBER.fullmatch(text.strip()) is not None
 
 
 def known_fields(path: Sequence[int | str], model: type[BaseModel] | None) -> list[str]:
@@ -193,15 +209,28 @@ def _retyped(kind: str, value: object) -> str | None:
         return f"must be a string, and not {what}: write one value" if what else None
     if kind == "bool_type":
         return None if isinstance(value, str) else "must be true or false: write one of these"
+    number = "a whole number" if kind == "int_type" else "a number"
+    if isinstance(value, bool | list | Mapping):
+        return f"must be {number}: write its digits"
     if isinstance(value, float) and kind == "int_type":
         return "is too large: write a smaller number" if value.is_integer() else None
-    if not isinstance(value, str) or _NUMBER.fullmatch(value.strip()):
+    if not isinstance(value, str):
+        return None
+    text = value.strip()
+    if text.isdecimal() and text != str(int(text)):  # YAML reads 010 as 8, and digits of other scripts as text.
+        return f"must be {number}: write {int(text)} without quotes"
+    if _NUMBER.fullmatch(text) and isfinite(float(text)):
         return None
     if kind == "int_type":
-        plain = re.sub(r"(?<=\d)[ ,'_](?=\d{3}\b)", "", value.strip())
+        plain = _ungrouped(text)
         return f"must be a whole number: write {plain if plain.isdecimal() else 'its digits'}"
-    share = _PERCENT.fullmatch(value.strip())
+    share = _PERCENT.fullmatch(text)
     return f"must be a number: write {f'{float(share[1]) / 100:.12g}' if share else 'its digits'}"
+
+
+def _ungrouped(text: str) -> str:
+    """Returns a number without the separators of its thousands."""
+    return re.sub(r"(?<=\d)[ ,'_](?=\d{3}\b)", "", text.strip())
 
 
 _WRONG_TYPES = {
@@ -231,6 +260,8 @@ _OTHER_NAMES = {
     "epsilon": "eps",
     **dict.fromkeys(("minpts", "minpoints"), "min_samples"),
     "seed": "random_state",
+    "cron": "cron_expression",
+    **dict.fromkeys(("collection", "collections"), "collection_ids"),
 }
 """What CronJobs and libraries for clustering call a field, without _ and capitals, and what to write instead."""
 _SWITCHES = {
@@ -241,16 +272,51 @@ _SWITCHES = {
 """What to write instead of a boolean that other programs have in place of a status."""
 
 
-def _unknown(name: str, value: object, known: Sequence[str]) -> str:
+def _unknown(name: str, value: object, path: Sequence[int | str], root: str, model: type[BaseModel] | None) -> str:
+    """Returns the message for a field that does not exist at a path: a near name, or the place of the field."""
+    known = known_fields(path, model)
     if name in ("true", "false"):
         return f"YAML reads a bare on, off, yes, no, y or n as a boolean: write one of {', '.join(known)}"
-    folded = name.replace("_", "").casefold()
+    folded = _folded(name)
     if "status" in known and (switch := _SWITCHES.get(folded)) is not None:
         guess: str | None = switch[value] if isinstance(value, bool) else "status"
     else:
         other = _OTHER_NAMES.get(folded)
-        guess = other if other in known else nearest(name, known)
+        places = sorted(_places(model), key=len) if model else []
+        guess = (
+            (other if other in known else _same(name, known))
+            or _elsewhere([place for place in places if _folded(place[-1]) == _folded(other or name)], root)
+            or nearest(name, known)
+            or _elsewhere([place for place in places if len(name) > 3 and _folded(place[-1]).startswith(folded)], root)
+        )
     return "unknown field: " + (f"did you mean {guess}?" if guess else f"remove it, or use one of {', '.join(known)}")
+
+
+def _folded(name: str) -> str:
+    return name.replace("_", "").replace("-", "").casefold()
+
+
+def _same(name: str, known: Iterable[str]) -> str | None:
+    """Returns the known name that this one is or begins, apart from its spelling."""
+    found = nearest(name, known)
+    return found if found and len(name) > 2 and _folded(found).startswith(_folded(name)) else None
+
+
+def _elsewhere(places: Sequence[tuple[str, ...]], root: str) -> str | None:
+    """Returns one place or two as paths; of more, the first one if all others are deeper, and else None."""
+    if len(places) > 2 and len(places[0]) < len(places[1]):
+        places = places[:1]
+    return " or ".join(_join(root, place) for place in places) if len(places) in (1, 2) else None
+
+
+def _places(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yields the paths of all fields of a model, without those of lists' items."""
+    for name, info in model.model_fields.items():
+        yield (*above, name)
+        kind = info.annotation
+        for inner in get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,):
+            if isinstance(inner, type) and issubclass(inner, BaseModel) and len(above) < _DEEPEST:
+                yield from _places(inner, (*above, name))
 
 
 def _model_at(model: type[BaseModel] | None, path: Sequence[int | str]) -> type[BaseModel] | None:
