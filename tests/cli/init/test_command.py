@@ -196,6 +196,72 @@ def test_names_with_wildcards_and_globs_of_directories(
     assert ParquetCollection("col_a", read, VolumeStore(here, source)).rows == documents
 
 
+def test_columns_of_partitions(tmp_path: Path, capsys: Capture) -> None:
+    """--text-column lang was refused, although the worker reads it. The volume does not have the folders above."""
+    folder = tmp_path / "env=prod/docs/lang=en"
+    folder.mkdir(parents=True)
+    pq.write_table(pa.table(ROWS), folder / "a.parquet")
+    for source, columns in (("docs", ", lang"), ("docs/*/*.parquet", ", lang"), ("docs/lang=en/a.parquet", "")):
+        _, _, text = init(capsys, f"{tmp_path}/env=prod/{source}", "--volume", "c")
+        assert f"columns sku, price, title, embedding{columns}\n" in text
+    collection, _, _ = init(capsys, f"{tmp_path}/env=prod/docs", "--volume", "c", "--text-column", "lang")
+    assert collection["source"]["text_column"] == "lang"
+
+
+def test_a_first_file_without_rows(tmp_path: Path, capsys: Capture) -> None:
+    """pandas gives its columns no type, and the worker reads none of them."""
+    pq.write_table(pa.table({name: pa.nulls(0) for name in ROWS}), tmp_path / "a.parquet")
+    pq.write_table(pa.table(ROWS), tmp_path / "b.parquet")
+    collection, _, text = init(capsys, str(tmp_path), "--volume", "c")
+    assert "Found: 3 documents, vectors of 2 dimensions" in text
+    assert collection["source"]["document_id_column"] == "sku"
+
+
+@pytest.mark.parametrize(
+    "name", ["\U0001f600", "\U0001f468\u200d\U0001f469", "\u00e9", "a\nb", "\U000e0020", '"', "08"]
+)
+def test_names_of_columns_are_kept(tmp_path: Path, capsys: Capture, name: str) -> None:
+    """Emoji were written as two halves, which YAML does not join, and refused."""
+    pq.write_table(pa.table({name: ROWS["sku"], "embedding": ROWS["embedding"]}), tmp_path / "a.parquet")
+    collection, _, _ = init(capsys, f"{tmp_path}/a.parquet", "--volume", "c")
+    assert collection["source"]["document_id_column"] == name
+
+
+def test_columns_of_a_wrong_type(tmp_path: Path, capsys: Capture) -> None:
+    pq.write_table(pa.table(ROWS | {"n": pa.array([1, 2, 3])}), tmp_path / "a.parquet")
+    error = failed(capsys, f"{tmp_path}/a.parquet", "--vector-column", "n")
+    assert "--vector-column: 'n' (int64) does not contain vectors: name the column with lists of" in error
+    error = failed(capsys, f"{tmp_path}/a.parquet", "--id-column", "embedding")
+    assert "--id-column: 'embedding' (fixed_size_list<" in error
+    assert "contains vectors: name a column with text or integers, one of" in error
+
+
+COLUMNS = ("--table", "t", "--id-column", "a", "--vector-column", "b")
+
+
+@pytest.mark.parametrize(
+    ("source", "error"),
+    [
+        ("postgresql://u:pa#ss@h/d", "SOURCE: not an address: write postgresql://USER@HOST:PORT/DATABASE, and escape"),
+        ("postgresql://h:99999/d", "SOURCE: not an address: "),
+        ("s3://", "SOURCE: 's3://' names no bucket: write s3://BUCKET/KEY"),
+        ("file:///tmp/a.parquet", "SOURCE: unknown scheme 'file': write the path without file://"),
+        ("s3a://b/k", "SOURCE: unknown scheme 's3a': write s3://"),
+        ("https://h/a.parquet", "SOURCE: 'https://h/a.parquet': files are not read over HTTP: name a path, s3://"),
+    ],
+)
+def test_addresses_that_are_not_read(capsys: Capture, source: str, error: str) -> None:
+    """A part of a password that is not escaped is taken for a port: it ended the command with a traceback."""
+    found = failed(capsys, source, *COLUMNS, code=2)
+    assert error in found
+    assert "pa" not in found.replace("path", "").replace("password", "").replace("parquet", "").replace("special", "")
+
+
+def test_addresses_of_version_6(capsys: Capture) -> None:
+    collection, _, _ = init(capsys, "postgresql://[::1]:5433/d", *COLUMNS)
+    assert collection["source"]["uri"] == "postgresql://[::1]:5433/d"
+
+
 def test_two_columns_of_one_name(tmp_path: Path, capsys: Capture) -> None:
     """init ended with a traceback."""
     table = pa.table([*ROWS.values(), ROWS["embedding"]], names=[*ROWS, "embedding"])

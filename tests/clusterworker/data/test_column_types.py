@@ -290,7 +290,7 @@ def test_names_that_no_line_can_show(tmp_path: Path) -> None:
     write(tmp_path / "data.parquet", **{name: pa.array([1] * 3) for name in names})
     with pytest.raises(MisconfiguredError) as raised:
         opened(tmp_path, text_column="text")
-    listed = r"""document_id, embedding, "a\nb", "a\u0000b", "a\u202eb", 'a  b', a b"""
+    listed = r"""document_id, embedding, "a\nb", "a\0b", "a\u202eb", 'a  b', a b"""
     assert str(raised.value) == f"data.parquet: no column text: it has {listed}: set source.text_column to one of them"
     assert next(kubectl_yaml.documents(f"[{listed}]"))[1][2:] == names
     for name in names:

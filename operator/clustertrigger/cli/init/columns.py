@@ -73,6 +73,13 @@ def choose(look: Look, document_id: str | None = None, vector: str | None = None
     for option, name in (("--id-column", document_id), ("--vector-column", vector), ("--text-column", text)):
         if name is not None and name not in {column.name for column in look.columns}:
             raise CommandError(f"{option}: {name!r}: no such column: choose one of {listed(look.columns)}")
+    for option, name, wrong, remedy in (
+        ("--vector-column", vector, "number", "does not contain vectors: name the column with lists of numbers"),
+        ("--id-column", document_id, "vector", "contains vectors: name a column with text or integers"),
+    ):
+        for column in look.columns:
+            if column.name == name and column.kind == wrong:
+                raise CommandError(f"{option}: {name!r} ({column.type}) {remedy}, one of {listed(look.columns)}")
     notes: list[str] = []
     vectors = [column for column in look.columns if column.kind == "vector"]
     chosen_vector = vector or _pick(vectors, _VECTORS)

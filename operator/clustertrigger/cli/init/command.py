@@ -24,6 +24,12 @@ from clustertrigger.cli.validate import problems_in
 
 _LONGEST_NAME = 50
 _BUCKETS = ("s3://", "gs://")
+_OTHER_SCHEMES = {
+    "file": "write the path without file://",
+    **dict.fromkeys(("s3a", "s3n"), "write s3://…"),
+    **dict.fromkeys(("postgresql+psycopg", "postgresql+psycopg2", "postgresql+asyncpg"), "write postgresql://…"),
+}
+"""What to write instead of the schemes of other programs."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +59,8 @@ class InitOptions:
         known = {"": "parquet", "s3": "parquet", "gs": "parquet", "http": "qdrant", "https": "qdrant"}
         known |= {"postgresql": "postgresql", "postgres": "postgresql"}
         if scheme not in known:
-            raise click.UsageError(
-                f"SOURCE: {self.source!r}: unknown scheme {scheme!r}: name a file, s3://…, gs://…, postgresql://… or "
-                "the http(s)://… of Qdrant"
-            )
+            usual = "name a file, s3://…, gs://…, postgresql://… or the http(s)://… of Qdrant"
+            raise click.UsageError(f"SOURCE: unknown scheme {scheme!r}: {_OTHER_SCHEMES.get(scheme, usual)}")
         return known[scheme]
 
 
@@ -151,6 +155,12 @@ def draft_of(options: InitOptions, namespace: str | None) -> str:
 def _check_options(options: InitOptions, kind: str) -> None:
     if kind == "postgresql" and not options.table:
         raise click.UsageError("--table is missing: name the table or view, such as public.articles")
+    if options.source.rstrip("/") in ("s3:", "gs:"):
+        raise click.UsageError(f"SOURCE: {options.source!r} names no bucket: write s3://BUCKET/KEY or gs://BUCKET/KEY")
+    if kind == "qdrant" and options.source.lower().endswith((".parquet", ".pq")):
+        raise click.UsageError(
+            f"SOURCE: {options.source!r}: files are not read over HTTP: name a path, s3://… or gs://…"
+        )
     if kind == "qdrant" and not options.collection:
         raise click.UsageError("--collection is missing: name the collection of Qdrant")
 
@@ -184,9 +194,17 @@ def _text_of(texts: Look, options: InitOptions) -> str | None:
 
 def _uri(options: InitOptions, kind: str) -> str:
     if kind == "postgresql":
-        parts = urlsplit(options.uri or options.source)
-        host = f"{parts.hostname or 'localhost'}:{parts.port or 5432}"
-        return urlunsplit(("postgresql", host, parts.path, parts.query, ""))
+        try:
+            parts = urlsplit(options.uri or options.source)
+            host, port = parts.hostname or "localhost", parts.port or 5432
+        except ValueError:  # The value and the error can contain a part of a password.
+            field = "--uri" if options.uri else "SOURCE"
+            raise click.UsageError(
+                f"{field}: not an address: write postgresql://USER@HOST:PORT/DATABASE, and escape special characters "
+                "of a password, such as %23 for #"
+            ) from None
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return urlunsplit(("postgresql", address, parts.path, parts.query, ""))
     if kind == "qdrant" or options.source.startswith(_BUCKETS):
         return options.uri or (options.source if has_wildcard(options.source) else options.source.rstrip("/"))
     if options.path:

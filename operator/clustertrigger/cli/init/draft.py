@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from clustercontract.counted import counted
+from clustercontract.quoting import quoted
 from clustertrigger.api import API_VERSION
 from clustertrigger.cli.init.columns import Choice, Look, clusters_for
 from clustertrigger.cli.terminal import printable
@@ -154,4 +155,4 @@ def _columns_found(look: Look) -> str:
 
 
 def _scalar(text: str) -> str:
-    return text if _PLAIN.fullmatch(text) and text.lower() not in _WORDS else json.dumps(text)
+    return text if _PLAIN.fullmatch(text) and text.lower() not in _WORDS else quoted(text)

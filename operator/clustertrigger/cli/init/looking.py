@@ -15,9 +15,10 @@ from typing import Any, Literal
 
 import httpx
 
-from clustercontract.data_files import MAGIC, GlobError, files_at, hint
+from clustercontract.data_files import MAGIC, GlobError, files_at, fixed_part, hint
 from clustercontract.directories import files_below, without_aliases
 from clustercontract.globs import has_wildcard
+from clustercontract.partitions import partitions_of
 from clustertrigger.cli.init.columns import Column, Kind, Look
 from clustertrigger.cli.scope import CommandError
 from clustertrigger.cli.terminal import printable
@@ -51,14 +52,19 @@ def look_at_parquet(uri: str, endpoint: str | None, region: str | None) -> Look:
     shown = uri
     try:
         system, files = _files(uri, endpoint, region)
-        documents = 0
+        documents, filled = 0, None
         for file in files[:_MOST_FILES]:
             shown = file
             with system.open_input_file(file) as source:
-                documents += pq.ParquetFile(source).metadata.num_rows
-        shown = files[0]
+                rows = pq.ParquetFile(source).metadata.num_rows
+            documents += rows
+            filled = filled or (file if rows else None)
+        shown = filled or files[0]  # Writers give the columns of empty tables no type.
         with system.open_input_file(shown) as source:
             columns, dimensions = _arrow_columns(pq.ParquetFile(source), shown)
+        names = {column.name for column in columns}
+        found = partitions_of(_on_volume(uri, shown))
+        columns += [Column(name, "names of directories", "other") for name in found if name not in names]
     except (OSError, pa.ArrowException, ValueError) as error:
         reason = cut(one_line(error), _LONGEST_REASON).rstrip(".")
         if "magic bytes" in reason or "Parquet file size is" in reason:
@@ -197,6 +203,15 @@ def _files(uri: str, endpoint: str | None, region: str | None) -> tuple[Any, lis
         remedy = "name a file, a folder or a glob such as 'data/*.parquet'"
         raise CommandError(f"{uri}: no Parquet files found: {remedy}{hint(path)}")
     return system, without_aliases({file: os.path.realpath(file) if is_local else file for file in files})
+
+
+def _on_volume(uri: str, file: str) -> str:
+    """Returns a file's path as the worker reads it: of a path on this machine, init writes the last part."""
+    if "://" in uri:
+        return file
+    path = Path(uri)
+    folder = path.parent.as_posix() if path.exists() else fixed_part(path.as_posix())
+    return file.removeprefix(f"{folder}/")
 
 
 def _arrow_columns(parquet: Any, shown: str) -> tuple[list[Column], int | None]:

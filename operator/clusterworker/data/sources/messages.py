@@ -1,11 +1,11 @@
 """Contains the messages about bad data that all sources share."""
 
 import difflib
-import json
 import unicodedata
 from collections.abc import Iterable
 from itertools import accumulate
 
+from clustercontract.quoting import quoted
 from clusterworker.process.errors import MisconfiguredError, UnavailableError
 from clusterworker.process.text import shortened
 
@@ -50,7 +50,7 @@ def type_shown(kind: object) -> str:
 def name_shown(name: str) -> str:
     """Returns a column's name for a message, and as YAML reads it: with quotes and escapes where a line needs them."""
     if not name.isprintable():
-        return shortened(json.dumps(name), _NAME_CHARACTERS)
+        return shortened(quoted(name), _NAME_CHARACTERS)
     return shortened(name if name == " ".join(name.split()) != "" else repr(name), _NAME_CHARACTERS)
 
 

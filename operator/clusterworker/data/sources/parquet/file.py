@@ -12,12 +12,13 @@ import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 
 from clustercontract.data_files import MAGIC
+from clustercontract.partitions import Partitions, partitions_of
 from clusterworker.data.arrays import Rows
 from clusterworker.data.sources.batch import BATCH_ROWS, FilePlace, FilteredPlace, Place
 from clusterworker.data.sources.messages import changed, damaged
 from clusterworker.data.sources.parquet.arrow_filter import check_columns, expression
 from clusterworker.data.sources.parquet.identity import Identity
-from clusterworker.data.sources.parquet.partitions import Partitions, partitions_of, remaining
+from clusterworker.data.sources.parquet.partitions import remaining
 from clusterworker.data.sources.parquet.store import FileStore
 from clusterworker.data.sources.plain import is_there, plain, plain_type, take
 from clusterworker.data.sources.predicate import Predicate, comparisons

@@ -1,36 +1,18 @@
-"""Reads columns from directories' names, `lang=en/part-0.parquet`, as Hive, Spark and DuckDB write them."""
+"""Compares filters with the columns in directories' names."""
 
 import operator
-import os
 import re
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
-from urllib.parse import unquote
 
 from clustercontract.filters import is_number, parsed_time
+from clustercontract.partitions import Partitions
 from clusterworker.data.sources.predicate import Comparison, Junction, Predicate, check_kind
-
-NULL = "__HIVE_DEFAULT_PARTITION__"
-"""Name that stands for a missing value."""
-Partitions = Mapping[str, str | None]
-"""Values by column; None for a missing value."""
 
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]{1,4})?", re.IGNORECASE)
 _NOT_FINITE = re.compile(r"[+-]?inf(inity)?|nan", re.IGNORECASE)
 _BOOLEANS = {"true": True, "false": False}
 _COMPARE = {"gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le}
-
-
-def partitions_of(file: str) -> Partitions:
-    """Returns the columns in a file's path."""
-    found: dict[str, str | None] = {}
-    readable = os.fsencode(file).decode(errors="replace")  # A name can be any bytes.
-    for directory in readable.split("/")[:-1]:
-        column, separator, value = directory.partition("=")
-        if separator and column:
-            found[unquote(column)] = None if value == NULL else unquote(value)
-    return found
 
 
 def remaining(predicate: Predicate, partitions: Partitions) -> Predicate | bool:
