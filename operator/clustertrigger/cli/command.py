@@ -164,6 +164,13 @@ def name_argument(function: Function) -> Function:
     return click.argument("name", metavar="NAME", shell_complete=completion.triggers)(function)
 
 
+def run_option(help_text: str) -> Callable[[Function], Function]:
+    """Returns what adds the option --run, the name of a run, which commands get as `job`."""
+    from clustertrigger.cli import completion
+
+    return click.option("--run", "job", metavar="JOB", shell_complete=completion.runs, help=help_text)
+
+
 class _GlobalOption(click.Option):
     """Declares one of kubectl's global options."""
 

@@ -11,9 +11,8 @@ import click
 from rich.text import Text
 
 from clustertrigger.api.names import WORKER_CONTAINER
-from clustertrigger.cli import completion
 from clustertrigger.cli.cluster import Cluster, pods_of, read_trigger
-from clustertrigger.cli.command import PROG, add_command, name_argument, on_cluster
+from clustertrigger.cli.command import PROG, add_command, name_argument, on_cluster, run_option
 from clustertrigger.cli.kube import paths
 from clustertrigger.cli.run_log import POLL_SECONDS, lines_of, observe, why_waiting
 from clustertrigger.cli.scope import CommandError
@@ -34,10 +33,7 @@ def add_logs(group: click.Group) -> None:
     )
     @on_cluster
     @name_argument
-    @click.option(
-        "--run", "job", metavar="JOB", shell_complete=completion.runs,
-        help="Run or check whose log is shown. Default: the newest run.",
-    )  # fmt: skip
+    @run_option("Run or check whose log is shown. Default: the newest run.")
     @click.option("--check", is_flag=True, help="Print the log of the newest check of a conditional trigger.")
     @click.option("-f", "--follow", is_flag=True, help="Follow the log through all attempts until the run ends.")
     @click.option("--raw", is_flag=True, help="Print the lines as the worker wrote them, as JSON.")

@@ -14,9 +14,8 @@ import click
 
 from clustertrigger.api.names import LABEL_MANAGED_BY, MANAGED_BY
 from clustertrigger.api.status import Execution
-from clustertrigger.cli import completion
 from clustertrigger.cli.cluster import Cluster, read_trigger
-from clustertrigger.cli.command import PROG, add_command, name_argument, on_cluster
+from clustertrigger.cli.command import PROG, add_command, name_argument, on_cluster, run_option
 from clustertrigger.cli.forwarding import SELECTOR
 from clustertrigger.cli.kube import paths
 from clustertrigger.cli.report_pod import fetch
@@ -40,10 +39,7 @@ def add_report(group: click.Group) -> None:
     )
     @on_cluster
     @name_argument
-    @click.option(
-        "--run", "job", metavar="JOB", shell_complete=completion.runs,
-        help="Run whose report is shown. Default: the newest completed run.",
-    )  # fmt: skip
+    @run_option("Run whose report is shown. Default: the newest completed run.")
     @click.option("--save", metavar="FILE", help="Write the report to this file, or - for standard output.")
     @click.option("--claim", metavar="NAME", help="PersistentVolumeClaim with the results. Default: the run's.")
     @click.option("--image", metavar="IMAGE", help="Image of the Pod that reads the results. Default: the worker's.")

@@ -13,9 +13,8 @@ from clustercontract.brief import Changes, ClusterBrief, EnrichmentBrief
 from clustercontract.counted import counted
 from clustertrigger.api.status import ClusterTriggerStatus, Execution
 from clustertrigger.api.stored import as_json
-from clustertrigger.cli import completion
 from clustertrigger.cli.cluster import Cluster, read_trigger
-from clustertrigger.cli.command import PROG, add_command, name_argument, on_cluster
+from clustertrigger.cli.command import PROG, add_command, name_argument, on_cluster, run_option
 from clustertrigger.cli.layers import show_layer
 from clustertrigger.cli.output import Output, output_option, show
 from clustertrigger.cli.parameters import LAYER
@@ -60,10 +59,7 @@ def add_results(group: click.Group) -> None:
     )
     @on_cluster
     @name_argument
-    @click.option(
-        "--run", "job", metavar="JOB", shell_complete=completion.runs,
-        help="Run whose clusters are shown. Default: the newest completed run.",
-    )  # fmt: skip
+    @run_option("Run whose clusters are shown. Default: the newest completed run.")
     @click.option(
         "--layer", type=LAYER, metavar="NUMBER",
         help="Show the clusters of another granularity, from 0 (the finest) to 19. Requires a run with algorithm evoc.",

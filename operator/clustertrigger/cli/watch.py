@@ -15,9 +15,8 @@ from clustercontract.counted import counted
 from clustertrigger.api.conditions import ConditionType, EventReason
 from clustertrigger.api.names import ANNOTATION_RUN_REQUESTED
 from clustertrigger.api.status import ClusterTriggerStatus, Execution, find_condition
-from clustertrigger.cli import completion
 from clustertrigger.cli.cluster import Cluster, read_trigger
-from clustertrigger.cli.command import PROG, add_command, name_argument, on_cluster
+from clustertrigger.cli.command import PROG, add_command, name_argument, on_cluster, run_option
 from clustertrigger.cli.kube import paths
 from clustertrigger.cli.progress_bar import Display
 from clustertrigger.cli.run_log import POLL_SECONDS, follow_run
@@ -37,10 +36,7 @@ def add_watch(group: click.Group) -> None:
     @add_command(group, "watch", section="See", examples=[f"{PROG} watch nightly -n search"])
     @on_cluster
     @name_argument
-    @click.option(
-        "--run", "job", metavar="JOB", shell_complete=completion.runs,
-        help="Run to follow. Default: the newest active run, or else the last run.",
-    )  # fmt: skip
+    @run_option("Run to follow. Default: the newest active run, or else the last run.")
     async def command(cluster: Cluster, name: str, job: str | None) -> int:
         """Follow a run to its end.
 

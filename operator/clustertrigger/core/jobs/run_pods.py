@@ -1,4 +1,4 @@
-"""Tells the Pods of one run: those of its Job, and the executors that they have created."""
+"""Determines which Pods belong to a run: those of its Job, and the executors that they have created."""
 
 from __future__ import annotations
 
