@@ -7,12 +7,14 @@ from collections import Counter, defaultdict
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from kubernetes.aio.client import Configuration
 
 from clustertrigger.api.conditions import EventReason
 from clustertrigger.core.decision import Event
+from clustertrigger.core.resources.trigger import Key
 from clustertrigger.shell.kube.api_server import ApiServer
 from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.status.recorder import Recorder
@@ -60,3 +62,58 @@ def test_events_of_a_trigger_are_written_in_order_and_several_at_a_time() -> Non
     assert set(got) == {f"uid-{owner}" for owner in range(TRIGGERS)}
     assert all(messages == [f"message {n}" for n in range(EACH)] for messages in got.values())
     assert at_a_time > 1, "one after another"
+
+
+async def test_a_namespace_without_responses_delays_no_events_of_others() -> None:
+    got: list[str] = []
+    over = asyncio.Event()
+
+    async def take(request: web.Request) -> web.Response:
+        namespace = request.match_info["namespace"]
+        if namespace == "hangs":
+            await over.wait()
+        got.append(namespace)
+        return web.json_response(await request.json(), status=201)
+
+    app = web.Application()
+    app.router.add_post("/api/v1/namespaces/{namespace}/events", take)
+    async with TestServer(app) as server:
+        configuration = Configuration(host=str(server.make_url("/")).rstrip("/"))
+        async with ApiServer(configuration, Metrics(), connections=64) as api:
+            metrics = Metrics()
+            recorder = Recorder(api, lambda: datetime.now(UTC), metrics, "test")
+            running = asyncio.create_task(recorder.run())
+            said = Event("Normal", EventReason.RUN_CREATED, "message")
+            for number in range(100):
+                recorder.record(replace(trigger(), uid=f"uid-{number}", key=Key("hangs", f"slow-{number}")), said)
+            await asyncio.sleep(0.1)
+            recorder.record(trigger(), said)
+            async with asyncio.timeout(5):
+                while not got:  # noqa: ASYNC110 - told by the server
+                    await asyncio.sleep(0.005)
+            assert got == ["search"]
+            over.set()
+            async with asyncio.timeout(60):
+                while len(got) < 101:  # noqa: ASYNC110 - told by the server
+                    await asyncio.sleep(0.005)
+            assert metrics.events_dropped._value.get() == 0
+            running.cancel()
+
+
+async def test_events_that_wait_for_too_long_a_queue_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clustertrigger.shell.status.recorder._MOST_OF_A_NAMESPACE", 3)
+    metrics = Metrics()
+    async with ApiServer(Configuration(host="http://127.0.0.1:1"), metrics, connections=4) as api:
+        recorder = Recorder(api, lambda: datetime.now(UTC), metrics, "test")
+        for number in range(5):
+            recorder.record(trigger(), Event("Normal", EventReason.RUN_CREATED, f"message {number}"))
+        assert metrics.events_dropped._value.get() == 2
+        running = asyncio.create_task(recorder.run())
+        async with asyncio.timeout(60):
+            while metrics.events_dropped._value.get() < 5:  # noqa: ASYNC110 - nothing tells when
+                await asyncio.sleep(0.005)
+        recorder.record(trigger(), Event("Normal", EventReason.RUN_CREATED, "later"))
+        async with asyncio.timeout(60):
+            while metrics.events_dropped._value.get() < 6:  # noqa: ASYNC110 - nothing tells when
+                await asyncio.sleep(0.005)
+        running.cancel()

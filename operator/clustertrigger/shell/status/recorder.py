@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
+from collections import Counter, OrderedDict, deque
 from typing import Any
-from zlib import crc32
 
 from clustertrigger.api import API_VERSION
 from clustertrigger.core.decision import Event
@@ -22,16 +21,19 @@ from clustertrigger.core.text import cut
 from clustertrigger.shell.clock import Clock
 from clustertrigger.shell.kube.api_server import ApiServer
 from clustertrigger.shell.metrics.process import Metrics
+from clustertrigger.shell.serving.fair_turns import FairTurns
 
 logger = logging.getLogger(__name__)
 
-_WRITERS = 4
-"""Number of concurrent writers. One alone is limited by the API server's latency, which is 40 ms on a busy server."""
-_BACKLOG = 5_000
-"""Maximum number of events that each writer queues."""
+_WRITES_AT_ONCE, _WRITES_OF_A_NAMESPACE = 8, 4
+"""One write at a time is limited by the latency of the API server, 40 ms on a busy one. An admission webhook that
+does not respond for one namespace occupies only half of them.
+"""
+_MOST_WAITING, _MOST_OF_A_NAMESPACE = 20_000, 10_000
+"""Maximum number of events that wait. Further ones are dropped."""
 _REMEMBERED = 4_096
 _LONGEST_MESSAGE = 1024
-_Backlog = asyncio.Queue[tuple[str, dict[str, Any]]]
+_Waiting = deque[dict[str, Any]]
 
 
 class Recorder:
@@ -42,35 +44,57 @@ class Recorder:
         self._clock = clock
         self._metrics = metrics
         self._identity = identity
-        self._backlogs: list[_Backlog] = [asyncio.Queue(_BACKLOG) for _ in range(_WRITERS)]
+        self._waiting: dict[str, _Waiting] = {}
+        """Events that wait, by the uid of their trigger."""
+        self._number: Counter[str] = Counter()
+        """Number of events that wait, by namespace."""
+        self._begun: asyncio.Queue[str] = asyncio.Queue()
+        """Uids of triggers whose events no task writes yet."""
+        self._turns = FairTurns(_WRITES_AT_ONCE, _WRITES_OF_A_NAMESPACE)
         self._counts: OrderedDict[str, int] = OrderedDict()
 
     def record(self, trigger: Trigger, event: Event) -> None:
         """Queues an event."""
-        body = self._body(trigger, event)
-        try:
-            self._backlogs[crc32(trigger.uid.encode()) % _WRITERS].put_nowait((trigger.key.namespace, body))
-        except asyncio.QueueFull:
+        namespace = trigger.key.namespace
+        if self._number[namespace] >= _MOST_OF_A_NAMESPACE or self._number.total() >= _MOST_WAITING:
             self._metrics.events_dropped.inc()
+            return
+        self._number[namespace] += 1
+        if trigger.uid not in self._waiting:
+            self._waiting[trigger.uid] = deque()
+            self._begun.put_nowait(trigger.uid)
+        self._waiting[trigger.uid].append(self._body(trigger, event))
 
     async def run(self) -> None:
         """Writes events in an endless loop."""
-        async with asyncio.TaskGroup() as writers:
-            for backlog in self._backlogs:
-                writers.create_task(self._work(backlog))
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                tasks.create_task(self._work(await self._begun.get()))
 
-    async def _work(self, backlog: _Backlog) -> None:
-        while True:
-            namespace, body = await backlog.get()
-            try:
-                await self._write(namespace, body)
-            except ApiError as error:
-                self._metrics.events_dropped.inc()
-                logger.debug("Writing the Kubernetes event %s failed: %s", body["metadata"]["name"], error)
-            except Exception:
-                # An error with one event must not stop the writer for all others.
-                self._metrics.events_dropped.inc()
-                logger.exception("Internal error: writing the Kubernetes event %s failed", body["metadata"]["name"])
+    async def _work(self, uid: str) -> None:
+        """Writes the events of a trigger in order, until none waits."""
+        waiting = self._waiting[uid]
+        while waiting:
+            body = waiting[0]
+            namespace = body["metadata"]["namespace"]
+            async with self._turns.turn(namespace):
+                await self._write_or_drop(namespace, body)
+            waiting.popleft()
+            self._number[namespace] -= 1
+            if not self._number[namespace]:
+                del self._number[namespace]
+        del self._waiting[uid]
+
+    async def _write_or_drop(self, namespace: str, body: dict[str, Any]) -> None:
+        try:
+            await self._write(namespace, body)
+        except ApiError as error:
+            self._metrics.events_dropped.inc()
+            logger.debug("Writing the Kubernetes event %s failed: %s", body["metadata"]["name"], error)
+        except Exception:
+            # An error with one event must not stop the others.
+            self._metrics.events_dropped.inc()
+            logger.exception("Internal error: writing the Kubernetes event %s failed", body["metadata"]["name"])
 
     async def _write(self, namespace: str, body: dict[str, Any]) -> None:
         path = paths.events(namespace)
