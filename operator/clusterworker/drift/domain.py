@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from clusterworker.clustering.algorithms.frame import Frame
 from clusterworker.data.arrays import Doubles, Rows, Vectors
 from clusterworker.drift.moments import NORMAL_TAIL
 from clusterworker.drift.permutation_test import PermutationTest, tested
@@ -18,6 +19,9 @@ FOLDS = 5
 PERMUTATIONS = 200
 SHRINKAGE = 0.1
 """Ridge penalty, in mean eigenvalues of the training documents' scatter."""
+_USUAL, _FARTHEST = 0.9, 5.0
+"""Quantile of the documents' distances from their centre, and multiple of it up to which documents keep their distance.
+"""
 
 
 def domain_auc(baseline: Vectors, now: Vectors, seed: int, permutations: int = PERMUTATIONS) -> PermutationTest:
@@ -36,7 +40,7 @@ def domain_auc(baseline: Vectors, now: Vectors, seed: int, permutations: int = P
     folds = min(FOLDS, len(baseline), len(now))
     if folds < 2:
         return PermutationTest(0.5, 0.5, 1.0)
-    vectors = np.concatenate([baseline, now])
+    vectors = _drawn_in(np.concatenate([baseline, now]))
     labels = np.repeat(np.array([0.0, 1.0]), [len(baseline), len(now)])
     generator = np.random.default_rng(seed)
     fold = assign_folds(len(baseline), len(now), folds, generator)
@@ -48,6 +52,20 @@ def domain_auc(baseline: Vectors, now: Vectors, seed: int, permutations: int = P
     # The mean of five AUCs is distributed almost normally.
     floor = float(null.mean() + NORMAL_TAIL * null.std(ddof=1)) / 2
     return tested(float(found[0]), null, floor)
+
+
+def _drawn_in(vectors: Vectors) -> Doubles:
+    """Returns the vectors less their centre, where few far documents are nearer to it, in the same direction.
+
+    Otherwise, the scatter and the penalty would be those of a single far document, and hide what all others do.
+    """
+    centred: Doubles = vectors - Frame.of(vectors).centre
+    lengths = np.linalg.norm(centred, axis=1, keepdims=True)
+    inside = lengths[lengths > 0]
+    if not inside.size:
+        return centred
+    limit = _FARTHEST * float(np.quantile(inside, _USUAL))
+    return np.asarray(centred * np.minimum(limit / np.maximum(lengths, limit), 1))
 
 
 def assign_folds(baseline: int, now: int, folds: int, generator: np.random.Generator) -> Rows:
@@ -76,12 +94,12 @@ def areas(scores: Doubles, labels: Doubles) -> Doubles:
     return found / (positive * (len(labels) - positive))
 
 
-def _predictions(vectors: Vectors, labels: Doubles, fold: Rows) -> Iterator[tuple[Doubles, Doubles]]:
+def _predictions(vectors: Doubles, labels: Doubles, fold: Rows) -> Iterator[tuple[Doubles, Doubles]]:
     """Yields scores and labels of each fold from a ridge regression that is fitted to the other folds.
 
     The sums of products over the other folds are those over all documents minus those over the fold.
     """
-    centred = vectors - vectors.mean(axis=0, dtype=np.float64)
+    centred = vectors - vectors.mean(axis=0)
     scatter, products, ones = centred.T @ centred, centred.T @ labels, labels.sum(axis=0)
     for number in range(int(fold.max()) + 1):
         held, held_labels = centred[fold == number], labels[fold == number]

@@ -14,7 +14,7 @@ from clusterworker.drift.permutation_test import PermutationTest, tested
 
 PERMUTATIONS = 500
 _BLOCK_BYTES = 32 << 20
-_SAME = 1e-12
+_SAME = 4e-14
 """Share of ‖a‖² + ‖b‖² up to which squared distances can be caused by rounding of the documents' numbers."""
 _LARGE, _OTHER_SCALE = 0.9, 4.0
 """Quantile of the squared distances, and its ratio to their median above which the distances have two scales: at twice
@@ -75,7 +75,8 @@ def _kernel(vectors: Vectors) -> Vectors:
 def _scales(vectors: Vectors) -> list[float]:
     """Returns the squared median of the distances between different documents; 1 if all are equal, so that MMD² is 0.
 
-    Copies are left out, and so are documents that differ from a copy only by rounding. If most pairs were copies, the
+    Copies are left out, and so are documents that differ from a copy only by rounding, unless all do, as with a common
+    offset that is millions of times their spread. If most pairs were copies, the
     median would be almost 0, all other documents would be equally far apart for the kernel, and no drift would be
     found. For the same reason there is a second scale, the median of the large distances, if most pairs are nearly
     equal in relation to these. The kernel is the mean of the kernels of both.
@@ -84,6 +85,7 @@ def _scales(vectors: Vectors) -> list[float]:
     squares = Pairs(rows, "euclidean", vectors).squares(slice(None))
     lengths, others = (np.einsum("ij,ij->i", part, part, dtype=np.float64) for part in (rows, vectors))
     apart = squares[squares > _SAME * (lengths[:, None] + others)]
+    apart = apart if apart.size else squares[squares > 0]
     if not apart.size:
         return [1.0]
     median, large = (float(value) for value in np.quantile(apart, [0.5, _LARGE]))

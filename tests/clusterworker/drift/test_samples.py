@@ -129,6 +129,33 @@ def test_mmd_sees_past_far_documents(far: int) -> None:
     assert found.value > 2 * found.noise_floor
 
 
+@pytest.mark.parametrize("far", [1, 12, 36])
+@pytest.mark.parametrize("length", [1e2, 1e6, 1e14])
+def test_domain_auc_sees_past_far_documents(far: int, length: float) -> None:
+    """The scatter was theirs, and the value was 0.1 where each of the others had changed."""
+    generator = np.random.default_rng(0)
+    then, now, again = (generator.normal(mean, 1, size=(600, 16)) for mean in (0, 1, 0))
+    for side in (then, now, again):
+        side[:far] = length * generator.normal(size=(far, 16))
+    before = then.astype(np.float32)
+    found, same = (domain_auc(before, side.astype(np.float32), 0) for side in (now, again))
+    assert found.value > 2 * found.noise_floor
+    assert same.value <= 2 * same.noise_floor
+
+
+@pytest.mark.parametrize(("offset", "spread"), [(1e6, 0.3), (1e8, 20), (1e8, 10), (1e12, 1e5)])
+def test_mmd_of_documents_far_from_the_origin(offset: float, spread: float) -> None:
+    """All of them differ by little more than rounding, and counted as equal: the value was 0."""
+    generator = np.random.default_rng(0)
+    then, now, again = (
+        (offset + spread * generator.normal(mean, 1, size=(300, 16))).astype(np.float32) for mean in (0, 1, 0)
+    )
+    found, same = mmd_rbf(then, now, 0), mmd_rbf(then, again, 0)
+    assert found.value > 2 * found.noise_floor
+    assert found.value > 0.15
+    assert same.value <= 2 * same.noise_floor
+
+
 def test_mmd_sees_past_one_far_document() -> None:
     one, other = pair(300, 300, 1.0)
     one[0] = 1e6
