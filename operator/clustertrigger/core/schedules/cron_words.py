@@ -128,7 +128,16 @@ def _days_of(word: str) -> str | None:
         return GROUPS[word]
     ends = re.split(r"\.\.|-", word)
     names = [end if end in FIELDS[DAY_OF_WEEK].names else short_name(FIELDS[DAY_OF_WEEK], end) for end in ends]
-    return "-".join(filter(None, names)) if None not in names and len(names) <= 2 else None
+    known = [name for name in names if name is not None]
+    return _day_range(known[0], known[-1]) if len(known) == len(names) <= 2 else None
+
+
+def _day_range(first: str, last: str) -> str:
+    """Returns a range of days of the week; two ranges if Sunday, the first day of crontab's week, is inside."""
+    names = FIELDS[DAY_OF_WEEK].names
+    is_reversed = names.index(first) > names.index(last)
+    ranges = [(first, names[-1]), (names[0], last)] if is_reversed else [(first, last)]
+    return ",".join(begin if begin == end else f"{begin}-{end}" for begin, end in ranges)
 
 
 def _for_rate(text: str) -> str:
