@@ -292,3 +292,12 @@ def test_a_run_can_be_evicted_any_number_of_times(evictions: int, minutes: float
     """Kubernetes keeps the Pods, and creates another one, because evictions do not count as failed attempts."""
     run = observe(job(), *[pod(None, phase="Failed", reason="Evicted")] * evictions)
     assert (run.phase, run.retry_pause) == ("pending", timedelta(minutes=minutes))
+
+
+@pytest.mark.parametrize("annotation", ["failure", "completed"])
+def test_a_run_that_the_operator_ends_has_not_waited_in_a_queue(annotation: str) -> None:
+    """Ending a Job changes its spec once, and so its generation."""
+    annotations = {**job()["metadata"]["annotations"], f"clustertrigger.dev/{annotation}": "reason"}
+    ended = failed("DeadlineExceeded")
+    assert observe(job(ended, annotations=annotations, generation=2)).queue_time_ms is None
+    assert observe(job(ended, annotations=annotations, generation=4)).queue_time_ms == 1_000

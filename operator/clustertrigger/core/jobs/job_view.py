@@ -130,6 +130,7 @@ def read_job(raw: Mapping[str, Any]) -> JobView | None:
     ended = next((conditions[kind] for kind in _OUTCOMES if _holds(conditions.get(kind))), None)
     counts = [status.get(count) or 0 for count in ("active", "ready", "terminating", "succeeded", "failed")]
     failure = annotations.get(ANNOTATION_FAILURE)
+    own_changes = failure is not None or ANNOTATION_COMPLETED in annotations
     return JobView(
         namespace=metadata["namespace"],
         name=metadata["name"],
@@ -139,13 +140,13 @@ def read_job(raw: Mapping[str, Any]) -> JobView | None:
         slot=slot,
         created_at=parse_instant(metadata["creationTimestamp"]),
         started_at=_let_go_at(spec, status, conditions.get("Suspended")),
-        # Suspending and releasing a Job changes its spec, and therefore its generation.
+        # Suspending and releasing a Job changes its spec, and therefore its generation, as the operator does to end it.
         queued=bool(
             spec.get("suspend")
             or LABEL_QUEUE in labels
             or ANNOTATION_QUEUE in annotations
             or "Suspended" in conditions
-            or (metadata.get("generation") or 1) > 1
+            or (metadata.get("generation") or 1) > 1 + own_changes
         ),
         queue=annotations.get(ANNOTATION_QUEUE) or labels.get(LABEL_QUEUE, ""),
         has_own_workload=ANNOTATION_QUEUE in annotations,
