@@ -81,6 +81,21 @@ def _spec_rules(schema: dict[str, Any]) -> None:
             fields=ActionConfig.model_fields,
             optional=True,
         ),
+        *_work_rules(),
+        *_chain_rules(),
+        cel(
+            f"self.trigger_type != 'conditional' || self.action_type == '{MEASURED}'",
+            DRIFT_NEEDS_CLUSTERS,
+            field=".trigger_type",
+        ),
+        *_mode_rules(),
+        *_engine_rules(),
+    ]
+
+
+def _work_rules() -> list[dict[str, Any]]:
+    """Rules on what a run works on: in action_config, or in the short form."""
+    return [
         cel(
             f"self.action_type != '{SHORT_FORM_OF}' || has(self.execution_config) || has(self.cluster_id) || "
             "has(self.action_config)",
@@ -112,26 +127,29 @@ def _spec_rules(schema: dict[str, Any]) -> None:
                 ),
             )
         ),
-        *(
-            cel(
-                f"self.trigger_type != 'event' || !has(self.schedule_config.event_type) || "
-                f"self.schedule_config.event_type != '{RUN_COMPLETED}' || !has(self.schedule_config.collection_id) || "
-                f"!has(self.{parent}) || !has(self.{parent}.{outputs}) || "
-                f"!(self.schedule_config.collection_id {relation} self.{parent}.{outputs})",
-                f"collection_id is not valid with event_type {RUN_COMPLETED}: {WAITS_FOR_ITSELF}",
-                field=".schedule_config.collection_id",
-            )
-            for parent, outputs, relation in (
-                ("execution_config", "outputs", "in"),
-                ("action_config", "output_collection_ids", "in"),
-                ("action_config", "target_collection_id", "=="),
-            )
-        ),
+    ]
+
+
+def _chain_rules() -> list[dict[str, Any]]:
+    return [
         cel(
-            f"self.trigger_type != 'conditional' || self.action_type == '{MEASURED}'",
-            DRIFT_NEEDS_CLUSTERS,
-            field=".trigger_type",
-        ),
+            f"self.trigger_type != 'event' || !has(self.schedule_config.event_type) || "
+            f"self.schedule_config.event_type != '{RUN_COMPLETED}' || !has(self.schedule_config.collection_id) || "
+            f"!has(self.{parent}) || !has(self.{parent}.{outputs}) || "
+            f"!(self.schedule_config.collection_id {relation} self.{parent}.{outputs})",
+            f"collection_id is not valid with event_type {RUN_COMPLETED}: {WAITS_FOR_ITSELF}",
+            field=".schedule_config.collection_id",
+        )
+        for parent, outputs, relation in (
+            ("execution_config", "outputs", "in"),
+            ("action_config", "output_collection_ids", "in"),
+            ("action_config", "target_collection_id", "=="),
+        )
+    ]
+
+
+def _mode_rules() -> list[dict[str, Any]]:
+    return [
         *mode_rules("self.action_config", f"self.action_type != '{SHORT_FORM_OF}' || !has(self.action_config)"),
         cel(
             "!has(self.action_config) || !has(self.action_config.mode) || self.action_config.mode != 'composite' || "
@@ -149,13 +167,7 @@ def _spec_rules(schema: dict[str, Any]) -> None:
             )
             for field in ("execution_config", "action_config")
         ),
-        *_engine_rules(),
     ]
-
-
-def _listed(names: Iterable[str]) -> str:
-    """Names in a list of CEL."""
-    return ", ".join(f"'{name}'" for name in names)
 
 
 def _engine_rules() -> list[dict[str, Any]]:
@@ -178,6 +190,11 @@ def _engine_rules() -> list[dict[str, Any]]:
             field=".run.engine",
         ),
     ]
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Names in a list of CEL."""
+    return ", ".join(f"'{name}'" for name in names)
 
 
 class ClusterTriggerSpec(ApiModel):
