@@ -341,6 +341,26 @@ def test_a_table(database: Database, capsys: Capture) -> None:
     assert "--table is missing" in failed(capsys, address, code=2)
 
 
+def test_tables_and_types_that_the_worker_reads(database: Database, capsys: Capture) -> None:
+    """The name of a table was folded to lower case, arrays of text were ids, and enumerations and domains were not."""
+    server: PostgreSQL = database.server
+    database.run(f"CREATE TYPE {database.schema}.colour AS ENUM ('red')")
+    database.run(f"CREATE DOMAIN {database.schema}.emb AS vector(3)")
+    name = database.create(
+        "My Articles",
+        {"tags": "text[]", "colour": f"{database.schema}.colour", "embedding": f"{database.schema}.emb"},
+        [{"tags": ["a"], "colour": "red", "embedding": [1.0, 2.0, 3.0]}],
+    )
+    address = f"postgresql://{USER}:{quote(server.password)}@{server.host}:{server.port}/postgres"
+    table = f"{database.schema}.My Articles"
+    collection, _, text = init(capsys, address, "--table", table)
+    source = collection["source"]
+    assert (source["table"], source["document_id_column"], source["vector_column"]) == (table, "colour", "embedding")
+    assert "vectors of 3 dimensions" in text
+    found = database.open(name, document_id_column="colour")
+    assert (found.rows, found.dimensions) == (1, 3)
+
+
 @pytest.fixture
 def qdrant() -> Iterator[str]:
     """Answers as in Qdrant's documentation, for a collection with one unnamed and one with two named vectors."""

@@ -91,16 +91,22 @@ def look_at_table(uri: str, table: str) -> Look:
     """
     try:
         import psycopg
+        from psycopg import sql
     except ImportError as error:
         raise _missing("tables", "psycopg") from error
     columns_of = (
-        "SELECT a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_attribute a "
-        "WHERE a.attrelid = %s::regclass AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"
+        "WITH RECURSIVE found AS (SELECT attnum, attname, atttypid AS type, atttypmod AS modifier FROM pg_attribute "
+        "WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped UNION ALL "
+        "SELECT attnum, attname, typbasetype, typtypmod FROM found JOIN pg_type t ON t.oid = type WHERE typtype = 'd') "
+        "SELECT attname, CASE typtype WHEN 'e' THEN 'text' ELSE format_type(type, modifier) END "
+        "FROM found JOIN pg_type t ON t.oid = type WHERE typtype <> 'd' ORDER BY attnum"
     )
     try:
         with psycopg.connect(uri, connect_timeout=round(_SECONDS)) as connection:
-            rows = connection.execute(columns_of, [table]).fetchall()
-            estimate = connection.execute("SELECT reltuples FROM pg_class WHERE oid = %s::regclass", [table]).fetchone()
+            # As the worker reads it: without quotes, and in the case in which it was created.
+            name = sql.Identifier(*table.split(".", 1)).as_string(connection)
+            rows = connection.execute(columns_of, [name]).fetchall()
+            estimate = connection.execute("SELECT reltuples FROM pg_class WHERE oid = %s::regclass", [name]).fetchone()
     except psycopg.Error as error:
         reason = cut(one_line(error), _LONGEST_REASON)
         raise CommandError(f"table {table!r} cannot be read: {reason}: check the address and --table") from error
@@ -320,7 +326,7 @@ def _numbers_in(text: object) -> list[float] | None:
 def _sql_kind(kind: str) -> Kind:
     if _VECTOR_TYPE.fullmatch(kind):
         return "vector"
-    if kind.startswith(("text", "character", "uuid", "citext")):
+    if kind.startswith(("text", "character", "uuid", "citext")) and not kind.endswith("[]"):
         return "text"
     return "number" if kind in ("integer", "bigint", "smallint") else "other"
 

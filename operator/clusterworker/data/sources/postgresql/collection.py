@@ -193,7 +193,8 @@ class PostgresCollection:
         """Returns the columns of the source, if they exist and have suitable types."""
         source = self._source
         if not columns:
-            raise MisconfiguredError(f"{source.uri}: no such table {source.table}: check source.table")
+            quotes = ", which is written without quotes" if '"' in str(source.table) else ""
+            raise MisconfiguredError(f"{source.uri}: no such table {source.table}: check source.table{quotes}")
         names = {
             "document_id_column": source.document_id_column or "document_id",
             "vector_column": source.vector_column or "embedding",

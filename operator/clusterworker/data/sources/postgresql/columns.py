@@ -12,7 +12,7 @@ from clusterworker.data.sources.predicate import Kind
 
 _KINDS: Mapping[str, Kind] = {
     **dict.fromkeys(("int2", "int4", "int8", "float4", "float8", "numeric"), "number"),
-    **dict.fromkeys(("text", "varchar", "bpchar", "uuid", "name"), "text"),
+    **dict.fromkeys(("text", "varchar", "bpchar", "uuid", "name", "citext"), "text"),
     **dict.fromkeys(("timestamp", "timestamptz", "date"), "time"),
     "bool": "boolean",
 }
@@ -20,11 +20,16 @@ _INTEGERS = frozenset({"int2", "int4", "int8"})
 _ENUM = "e"
 
 _QUERY = """
-SELECT a.attname, t.typname, t.typtype, a.atttypmod, format_type(a.atttypid, a.atttypmod)
-FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
-WHERE a.attrelid = to_regclass(%s) AND a.attnum > 0 AND NOT a.attisdropped
-ORDER BY a.attnum
+WITH RECURSIVE found AS (
+    SELECT attnum, attname, atttypid AS type, atttypmod AS modifier, format_type(atttypid, atttypmod) AS shown
+    FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped
+    UNION ALL
+    SELECT attnum, attname, typbasetype, typtypmod, shown FROM found JOIN pg_type t ON t.oid = type WHERE typtype = 'd'
+)
+SELECT attname, typname, typtype, modifier, shown FROM found JOIN pg_type t ON t.oid = type
+WHERE typtype <> 'd' ORDER BY attnum
 """
+"""A domain has the type on which it is based, and that type's modifier."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,7 @@ class Column:
 
     Attributes:
         type: PostgreSQL's internal name of its type, such as int8.
-        shown: The type as people write it, such as vector(384).
+        shown: The type as people write it, such as vector(384), or the name of a domain.
         modifier: Modifier of the type, in which pgvector stores the dimensions.
         is_enum: whether its type is an enumeration.
     """

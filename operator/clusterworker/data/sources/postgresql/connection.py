@@ -35,7 +35,7 @@ _SESSION = (
 _REMEDIES = {
     "28": "PostgreSQL refused the user: check username and password in Secret {secret}",
     "3D": "no such database: check source.uri",
-    "42501": "the user of Secret {secret} may not read it: grant that user SELECT on {table}",
+    "42501": "the user of Secret {secret} may not read it: grant that user USAGE on its schema and SELECT on {table}",
     "42P01": "no such table {table}: check source.table",
 }
 
