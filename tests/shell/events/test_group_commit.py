@@ -81,12 +81,12 @@ class Store:
         """The replica of each write, and the time."""
         self.show({})
 
-    def show(self, status: Mapping[str, Any]) -> None:
+    def show(self, status: Mapping[str, Any], key: Key = KEY) -> None:
         """The watch reports another version."""
         metadata = {
-            "namespace": KEY.namespace,
-            "name": KEY.name,
-            "uid": "u",
+            "namespace": key.namespace,
+            "name": key.name,
+            "uid": f"uid of {key}",
             "generation": 1,
             "creationTimestamp": "2026-01-01T00:00:00Z",
             "resourceVersion": str(next(self._versions)),
@@ -123,3 +123,26 @@ async def test_a_waiting_replica_respects_another_replicas_write() -> None:
     place = [replica for replica, _ in store.written].index("here")  # on a busy machine, not always the last one
     (_, before), (_, here) = store.written[place - 1 : place + 1]
     assert here - before >= 0.2
+
+
+async def test_a_namespace_without_responses_delays_no_counts_of_others() -> None:
+    store, over = Store(), asyncio.Event()
+
+    class Hanging(Writer):
+        async def write(self, trigger: Trigger, changes: Mapping[str, Any]) -> Outcome:
+            if trigger.key.namespace == "hangs":
+                await over.wait()
+            self._store.show(changes, trigger.key)
+            return Outcome.WRITTEN
+
+    commits = GroupCommit(Hanging(store), lambda: datetime.now(UTC), store.triggers, Metrics())
+    slow = [Key("hangs", f"slow-{number}") for number in range(100)]
+    for key in slow:
+        store.show({}, key)
+    waiting = [asyncio.create_task(commits.count(key, [Arrival(1, 1)])) for key in slow]
+    await asyncio.sleep(0.1)
+    async with asyncio.timeout(5):
+        assert await commits.count(KEY, [Arrival(1, 1)]) == (True,)
+    over.set()
+    async with asyncio.timeout(60):
+        assert await asyncio.gather(*waiting) == [(True,)] * len(slow)
