@@ -301,3 +301,13 @@ def test_a_run_that_the_operator_ends_has_not_waited_in_a_queue(annotation: str)
     ended = failed("DeadlineExceeded")
     assert observe(job(ended, annotations=annotations, generation=2)).queue_time_ms is None
     assert observe(job(ended, annotations=annotations, generation=4)).queue_time_ms == 1_000
+
+
+def test_pods_of_an_earlier_job_of_the_same_name_do_not_count() -> None:
+    """A request was repeated after its Job was deleted, whose Pod had just completed."""
+    earlier = pod(terminated(exitCode=0))
+    earlier["metadata"]["ownerReferences"] = [{"kind": "Job", "name": "products-1", "uid": "earlier"}]
+    run = observe(job(), earlier)
+    assert (run.phase, run.obstacle, run.retry_pause) == ("pending", "no Pod has been created", timedelta(0))
+    earlier["metadata"]["ownerReferences"][0]["uid"] = job()["metadata"]["uid"]
+    assert observe(job(), earlier).phase == "completed"

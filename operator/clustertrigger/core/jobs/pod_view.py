@@ -24,6 +24,8 @@ class PodView:
     uid: str
     resource_version: str
     job: str
+    job_uid: str
+    """Uid of the Job that has created it, because a later Job can have the same name; "" if unknown."""
     trigger_uid: str
     created_at: datetime
     running: bool
@@ -74,6 +76,7 @@ def read_pod(raw: Mapping[str, Any]) -> PodView:
         uid=metadata["uid"],
         resource_version=metadata["resourceVersion"],
         job=labels.get("job-name") or labels.get("batch.kubernetes.io/job-name") or "",
+        job_uid=_job_uid(metadata),
         trigger_uid=labels.get(LABEL_TRIGGER_UID, ""),
         created_at=parse_instant(metadata["creationTimestamp"]),
         running=running is not None,
@@ -95,6 +98,11 @@ def read_pod(raw: Mapping[str, Any]) -> PodView:
 def error_line(text: str) -> str:
     """Returns a text without line breaks, shortened for a status."""
     return one_line(text)[:_LONGEST_ERROR]
+
+
+def _job_uid(metadata: Mapping[str, Any]) -> str:
+    owners = metadata.get("ownerReferences") or ()
+    return next((str(owner.get("uid")) for owner in owners if owner.get("kind") == "Job"), "")
 
 
 def _worker_state(containers: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:

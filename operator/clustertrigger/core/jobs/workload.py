@@ -109,11 +109,12 @@ def observe_run(
 
     Args:
         job: The Job.
-        pods: Its Pods.
+        pods: Its Pods. Those of an earlier Job with the same name, which can still exist for a while, are ignored.
         queue_position: Its position in its queue, from 1, if it is known.
         queue_obstacle: Why it cannot get into its queue, or why the queue does not count all of its Pods.
     """
-    ordered = sorted(pods, key=lambda pod: pod.created_at)
+    own = [pod for pod in pods if pod.job_uid in ("", job.uid)]
+    ordered = sorted(own, key=lambda pod: pod.created_at)
     # The times come from two clocks: an API server's for the creation, and the Job controller's for the start.
     queued_for = max(job.started_at - job.created_at, timedelta(0)) if job.queued and job.started_at else None
     run = ObservedRun(
