@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from math import isfinite
 
 _SECONDS = {
     **dict.fromkeys(("ns", "us", "µs", "μs"), 0.0),
@@ -36,7 +37,9 @@ def read_duration(text: str) -> float | None:
     folded = text.strip().lower()
     if (iso := _ISO.fullmatch(folded)) is not None and any(iso.groups()):
         lengths = (604_800.0, 86_400.0, 3600.0, 60.0, 1.0)
-        return sum(int(count) * length for count, length in zip(iso.groups(default="0"), lengths, strict=True))
+        return _finite(
+            sum(float(count) * length for count, length in zip(iso.groups(default="0"), lengths, strict=True))
+        )
     total, at = 0.0, 0
     while at < len(folded):
         part = _PART.match(folded, at)
@@ -47,7 +50,11 @@ def read_duration(text: str) -> float | None:
             return None
         total += float(part[1] or 1) * length
         at = part.end()
-    return total if at else None
+    return _finite(total) if at else None
+
+
+def _finite(seconds: float) -> float | None:
+    return seconds if isfinite(seconds) else None
 
 
 def coarse(seconds: float) -> str:

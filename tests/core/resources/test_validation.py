@@ -340,3 +340,25 @@ def test_what_needs_no_warning(spec: Any) -> None:
     parsed, problems = parse_trigger(spec)
     assert parsed is not None, problems
     assert warnings_of(parsed) == []
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["9" * 5000, "\u0663" * 5000, "9" * 400, "9" * 400 + "h", f"P{'9' * 5000}D", "9" * 400 + ".5"],
+    ids=["digits", "digits of another script", "infinity", "hours", "ISO 8601", "a fraction"],
+)
+@pytest.mark.parametrize("field", ["interval_seconds", "timeout_seconds", "threshold", "retries"])
+def test_thousands_of_digits_are_one_problem(field: str, written: str) -> None:
+    drift = {"condition_type": "drift", "threshold": 0.3, "metric": "cosine_drift", "check_interval_seconds": 3600}
+    if field == "interval_seconds":
+        raw = with_schedule("interval", interval_seconds=written)
+    elif field == "threshold":
+        raw = with_schedule("conditional", **{**drift, field: written})
+    else:
+        raw = with_run(**{field: written})
+    parsed, problems = parse_trigger(raw)
+    assert parsed is None
+    (problem,) = problems
+    assert problem.field.endswith(f".{field}")
+    assert "write" in problem.message
+    assert len(problem.message) < 200

@@ -31,6 +31,8 @@ _LONGEST_LIST = 8_000
 """Maximum number of characters of all problems together. The message of a condition can have 32,768."""
 _USER_INFO = re.compile(r"://[^/]*@")
 """Matches a user and a password in an address, which must not be shown."""
+_MOST_DIGITS = 300
+"""A double holds no number with more digits, and Python refuses to parse thousands of them."""
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
 _GROUPED = re.compile(r"\d{1,3}(?:[ ,'_]\d{3})+", re.ASCII)
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?) ?%", re.ASCII)
@@ -217,6 +219,8 @@ def _retyped(kind: str, value: object) -> str | None:
     if not isinstance(value, str):
         return None
     text = value.strip()
+    if text.isdecimal() and len(text) > _MOST_DIGITS:
+        return "is too large: write a smaller number"
     if text.isdecimal() and text != str(int(text)):  # YAML reads 010 as 8, and digits of other scripts as text.
         return f"must be {number}: write {int(text)} without quotes"
     if _NUMBER.fullmatch(text) and isfinite(float(text)):
