@@ -73,6 +73,25 @@ def test_picture_has_a_colour_per_cluster_and_grey_for_the_rest(tmp_path: Path) 
     assert set(COLOURS) <= colours_in(image), "markers of the legend are opaque"
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", [r"$\frac{1$ and $2$", "$x$", "_hidden", "\u6587\u6863", "\0", "a" * 500, "", "\n\n"])
+def test_names_of_any_characters_are_drawn(tmp_path: Path, name: str) -> None:
+    """Two dollar signs in an id ended the run: they began a formula. Other scripts filled the log with warnings."""
+    labels = np.repeat(np.arange(2), 20).astype(np.int32)
+    points = (labels[:, None] * 10 + np.random.default_rng(0).normal(size=(40, 2))).astype(np.float32)
+    groups = groups_of(labels, [name, "other"], np.full(2, 20), 0)
+    Picture(f"Clusters of {name}", name, points, groups).save(tmp_path / "report.png")
+    assert set(COLOURS[:2]) <= colours_in(matplotlib.image.imread(tmp_path / "report.png"))
+
+
+def test_ids_with_dollar_signs(pod: Pod) -> None:
+    data = planted(60, 3)
+    write(pod.volume / "data.parquet", data.vectors, [f"$\\frac{{{row}$" for row in range(60)])
+    spec = pod.spec({"algorithm": "kmeans", "n_clusters": 3})
+    assert pod.run(spec).num_documents == 60
+    assert (pod.folder(spec) / "report.png").exists()
+
+
 def test_documents_are_placed_on_an_earlier_map_among_their_like() -> None:
     data = planted(200, 4, dimensions=8, spread=0.05)
     ids = data.labels.astype(np.int64)

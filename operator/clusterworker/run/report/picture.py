@@ -1,5 +1,6 @@
 """Draws report.png: the map of the clusters, with a title and a legend."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,11 +38,19 @@ class Picture:
 
     def save(self, file: Path) -> None:
         """Writes a PNG."""
+        from matplotlib import rc_context
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(12, 7.2), dpi=_DPI, facecolor="white")
-        FigureCanvasAgg(figure)
+        # A pair of $ in an id or a name is no formula, and the page shows what the font lacks.
+        with rc_context({"text.parse_math": False}), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+            figure = Figure(figsize=(12, 7.2), dpi=_DPI, facecolor="white")
+            FigureCanvasAgg(figure)
+            self._fill(figure)
+            figure.savefig(file, metadata={"Software": None})
+
+    def _fill(self, figure: Any) -> None:
         axes = figure.add_axes((0.02, 0.03, 0.64, 0.85))
         self._draw(axes)
         axes.legend(
@@ -58,7 +67,6 @@ class Picture:
         )
         figure.text(0.02, 0.945, self.title, fontsize=15, weight="bold", color=INK)
         figure.text(0.02, 0.93, fill(self.subtitle, _SUBTITLE), fontsize=10, color="#555555", va="top")
-        figure.savefig(file, metadata={"Software": None})
 
     def _draw(self, axes: Any) -> None:
         axes.set_xticks([])
