@@ -52,6 +52,30 @@ def test_names_of_cronjobs_and_of_libraries(place: str, written: str, meant: str
 
 
 @pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ({"path": "a"}, "path: unknown field: did you mean uri?"),
+        ({"id_column": "a"}, "id_column: unknown field: did you mean document_id_column?"),
+        ({"vector_name": "a"}, "vector_name: unknown field: did you mean vector_column?"),
+        ({"filters": {"field": "a", "op": "eq", "value": 1}}, "filters.op: unknown field: did you mean operator?"),
+        ({"filters": {"must": []}}, "filters.must: unknown field: did you mean AND?"),
+        *(
+            (
+                {"filters": {"field": "a", "operator": sign, "value": 1}},
+                f"filters.operator: {sign!r}: did you mean {name}?",
+            )
+            for sign, name in (("==", "eq"), ("<>", "ne"), (">=", "gte"), ("<", "lt"), ("not in", "nin"), ("LE", "lte"))
+        ),
+    ],
+)
+def test_names_of_other_databases(source: dict[str, Any], message: str) -> None:
+    """vector_name led to secret_name, and signs to the list of all operators."""
+    _, problems = parse_collection({"source": {"uri": "a"} | source, "volume": "docs"})
+    listed = "must be 'eq', 'ne', 'gt', 'gte', 'lt', 'lte', 'in', 'nin' or 'exists': "
+    assert [str(problem).replace(listed, "") for problem in problems] == [f"spec.source.{message}"]
+
+
+@pytest.mark.parametrize(
     ("place", "written", "meant"),
     [
         ("", "timeoutSeconds", "spec.run.timeout_seconds or spec.run.check.timeout_seconds"),

@@ -178,7 +178,9 @@ def _message(detail: ErrorDetails) -> str:
     kind, limits = detail["type"], detail.get("ctx", {})
     match kind:
         case "literal_error":
-            guess = nearest(str(detail["input"]), limits["expected"].replace("'", " ").split())
+            expected, value = limits["expected"].replace("'", " ").split(), str(detail["input"])
+            other = _OTHER_VALUES.get(value.casefold())
+            guess = other if other in expected else nearest(value, expected)
             return f"must be {limits['expected']}: " + (f"did you mean {guess}?" if guess else "write one of these")
         case "greater_than_equal":
             return f"must be at least {limits['ge']:g}: write a larger number"
@@ -265,9 +267,30 @@ _OTHER_NAMES = {
     **dict.fromkeys(("minpts", "minpoints"), "min_samples"),
     "seed": "random_state",
     "cron": "cron_expression",
+    "op": "operator",
+    **dict.fromkeys(("path", "url", "file"), "uri"),
+    **dict.fromkeys(("idcolumn", "idfield"), "document_id_column"),
+    **dict.fromkeys(("vectorfield", "vectorname", "embeddingcolumn", "embeddingfield"), "vector_column"),
+    "textfield": "text_column",
+    "must": "AND",
+    "should": "OR",
+    "mustnot": "NOT",
     **dict.fromkeys(("collection", "collections"), "collection_ids"),
 }
-"""What CronJobs and libraries for clustering call a field, without _ and capitals, and what to write instead."""
+"""What CronJobs, libraries for clustering and databases of vectors call a field, without _ and capitals, and what to
+write instead.
+"""
+_OTHER_VALUES = {
+    **dict.fromkeys(("=", "==", "===", "is"), "eq"),
+    **dict.fromkeys(("!=", "<>"), "ne"),
+    **dict.fromkeys((">=", "ge"), "gte"),
+    **dict.fromkeys(("<=", "le"), "lte"),
+    ">": "gt",
+    "<": "lt",
+    "not in": "nin",
+    "gmm": "gaussian_mixture",
+}
+"""What other programs call a value, and what to write instead."""
 _SWITCHES = {
     **{name: {True: "status: paused", False: "status: active"} for name in ("suspend", "suspended", "paused")},
     "enabled": {True: "status: active", False: "status: disabled"},

@@ -42,7 +42,7 @@ class Picture:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
-        # A pair of $ in an id or a name is no formula, and the page shows what the font lacks.
+        # A pair of $ in an id or a name is not a formula, and the page shows what the font lacks.
         with rc_context({"text.parse_math": False}), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
             figure = Figure(figsize=(12, 7.2), dpi=_DPI, facecolor="white")
