@@ -243,6 +243,12 @@ def test_kinds_of_other_groups(monkeypatch: pytest.MonkeyPatch, capsys: Check, k
     assert lines[0].endswith(f"v1alpha1 found, only {kind} of {version}: check apiVersion and kind")
 
 
+def test_an_empty_name_of_a_file(capsys: Check) -> None:
+    """The working directory was read, as after -f "$FILE" without FILE."""
+    assert main(["validate", "-f", ""]) == 2
+    assert "--filename: '': must not be empty: name a readable file, or -" in capsys.readouterr().err
+
+
 def test_a_folder_named_like_a_file(tmp_path: Path, capsys: Check) -> None:
     """kubectl does not read the folders in a folder either."""
     (tmp_path / "base.yaml").mkdir()

@@ -94,6 +94,8 @@ def _texts(name: str) -> Iterator[tuple[str, str]]:
     if name == "-":
         yield "stdin", sys.stdin.read()
         return
+    if not name:  # Path would take it for the working directory.
+        raise UnreadableFileError("--filename: '': must not be empty: name a readable file, or -")
     path = Path(name)
     try:
         files = sorted(file for file in path.iterdir() if _is_manifest(file)) if path.is_dir() else [path]

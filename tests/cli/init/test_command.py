@@ -365,7 +365,14 @@ def test_tables_and_types_that_the_worker_reads(database: Database, capsys: Capt
 def qdrant() -> Iterator[str]:
     """Answers as in Qdrant's documentation, for a collection with one unnamed and one with two named vectors."""
     size = {"size": 4, "distance": "Cosine"}
-    collections = {"plain": size, "named": {"title": size, "image": {**size, "size": 8}}}
+    several = {**size, "multivector_config": {"comparator": "max_sim"}}
+    collections: Object = {
+        "plain": size,
+        "named": {"title": size, "image": {**size, "size": 8}},
+        "sparse": None,
+        "multi": several,
+        "mixed": {"late": several, "title": {**size, "size": 8}},
+    }
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -413,6 +420,18 @@ def test_qdrant(qdrant: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("QDRANT_API_KEY", "wrong")
     assert "set QDRANT_API_KEY" in failed(capsys, qdrant, "--collection", "plain")
     assert "cannot be read as Qdrant" in failed(capsys, "http://127.0.0.1:9", "--collection", "plain")
+
+
+def test_qdrant_without_dense_vectors(qdrant: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A collection with sparse vectors alone ended init with a traceback, and multivectors were proposed."""
+    monkeypatch.setenv("QDRANT_API_KEY", "right")
+    assert "'sparse' has only sparse vectors, or none: name one with" in failed(
+        capsys, qdrant, "--collection", "sparse"
+    )
+    assert "'multi' has only several vectors per point" in failed(capsys, qdrant, "--collection", "multi")
+    collection, _, text = init(capsys, qdrant, "--collection", "mixed")
+    assert collection["source"]["vector_column"] == "title"
+    assert "vectors of 8 dimensions" in text
 
 
 def test_invalid_options_are_reported(tmp_path: Path, capsys: Capture) -> None:

@@ -132,20 +132,24 @@ def look_at_qdrant(uri: str, collection: str) -> Look:
             scrolled = _answer(
                 client.post(f"{path}/points/scroll", json={"limit": 1, "with_payload": True}), collection
             )
-        vectors = found["config"]["params"]["vectors"]
+        vectors = found["config"]["params"].get("vectors") or {}
         points = scrolled["points"]
         documents = found.get("points_count")
     except (httpx.HTTPError, KeyError, TypeError, ValueError) as error:
         raise CommandError(f"{uri}: cannot be read as Qdrant: {one_line(error)}: check the address") from error
+    if "size" in vectors:
+        vectors = {"": vectors}
+    usable = {str(name): of for name, of in vectors.items() if not of.get("multivector_config")}
+    if not usable:
+        held = "several vectors per point (multivectors)" if vectors else "sparse vectors, or none"
+        raise CommandError(f"--collection: {collection!r} has only {held}: name one with one dense vector per point")
     payload = (points[0].get("payload") or {}) if points else {}
     texts: list[Column] = [
         Column(str(name), type(value).__name__, "text" if isinstance(value, str) else "other")
         for name, value in payload.items()
     ]
-    if "size" in vectors:
-        return Look(texts, documents, vectors["size"])
-    named = [Column(str(name), f"vector({of['size']})", "vector") for name, of in vectors.items()]
-    return Look([*named, *texts], documents, vectors[named[0].name]["size"] if named else None)
+    named = [Column(name, f"vector({of['size']})", "vector") for name, of in usable.items() if name]
+    return Look([*named, *texts], documents, next(iter(usable.values()))["size"])
 
 
 def _answer(response: httpx.Response, collection: str) -> Any:
