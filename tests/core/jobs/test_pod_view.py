@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from tests.core.builders import World, at, fire
 from tests.core.jobs.raw import failed, job, observe, pod, terminated
 
 
@@ -66,3 +68,17 @@ def test_an_init_container_that_keeps_the_worker_from_starting_is_named(status: 
     if "phase" in status:
         assert observe(job(failed()), raw).error == said
     assert observe(job(), raw).obstacle == said
+
+
+@pytest.mark.parametrize("time", ["9999-12-31T23:59:59Z", "33658-09-27T01:46:40Z"])
+def test_a_pod_can_have_any_times(time: str) -> None:
+    """A user can delete it with a grace period of thousands of years, and the clock of its node can be wrong."""
+    raw = pod({"running": {"startedAt": time}})
+    raw["metadata"]["deletionTimestamp"] = time
+    run = observe(job(), raw)
+    world = World()
+    fire(world, 1)
+    (name,) = world.runs
+    world.runs[name] = replace(run, job=name, slot=world.runs[name].slot)
+    world.step(at(hours=1, minutes=1))
+    assert (world.trigger.status.last_execution_status, run.leaving is not None) == ("running", True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from clustertrigger.api.names import LABEL_TRIGGER_UID, WORKER_CONTAINER
@@ -13,6 +13,7 @@ from clustertrigger.core.resources.trigger import Owner
 from clustertrigger.core.text import one_line
 
 _LONGEST_ERROR = 1000
+_LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,4 +175,10 @@ def _memory_limit(spec: Mapping[str, Any]) -> str | None:
 
 
 def _instant(text: str | None) -> datetime | None:
-    return parse_instant(text) if text else None
+    """Returns a time that a node or a user has set, or the latest time that can be computed with."""
+    if not text:
+        return None
+    try:
+        return min(parse_instant(text), _LATEST)
+    except ValueError:  # A grace period of 10^12 seconds ends in a year of five digits.
+        return _LATEST
