@@ -470,6 +470,20 @@ def test_a_name_with_a_dot_is_no_path(tmp_path: Path) -> None:
     assert ids(opened(tmp_path, document_id_column="a.b")) == [1, 2, 3]
 
 
+def test_fields_of_structs_are_no_columns(tmp_path: Path) -> None:
+    write(tmp_path / "data.parquet", vectors=pa.array([{"default": [1.0, 2.0]}] * 3))
+    for fields, end in (
+        ({"vector_column": "vectors.default"}, "source.vector_column"),
+        ({"filters": where("vectors.default", "exists", True)}, "source.filters.field"),
+    ):
+        with pytest.raises(MisconfiguredError) as raised:
+            opened(tmp_path, **fields)
+        assert str(raised.value) == (
+            "data.parquet: no column vectors.default: it has document_id, embedding, vectors (what column vectors "
+            f"contains is not read: write vectors.default as a column of its own): set {end} to one of them"
+        )
+
+
 FILTERED = [
     (pa.array(np.array([1, 2.5, 3], np.float16)), "gt", 1, [1, 2]),
     (pa.array(np.array([1, 2.5, 3], np.float16)), "in", [2.5, 3], [1, 2]),

@@ -89,6 +89,9 @@ def missing(where: str, what: str, available: Iterable[str], field: str) -> Miss
     for name in names:
         if unicodedata.normalize("NFC", name) == unicodedata.normalize("NFC", wanted):
             listed += f" ({name!a} is spelled with other code points than {wanted!a})"
+    outer = wanted.partition(".")[0]
+    if outer != wanted and outer in names:
+        listed += f" (what column {outer} contains is not read: write {wanted} as a column of its own)"
     return MissingColumnError(f"{where}: no {what}: it has {listed}", field)
 
 
