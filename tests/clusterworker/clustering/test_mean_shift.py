@@ -175,6 +175,23 @@ def test_advice_on_one_cluster_has_been_tried(rows: int, config: dict[str, Any])
     assert not any("only one cluster" in note for note in notes)
 
 
+@pytest.mark.parametrize("far", [False, True], ids=["all near", "one far"])
+@pytest.mark.parametrize("bandwidth", [1e5, 1e9])
+def test_advice_on_a_bandwidth_that_is_far_too_large(bandwidth: float, far: bool) -> None:
+    """Ten halves of it were tried, and then it was named itself as the limit; or it set apart the far one only."""
+    data = planted(120, 4, dimensions=6, spread=0.05)
+    vectors = data.vectors.copy()
+    if far:
+        vectors[0] = bandwidth / 10
+    config: dict[str, Any] = {"algorithm": "mean_shift", "metric": "euclidean"}
+    _, _, _, notes = carried_out(vectors, **config, bandwidth=bandwidth)
+    found = re.fullmatch(r"found only one cluster: set bandwidth: (\S+), which finds (\d+)", notes[0])
+    assert found, notes
+    labels, *_ = carried_out(vectors, **config, bandwidth=float(found[1]))
+    assert len(set(labels.tolist())) == int(found[2])
+    assert adjusted_rand_score(data.labels[1:], labels[1:]) > 0.3
+
+
 def test_advice_in_large_units_has_all_digits() -> None:
     """It was 1.25e+05."""
     vectors = planted(120, 2, dimensions=2, spread=0.05).vectors * np.float32(2e5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from clusterworker.clustering.algorithms import mixture
 from clusterworker.clustering.algorithms.mixture import training_limit
 from clusterworker.data.arrays import Labels
 from clusterworker.process.errors import MisconfiguredError
+from tests.clusterworker.clustering.carried_out import carried_out
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.planted import planted, write
 
@@ -90,3 +92,16 @@ def test_more_components_than_documents(pod: Pod) -> None:
 def test_one_document(pod: Pod) -> None:
     write(pod.volume / "data.parquet", planted(1, 1).vectors)
     assert labels_of(pod, n_components=1)[0].tolist() == [0]
+
+
+@pytest.mark.parametrize("scale", [1e-5, 1e-6, 1e-30])
+def test_advice_on_small_vectors_helps(scale: float) -> None:
+    """reg_covar exceeds their variances, so that all distributions are one."""
+    data = planted(200, 4, dimensions=6, spread=0.05)
+    vectors = (data.vectors * scale).astype(np.float32)
+    config: dict[str, Any] = {"algorithm": "gaussian_mixture", "metric": "euclidean", "n_components": 4}
+    _, _, _, notes = carried_out(vectors, **config)
+    found = re.match(r"1 cluster instead of 4: reg_covar 1e-06 is more than .*: set reg_covar: (\S+)$", notes[0])
+    assert found, notes
+    labels, *_ = carried_out(vectors, **config, reg_covar=float(found[1]))
+    assert adjusted_rand_score(data.labels, labels) > 0.9

@@ -145,6 +145,9 @@ def _advice(points: Vectors, weights: Rows, width: float, parameters: MeanShift)
     has_quantile = parameters.bandwidth is None and "quantile" in parameters.model_fields_set
     field = "set bandwidth, instead of quantile," if has_quantile else "set bandwidth"
     if len(points) <= TRIED_ROWS:
+        lengths = np.linalg.norm(points - Frame.of(points).centre, axis=1)
+        # Of a width that is far too large, half would not separate anything either.
+        width = min(width, 2 * float(np.median(lengths[lengths > 0]))) if lengths.any() else width
         for exponent in range(1, MOST_TRIED + 1):
             narrower = rounded_up(width / 2**exponent)
             clusters = len(climb(points, weights, narrower, parameters.max_iter).modes())

@@ -9,6 +9,7 @@ from sklearn.mixture import GaussianMixture as Mixture
 from clustercontract.algorithms import GaussianMixture
 from clustercontract.counted import counted
 from clusterworker.clustering.algorithms.clustering import Clustering, labelled, of_sample
+from clusterworker.clustering.algorithms.core_distance import as_digits, rounded_up
 from clusterworker.clustering.algorithms.distinct import distinct
 from clusterworker.clustering.algorithms.frame import Frame
 from clusterworker.clustering.algorithms.lloyd import with_count
@@ -24,6 +25,8 @@ MOST_ROWS = 50_000
 """Number of documents above which the mixture is trained on a sample of this size, because every iteration reads the
 training rows in double precision.
 """
+LEAST_COVARIANCE = 1e-6
+"""reg_covar in advice, as a share of the mean variance: the default for vectors of variance 1."""
 
 
 def gaussian_mixture(task: Task, parameters: GaussianMixture) -> Clustering:
@@ -49,7 +52,7 @@ def gaussian_mixture(task: Task, parameters: GaussianMixture) -> Clustering:
     ).centre  # Variances are differences of squares, which lose precision far from the origin.
     model, begun = fit_on(training, centre, parameters, task.seed, task.start)
     labels = points.spread(predict(model, points.vectors, centre))
-    notes += _differences(model, labels, parameters)
+    notes += _differences(model, labels, parameters, training - centre)
     found = labelled(task.dataset.vectors, labels, task.metric, notes=notes)
     found.begun = begun
     return found
@@ -79,7 +82,7 @@ def mixture_of_sample(task: SampleTask, parameters: GaussianMixture) -> Clusteri
     centre = Frame.of(points.vectors).centre
     model, begun = fit_on(training, centre, parameters, task.seed, task.start)
     labels = points.spread(predict(model, points.vectors, centre))
-    notes += _differences(model, labels, parameters)
+    notes += _differences(model, labels, parameters, training - centre)
     found = of_sample(training, labels, task.metric, lambda former: ByLikelihood.of(model, centre, former), notes=notes)
     found.begun = begun
     return found
@@ -109,15 +112,30 @@ def fit_on(
     return (model if better > MARGIN else kept), begun
 
 
-def _differences(model: Mixture, labels: Labels, parameters: GaussianMixture) -> list[str]:
-    """Returns notes about what differs from the parameters."""
+def _differences(model: Mixture, labels: Labels, parameters: GaussianMixture, training: Doubles) -> list[str]:
+    """Returns notes about what differs from the parameters.
+
+    Args:
+        model: The trained mixture.
+        labels: Labels of all documents, shape (rows,).
+        parameters: n_components and how to fit.
+        training: Vectors that it was trained on, less their centre.
+    """
     notes = []
     if not model.converged_:
         notes.append(f"not converged after {parameters.max_iter} iterations: raise max_iter or tol")
     clusters, n_components = len(np.unique(labels)), parameters.n_components
     if clusters < n_components:
         fewer = f"{counted(clusters, 'cluster')} instead of {n_components:,}"
-        notes.append(f"{fewer}: no document is most likely to belong to the others")
+        variance = float(training.var(axis=0).mean())
+        if 0 < variance < parameters.reg_covar:
+            lower = as_digits(rounded_up(variance * LEAST_COVARIANCE))
+            notes.append(
+                f"{fewer}: reg_covar {parameters.reg_covar:g} is more than the mean variance of the vectors, "
+                f"{variance:.3g}: set reg_covar: {lower}"
+            )
+        else:
+            notes.append(f"{fewer}: no document is most likely to belong to the others")
     return notes
 
 
