@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from clusterworker.clustering.algorithms.nearest import NearestCentroid
 from clusterworker.clustering.algorithms.neighbours import nearest_neighbours
 from clusterworker.clustering.algorithms.pairs import Pairs
 from clusterworker.clustering.algorithms.sample import _part
+from clusterworker.clustering.algorithms.start import Begun, Start
 from clusterworker.clustering.algorithms.task import InMemory as InMemoryDocuments
 from clusterworker.clustering.algorithms.task import Task
 from clusterworker.data.arrays import NOISE, Doubles, Labels, Vectors
@@ -284,3 +286,24 @@ def test_usual_vectors_are_left_where_they_are() -> None:
     assert frame.back(vectors) is vectors
     moved = Frame.of(vectors + np.float32(100))
     assert moved.back(moved.into(vectors + np.float32(100))) == pytest.approx(vectors + 100, rel=1e-6)
+
+
+@pytest.mark.parametrize("offset", [1e2, 1e4])
+def test_modes_of_mean_shift_are_positions_of_unit_vectors(offset: float, tmp_path: Path) -> None:
+    """The next run has another common direction, and continues from them."""
+    data = planted(200, 4, dimensions=6, spread=0.05)
+    collection: Any = InMemory((data.vectors + offset).astype(np.float32))
+    dataset = SpooledDataset(StreamedDataset([collection], "cosine", Progress()), tmp_path)
+    assert dataset.common is not None
+    config = {"algorithm": "mean_shift", "bandwidth": 0.25 / offset, "reduce": "none"}
+    parameters: Any = ClusteringConfig.model_validate(config).parameters()
+    task = Task(dataset, "cosine", 7, 1 << 30, Progress())
+    first = cluster_spooled(task, parameters)
+    assert first.modes is not None
+    assert first.labels is not None
+    assert np.linalg.norm(first.modes, axis=1) == pytest.approx(1, abs=1e-3)
+    start = Start("nightly-1", first.centroids, modes=first.modes)
+    second = cluster_spooled(replace(task, start=start), parameters)
+    assert second.begun == Begun("last")
+    assert second.labels is not None
+    assert second.labels.tolist() == first.labels.tolist()

@@ -106,6 +106,8 @@ def test_modes_move_with_the_layout() -> None:
     start = Start("nightly-1", np.eye(4, 3, dtype=np.float32), positions=Positions("EVōC", last), modes=modes)
     assert last_modes(start, space, 0.2) == pytest.approx(modes + by, abs=1e-5)
     assert last_modes(start, Space(space.vectors, "cosine"), 0.2) == pytest.approx(modes)
+    common = modes[0].astype(np.float64)
+    assert last_modes(start, Space(space.vectors, "cosine", common), 0.2) == pytest.approx(modes - common)
     assert last_modes(start, replace(space, begun=None), 0.2) is None, "the layout started afresh"
     assert last_modes(replace(start, positions=None), space, 0.2) is None
     assert last_modes(replace(start, modes=None), space, 0.2) is None

@@ -102,6 +102,19 @@ def test_between_two_passes_of_kmeans(
 
 
 @pytest.mark.parametrize("change", CHANGES)
+def test_between_two_passes_of_vectors_of_nearly_one_direction(
+    pod: Pod, change: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are read once, and then for what they differ by."""
+    file = write(pod.volume / "data.parquet", VECTORS + 1e3)
+    spec = pod.spec({"algorithm": "hierarchical", "n_clusters": 3})
+    with changing_after(monkeypatch, passes=1, change=lambda: change(file)):
+        error = failed(pod, spec)
+    assert "data.parquet" in str(error)
+    assert "while it was read" in str(error)
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_before_the_sample_is_drawn(
     pod: Pod, change: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
