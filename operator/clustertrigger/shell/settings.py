@@ -90,7 +90,12 @@ class Settings(BaseSettings):
     )
     log_format: Literal["auto", "json", "text"] = "auto"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    concurrency: int = Field(32, ge=1, le=1000, description="Maximum number of concurrent reconciliations.")
+    concurrency: int = Field(
+        32,
+        ge=1,
+        le=1000,
+        description="Maximum number of concurrent reconciliations, without those that have taken longer than a second.",
+    )
     webhook_port: int = Field(0, ge=0, le=65535, description="Serves the admission webhook; 0: off.")
     webhook_cert_dir: Path = Field(Path("/tls"), description="Directory with tls.crt and tls.key.")
 
