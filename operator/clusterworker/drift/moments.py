@@ -30,12 +30,13 @@ def cosine_drift(baseline: Doubles, now: Doubles) -> float:
         baseline: Mean of the baseline, shape (dimensions,).
         now: Mean of the current documents.
     """
-    lengths = float(np.linalg.norm(baseline) * np.linalg.norm(now))
-    if lengths == 0:
+    lengths = float(np.linalg.norm(baseline)), float(np.linalg.norm(now))
+    if not all(lengths):
         # There is no direction to compare. The noise floor of such a mean is 1, so the trigger does not fire.
         return 1.0
-    # Further digits would contain only the rounding of the division.
-    return round(float(np.clip(1 - (baseline @ now) / lengths, 0, 2)), 12)
+    apart = baseline / lengths[0] - now / lengths[1]
+    # 1 - cos itself would lose all digits where documents point nearly the same way.
+    return float(f"{min(float(apart @ apart) / 2, 2.0):.14g}")
 
 
 def centroid_euclidean(baseline: Doubles, now: Doubles) -> float:

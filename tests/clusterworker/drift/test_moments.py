@@ -55,6 +55,13 @@ def test_cosine_drift_of_extremes() -> None:
     assert cosine_drift(axis, np.zeros(2)) == 1
 
 
+@pytest.mark.parametrize("angle", [1e-3, 1e-6, 1e-8, 1e-12])
+def test_cosine_drift_of_nearly_one_direction(angle: float) -> None:
+    """1 - cos has no digit of it below 1e-8, and was rounded to 0 below 1e-6, where the noise floor was not."""
+    one, other = np.array([1e6, 0.0]), 3e6 * np.array([np.cos(angle), np.sin(angle)])
+    assert cosine_drift(one, other) == pytest.approx(angle**2 / 2, rel=1e-6)
+
+
 def differences(vectors: Vectors, then: int, now: int, draws: int) -> tuple[Doubles, Doubles]:
     """Values of both metrics on pairs of samples of one distribution."""
     generator = np.random.default_rng(1)
