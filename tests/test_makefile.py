@@ -54,6 +54,8 @@ def test_a_failed_story_is_repeated_with_its_file(tmp_path: Path) -> None:
         "def test_beginning():\n    begun.append(1)\n\n"
         "def test_end():\n    again = Path('here').exists()\n    Path('here').touch()\n    assert begun and again\n"
     )
+    (tmp_path / ".pytest_cache/v/cache").mkdir(parents=True)
+    (tmp_path / ".pytest_cache/v/cache/lastfailed").write_text('{\n  "e2e/test_removed.py::test_removed": true\n}')
     words = [str(REPOSITORY / ".ci/tests"), "e2e", "-v", "--no-header"]
     environment = {"PATH": "/usr/bin:/bin", "REPEAT": "1"}
     done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
