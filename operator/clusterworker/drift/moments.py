@@ -9,6 +9,7 @@ is distributed nearly as a multiple of χ² with df = (tr Σ)² / tr Σ² degree
 import numpy as np
 
 from clusterworker.data.arrays import Doubles, Vectors
+from clusterworker.data.settling import ROUNDING
 from clusterworker.drift.baseline import StoredBaseline
 
 CONFIDENCE = 0.995
@@ -19,6 +20,8 @@ HOPELESS = 0.5
 """Noise floor of cosine_drift above which only a mean in the opposite direction, with a value above 1, exceeds twice
 the floor.
 """
+SAME_DIRECTION = 2 * ROUNDING
+"""Angle up to which the means of the same documents can differ, because a run and a check round vectors differently."""
 NORMAL_TAIL = 2.5758
 """Number of standard deviations below which that share of a normal distribution is."""
 
@@ -36,7 +39,8 @@ def cosine_drift(baseline: Doubles, now: Doubles) -> float:
         return 1.0
     apart = baseline / lengths[0] - now / lengths[1]
     # 1 - cos itself would lose all digits where documents point nearly the same way.
-    return float(f"{min(float(apart @ apart) / 2, 2.0):.14g}")
+    squared = float(apart @ apart)
+    return 0.0 if squared <= SAME_DIRECTION**2 else float(f"{min(squared / 2, 2.0):.14g}")
 
 
 def centroid_euclidean(baseline: Doubles, now: Doubles) -> float:
