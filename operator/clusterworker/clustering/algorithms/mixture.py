@@ -52,7 +52,7 @@ def gaussian_mixture(task: Task, parameters: GaussianMixture) -> Clustering:
     ).centre  # Variances are differences of squares, which lose precision far from the origin.
     model, begun = fit_on(training, centre, parameters, task.seed, task.start)
     labels = points.spread(predict(model, points.vectors, centre))
-    notes += _differences(model, labels, parameters, training - centre)
+    notes += _differences(model, labels, parameters, training)
     found = labelled(task.dataset.vectors, labels, task.metric, notes=notes)
     found.begun = begun
     return found
@@ -82,7 +82,7 @@ def mixture_of_sample(task: SampleTask, parameters: GaussianMixture) -> Clusteri
     centre = Frame.of(points.vectors).centre
     model, begun = fit_on(training, centre, parameters, task.seed, task.start)
     labels = points.spread(predict(model, points.vectors, centre))
-    notes += _differences(model, labels, parameters, training - centre)
+    notes += _differences(model, labels, parameters, training)
     found = of_sample(training, labels, task.metric, lambda former: ByLikelihood.of(model, centre, former), notes=notes)
     found.begun = begun
     return found
@@ -112,14 +112,14 @@ def fit_on(
     return (model if better > MARGIN else kept), begun
 
 
-def _differences(model: Mixture, labels: Labels, parameters: GaussianMixture, training: Doubles) -> list[str]:
+def _differences(model: Mixture, labels: Labels, parameters: GaussianMixture, training: Vectors) -> list[str]:
     """Returns notes about what differs from the parameters.
 
     Args:
         model: The trained mixture.
         labels: Labels of all documents, shape (rows,).
         parameters: n_components and how to fit.
-        training: Vectors that it was trained on, less their centre.
+        training: Vectors that it was trained on, shape (rows, dimensions).
     """
     notes = []
     if not model.converged_:
@@ -127,7 +127,7 @@ def _differences(model: Mixture, labels: Labels, parameters: GaussianMixture, tr
     clusters, n_components = len(np.unique(labels)), parameters.n_components
     if clusters < n_components:
         fewer = f"{counted(clusters, 'cluster')} instead of {n_components:,}"
-        variance = float(training.var(axis=0).mean())
+        variance = float(training.var(axis=0, dtype=np.float64).mean())
         if 0 < variance < parameters.reg_covar:
             lower = as_digits(rounded_up(variance * LEAST_COVARIANCE))
             notes.append(
