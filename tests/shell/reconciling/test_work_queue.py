@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 import pytest
 
+from clustertrigger.shell.metrics.process import Metrics
+from clustertrigger.shell.reconciling.agenda import Agenda
 from clustertrigger.shell.reconciling.work_queue import Limits, Rank, WorkQueue
+from tests.core.builders import at
 
 REST = 0.5
 """Seconds: much longer than needed to see that no key waits."""
 
-LIMITS = Limits(at_once=6, not_due=3, slow=6, slow_of_a_group=2)
-SLOW = 0.1
-"""Seconds after which a key is slow: much longer than the other tests need."""
+LIMITS = Limits(at_once=6, not_due=3, slow=9, slow_of_a_group=2)
+NEVER_SLOW = 60.0
+SLOW = 0.5
+"""Seconds after which a key is slow, in tests of slow keys: much longer than it takes to take keys."""
 
 
 @pytest.fixture
@@ -23,7 +28,17 @@ def depths() -> list[int]:
 
 @pytest.fixture
 def queue(depths: list[int]) -> WorkQueue[str]:
-    return WorkQueue(depths.append, LIMITS, group=lambda item: item.partition("/")[0], rest=REST, slow=SLOW)
+    return queue_of(depths, LIMITS, NEVER_SLOW)
+
+
+@pytest.fixture
+def slow_queue(depths: list[int]) -> WorkQueue[str]:
+    return queue_of(depths, LIMITS, SLOW)
+
+
+def queue_of(depths: list[int], limits: Limits, slow: float) -> WorkQueue[str]:
+    """Returns a queue whose groups are what precedes a slash."""
+    return WorkQueue(depths.append, limits, group=lambda item: item.partition("/")[0], rest=REST, slow=slow)
 
 
 async def taken(queue: WorkQueue[str]) -> list[str]:
@@ -183,7 +198,8 @@ async def test_held_keys_that_rest_or_were_taken_leave_room_for_others(queue: Wo
     assert await taken_and_kept(queue) == ["changed-6", "changed-7"]
 
 
-async def test_slow_keys_leave_their_places_to_other_groups(queue: WorkQueue[str], depths: list[int]) -> None:
+async def test_slow_keys_leave_their_places_to_other_groups(slow_queue: WorkQueue[str], depths: list[int]) -> None:
+    queue = slow_queue
     for number in range(8):
         queue.add(f"hangs/{number}", Rank.DUE if number < 4 else Rank.CHANGED)
     hanging = await taken_and_kept(queue)
@@ -203,23 +219,73 @@ async def test_slow_keys_leave_their_places_to_other_groups(queue: WorkQueue[str
     assert depths[-1] == 0
 
 
-async def test_many_slow_groups_have_one_slow_key_each(queue: WorkQueue[str]) -> None:
-    for group in "abc":
-        for number in range(3):
-            queue.add(f"{group}/{number}", Rank.DUE)
-    assert await taken_and_kept(queue) == ["a/0", "a/1", "a/2", "b/0", "b/1", "b/2"]
+async def test_slow_keys_leave_the_other_places_to_their_own_group(slow_queue: WorkQueue[str]) -> None:
+    for number in range(4):
+        slow_queue.add(f"a/{number}", Rank.DUE)
+    assert len(await taken_and_kept(slow_queue)) == 4
     await asyncio.sleep(SLOW)
-    assert await taken_and_kept(queue) == ["c/0", "c/1", "c/2"]
-    queue.add("a/3", Rank.DUE)
-    queue.add("d/0", Rank.DUE)
-    queue.add("d/1", Rank.DUE)
-    assert await taken_and_kept(queue) == ["d/0", "d/1"]
+    slow_queue.add("a/due", Rank.DUE)
+    assert await taken_and_kept(slow_queue) == ["a/due"], "no other group is slow"
+
+
+async def test_a_slow_group_gets_no_more_keys_than_end(slow_queue: WorkQueue[str]) -> None:
+    for number in range(6):
+        slow_queue.add(f"a/{number}", Rank.DUE)
+    slow_queue.add("b/0", Rank.DUE)
+    await taken_and_kept(slow_queue)
     await asyncio.sleep(SLOW)
-    for number in range(2):
-        queue.done(f"a/{number}")
-    assert await taken_and_kept(queue) == [], "one is still slow, and there are many slow ones"
-    queue.done("a/2")
-    assert await taken_and_kept(queue) == ["a/3"]
+    assert await taken_and_kept(slow_queue) == ["b/0"]
+    await asyncio.sleep(SLOW)
+    for number in range(6, 12):
+        slow_queue.add(f"a/{number}", Rank.DUE)
+    for number in range(4):
+        slow_queue.done(f"a/{number}")
+    assert await taken_and_kept(slow_queue) == [], "two are still slow"
+    slow_queue.done("a/4")
+    assert await taken_and_kept(slow_queue) == ["a/6"]
+
+
+async def test_many_slow_groups_have_one_key_each(slow_queue: WorkQueue[str]) -> None:
+    for group, number in (("a", 5), ("b", 4)):
+        for each in range(number):
+            slow_queue.add(f"{group}/{each}", Rank.DUE)
+        assert len(await taken_and_kept(slow_queue)) == number
+        await asyncio.sleep(SLOW)
+    for item in ("c/0", "c/1", "d/0", "a/5"):
+        slow_queue.add(item, Rank.DUE)
+    assert await taken_and_kept(slow_queue) == ["c/0", "d/0"]
+    slow_queue.done("c/0")
+    assert await taken_and_kept(slow_queue) == ["c/1"]
+
+
+@pytest.mark.parametrize(("concurrency", "hanging"), [(32, 30), (2, 15), (1, 30)])
+async def test_a_namespace_is_served_while_others_hang(depths: list[int], concurrency: int, hanging: int) -> None:
+    limits = Agenda(lambda: at(hours=1), Metrics(), concurrency).limits
+    queue = queue_of(depths, limits, slow=0.02)
+    served, in_flight = asyncio.Event(), Counter[str]()
+
+    async def work() -> None:
+        while True:
+            item = await queue.take()
+            if item.startswith("healthy"):
+                queue.done(item)
+                served.set()
+                continue
+            in_flight[item.partition("/")[0]] += 1
+            await asyncio.get_running_loop().create_future()
+
+    for group in range(hanging):
+        for number in range(40):
+            queue.add(f"hangs-{group}/{number}", Rank.DUE)
+    workers = [asyncio.create_task(work()) for _ in range(limits.workers)]
+    async with asyncio.timeout(10):
+        queue.add("healthy/0", Rank.DUE)
+        await served.wait()
+        while len(in_flight) < hanging:  # noqa: ASYNC110 - nothing tells when
+            await asyncio.sleep(0.01)
+    assert max(in_flight.values()) <= limits.at_once
+    for worker in workers:
+        worker.cancel()
 
 
 async def test_a_worker_that_is_cancelled_takes_nothing_along(queue: WorkQueue[str]) -> None:

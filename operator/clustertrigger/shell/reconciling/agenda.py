@@ -22,10 +22,12 @@ _NOT_DUE_SHARE = 4
 """One worker in four may handle a trigger that is not due. At the beginning of a second, the API server would otherwise
 be busy with the statuses of the previous second, and create the Jobs of this one later.
 """
-_SLOW_SHARE = 4
-"""Slow triggers for each worker: enough for eight namespaces in which no request gets a response."""
+_SLOW_SHARE, _FEWEST_SLOW = 3, 32
+"""Slow triggers for each trigger that is handled at the same time, and for small values of concurrency at least that
+many: from there, each namespace gets one trigger at a time.
+"""
 _SLOW_SHARE_OF_A_NAMESPACE = 0.5
-"""The same, of one namespace."""
+"""The same, of one namespace while there are slow triggers of others."""
 
 
 class Agenda:
@@ -41,7 +43,7 @@ class Agenda:
         self.limits = Limits(
             at_once=concurrency,
             not_due=max(1, concurrency // _NOT_DUE_SHARE),
-            slow=concurrency * _SLOW_SHARE,
+            slow=max(concurrency * _SLOW_SHARE, _FEWEST_SLOW),
             slow_of_a_group=max(1, int(concurrency * _SLOW_SHARE_OF_A_NAMESPACE)),
         )
         self.queue: WorkQueue[Key] = WorkQueue(metrics.queue_depth.set, self.limits, lambda key: key.namespace)

@@ -45,14 +45,16 @@ class Limits(NamedTuple):
     not_due: int
     """The same, of items that are not due."""
     slow: int
-    """Number of slow items from which a group with a slow item gets no other one."""
+    """Number of slow items from which each group gets one item at a time."""
     slow_of_a_group: int
-    """Number of slow items of a group from which it gets no other one."""
+    """Number of items of a group with a slow one from which it gets no other one. If no other group has slow items, it
+    is `at_once` instead, so that slow items delay as few of their own group as possible.
+    """
 
     @property
     def workers(self) -> int:
-        """How many workers are needed."""
-        return self.at_once + self.slow
+        """How many workers are needed: the last `at_once` items before the limit can all become slow, too."""
+        return self.slow + 2 * self.at_once
 
 
 class WorkQueue(Generic[Item]):
@@ -91,6 +93,7 @@ class WorkQueue(Generic[Item]):
         """Items that have rested and are not finished yet."""
         self._working: dict[Item, asyncio.TimerHandle] = {}
         """Items that are handled, each with the timer after which it is slow."""
+        self._working_of: Counter[Hashable] = Counter()
         self._not_due: set[Item] = set()
         """Items that are handled, not due and not slow."""
         self._slow: dict[Item, Hashable] = {}
@@ -169,11 +172,9 @@ class WorkQueue(Generic[Item]):
         """Marks an item as no longer being handled."""
         self._working.pop(item).cancel()
         self._not_due.discard(item)
-        group = self._slow.pop(item, None)
-        if group is not None:
-            self._slow_of[group] -= 1
-            if not self._slow_of[group]:
-                del self._slow_of[group]
+        _decrease(self._working_of, self._group(item))
+        if (group := self._slow.pop(item, None)) is not None:
+            _decrease(self._slow_of, group)
         if item in self._waiting:
             self._put(item)
         for each in list(self._held):
@@ -199,6 +200,7 @@ class WorkQueue(Generic[Item]):
                 if rank is not Rank.DUE:
                     self._not_due.add(item)
                 self._working[item] = asyncio.get_running_loop().call_later(self._slow_after, self._is_slow, item)
+                self._working_of[group] += 1
                 self._release(group)
                 return item
         return None
@@ -209,8 +211,13 @@ class WorkQueue(Generic[Item]):
         return rank is Rank.DUE or len(self._not_due) < self._limits.not_due
 
     def _must_wait(self, group: Hashable) -> bool:
-        most = self._limits.slow_of_a_group if len(self._slow) < self._limits.slow else 1
-        return self._slow_of[group] >= most
+        # All items of the group count that are handled: any number of them can become slow at the same time.
+        if len(self._slow) >= self._limits.slow:
+            return self._working_of[group] >= 1
+        if group not in self._slow_of:
+            return False
+        is_only_one = len(self._slow_of) == 1
+        return self._working_of[group] >= (self._limits.at_once if is_only_one else self._limits.slow_of_a_group)
 
     def _is_slow(self, item: Item) -> None:
         group = self._group(item)
@@ -237,3 +244,9 @@ class WorkQueue(Generic[Item]):
     def _end_rest(self, item: Item) -> None:
         del self._resting[item]
         self.add(item, Rank.BEGUN)
+
+
+def _decrease(counter: Counter[Hashable], group: Hashable) -> None:
+    counter[group] -= 1
+    if not counter[group]:
+        del counter[group]
