@@ -54,3 +54,34 @@ def test_one_name_for_each_file(tmp_path: Path) -> None:
     tree(tmp_path, ("v1/a", "v2/a", "v2/b"), {"latest": "v2", "b": "v2/b", "0": "v2"})
     names = ["latest/a", "latest/b", "v1/a", "v2/a", "b", "0/a"]
     assert without_aliases({name: os.path.realpath(tmp_path / name) for name in names}) == ["b", "v1/a", "v2/a"]
+
+
+PARTITIONED: list[tuple[dict[str, str], list[str]]] = [
+    ({"view/lang=en/x": "/v/blobs/9f", "view/lang=fr/x": "/v/blobs/9f"}, ["view/lang=en/x", "view/lang=fr/x"]),
+    ({"shards/7/x": "/v/shards/7/x", "view/lang=en/x": "/v/shards/7/x"}, ["view/lang=en/x"]),
+    ({"lang=en/x": "/v/lang=en/x", "latest/x": "/v/lang=en/x", "a/lang=en/x": "/v/lang=en/x"}, ["lang=en/x"]),
+    ({"d=1/x": "/v/s/x", "d=1/l=en/x": "/v/s/x", "l=fr/x": "/v/s/x"}, ["d=1/l=en/x", "l=fr/x"]),
+]
+
+
+@pytest.mark.parametrize(("files", "expected"), PARTITIONED, ids=str)
+def test_names_with_partitions(files: dict[str, str], expected: list[str]) -> None:
+    """A file with two partitions was read for one of them only, or for none."""
+    assert without_aliases(files) == expected
+
+
+def test_directories_that_link_to_each_other(tmp_path: Path) -> None:
+    """Seven of them had 82,201 names."""
+    names = [f"r{number}" for number in range(7)]
+    links = {f"{name}/to-{other}": f"../{other}" for name in names for other in names if name != other}
+    tree(tmp_path, tuple(f"{name}/x" for name in names), links)
+    found = list(files_below(str(tmp_path)))
+    assert {f"{name}/x" for name in names} <= set(found)
+    assert {f"{link}/x" for link in links} <= set(found)
+    assert len(found) == len(names) + len(links) + len(names)
+
+
+def test_partitions_below_a_link(tmp_path: Path) -> None:
+    tree(tmp_path, ("store/x",), {"v/en": "../p", "v/fr": "../p", "p/lang=en": "../store", "p/lang=fr": "../store"})
+    found = sorted(files_below(str(tmp_path / "v")))
+    assert [name.partition("/")[2] for name in found] == ["lang=en/x", "lang=fr/x"]

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from clustercontract.container import ExitCode
 from clustercontract.data_files import compile_pattern, data_files, is_data_file, matcher, matching
+from clustercontract.filters import Filter
 from clustercontract.globs import glob_problem
 from clustercontract.source import Source
 from clustertrigger.cli.main import main
@@ -136,6 +137,23 @@ def test_links_to_directories(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert VolumeStore(tmp_path, uri).find() == files
     assert main(["init", f"{tmp_path}/{uri}"]) == 0
     assert f"Found: {len(VECTORS) * len(files)} documents" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("uri", "rows"), [("view", 2), ("view/*", 2), (".", 2)])
+def test_one_file_in_several_partitions(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], uri: str, rows: int
+) -> None:
+    """Stores by content link equal files. The documents of all partitions but one were left out."""
+    (tmp_path / "blobs").mkdir()
+    pq.write_table(table(VECTORS), tmp_path / "blobs/9f")
+    for language in ("en", "fr"):
+        (tmp_path / f"view/lang={language}").mkdir(parents=True)
+        (tmp_path / f"view/lang={language}/x.parquet").symlink_to("../../blobs/9f")
+    assert ParquetCollection("c", Source(uri=uri), VolumeStore(tmp_path, uri)).rows == rows * len(VECTORS)
+    french = Source(uri=uri, filters=Filter(field="lang", operator="eq", value="fr"))
+    assert ParquetCollection("c", french, VolumeStore(tmp_path, uri)).rows == len(VECTORS)
+    assert main(["init", f"{tmp_path}/{uri}"]) == 0
+    assert f"Found: {rows * len(VECTORS)} documents" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("uri", ["docs", "docs/*", "docs/**", "docs/v*/"])

@@ -168,7 +168,9 @@ class VolumeStore:
         except (RuntimeError, ValueError) as error:  # The cause is a cycle of links, or a name with a NUL character.
             raise MisconfiguredError(f"{name}: no such file on the volume: {error}: check source.uri") from error
         if not resolved.is_relative_to(self.mount.resolve()):
-            raise MisconfiguredError(f"{name}: leads outside of the collection's volume: move the file onto it")
+            raise MisconfiguredError(
+                f"{name}: leads outside of the collection's volume: move its target onto the volume, or remove the link"
+            )
         return resolved
 
     def _nearby(self) -> str:
