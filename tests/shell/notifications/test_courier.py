@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -189,6 +189,38 @@ async def test_a_namespace_with_many_failed_hosts_delays_no_other_one(stage: Sta
                 await asyncio.sleep(0.005)
         for event in stage.sender.hold.values():
             event.set()
+        await until(lambda: len(stage.sender.sent) == 97)
+
+
+class OneByOne(asyncio.Event):
+    """Each `set` ends one request."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ended = asyncio.Semaphore(0)
+
+    def set(self) -> None:
+        self._ended.release()
+
+    async def wait(self) -> Literal[True]:
+        await self._ended.acquire()
+        return True
+
+
+async def test_the_hosts_of_a_namespace_take_turns(stage: Stage) -> None:
+    down, request = [f"https://{number}.example.com/" for number in range(8)], OneByOne()
+    stage.sender.hold = dict.fromkeys(down, request)
+    for number in range(12):
+        stage.store(Key(KEY.namespace, f"trigger-{number}"), down, one=down)
+    async with working(stage.courier):
+        await until(lambda: len(stage.sender.sent) == 32)
+        stage.courier.follow(stage.store(one=[A]))
+        for _ in range(len(down) + 1):
+            request.set()
+        await until(lambda: len(stage.sender.sent) >= 32 + len(down) + 1)
+        assert (A, "one") in stage.sender.sent, "it waits for one request of each other host"
+        for _ in range(96):
+            request.set()
         await until(lambda: len(stage.sender.sent) == 97)
 
 

@@ -11,11 +11,11 @@ import asyncio
 import contextlib
 import logging
 import random
-import sys
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 from clustercontract.counted import counted
 from clustertrigger.api.conditions import EventReason
@@ -94,7 +94,8 @@ class Courier:
         self._changed = changed
         self._recorder = recorder
         self._metrics = metrics
-        self._turns_of_hosts = FairTurns(sys.maxsize, _TO_A_HOST)
+        self._turns_of_hosts: WeakValueDictionary[str, FairTurns] = WeakValueDictionary()
+        """Turns of a namespace's hosts, by namespace; requests that have or await a turn keep them."""
         self._turns = FairTurns(AT_ONCE, _OF_A_NAMESPACE)
         self._lanes: defaultdict[Key, dict[str, _Lane]] = defaultdict(dict)
         self._delivered: dict[Key, set[tuple[str, str]]] = {}
@@ -206,8 +207,8 @@ class Courier:
 
     async def _attempt(self, trigger: Trigger, notification: Notification, receiver: Receiver) -> Attempt:
         key = trigger.key
-        host = (key.namespace, host_of(receiver.uri))
-        async with self._turns_of_hosts.turn(host), self._turns.turn(key.namespace):
+        hosts = self._turns_of_hosts.setdefault(key.namespace, FairTurns(_OF_A_NAMESPACE, _TO_A_HOST))
+        async with hosts.turn(host_of(receiver.uri)), self._turns.turn(key.namespace):
             attempt = await self._sender.send(receiver, key.namespace, notification.id, body_of(notification, key))
         if attempt.error is None:
             self._metrics.notifications.labels("delivered").inc()
