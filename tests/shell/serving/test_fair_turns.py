@@ -51,6 +51,16 @@ async def test_sharers_take_turns_and_each_keeps_its_order() -> None:
     assert work.begun == ["a1", "a2", "b1", "c1", "a3", "b2", "a4"]
 
 
+async def test_a_sharer_leaves_as_many_turns_as_it_gets() -> None:
+    work = Work(FairTurns(at_once=8, each=4, leaves_as_much=True))
+    await work.ask(*(f"{sharer}{number}" for sharer in "abcd" for number in range(9)))
+    assert work.begun == ["a0", "a1", "a2", "a3", "b0", "b1", "c0", "d0"]
+    await work.end("a0")
+    assert work.begun[8:] == [], "it is left to the next source"
+    await work.ask("e0")
+    assert work.begun[8:] == ["e0"]
+
+
 async def test_no_sharer_gets_more_than_its_share() -> None:
     work = Work(FairTurns(at_once=4, each=2))
     await work.ask("a1", "a2", "a3", "a4")

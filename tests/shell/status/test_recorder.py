@@ -64,13 +64,13 @@ def test_events_of_a_trigger_are_written_in_order_and_several_at_a_time() -> Non
     assert at_a_time > 1, "one after another"
 
 
-async def test_a_namespace_without_responses_delays_no_events_of_others() -> None:
+async def test_namespaces_without_responses_delay_no_events_of_others() -> None:
     got: list[str] = []
     over = asyncio.Event()
 
     async def take(request: web.Request) -> web.Response:
         namespace = request.match_info["namespace"]
-        if namespace == "hangs":
+        if namespace.startswith("hangs"):
             await over.wait()
         got.append(namespace)
         return web.json_response(await request.json(), status=201)
@@ -85,7 +85,8 @@ async def test_a_namespace_without_responses_delays_no_events_of_others() -> Non
             running = asyncio.create_task(recorder.run())
             said = Event("Normal", EventReason.RUN_CREATED, "message")
             for number in range(100):
-                recorder.record(replace(trigger(), uid=f"uid-{number}", key=Key("hangs", f"slow-{number}")), said)
+                key = Key(f"hangs-{number % 4}", f"slow-{number}")
+                recorder.record(replace(trigger(), uid=f"uid-{number}", key=key), said)
             await asyncio.sleep(0.1)
             recorder.record(trigger(), said)
             async with asyncio.timeout(5):
@@ -100,8 +101,22 @@ async def test_a_namespace_without_responses_delays_no_events_of_others() -> Non
             running.cancel()
 
 
+async def test_namespaces_whose_events_wait_drop_none_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clustertrigger.shell.status.recorder._MOST_WAITING", 8)
+    metrics = Metrics()
+    async with ApiServer(Configuration(host="http://127.0.0.1:1"), metrics, connections=4) as api:
+        recorder = Recorder(api, lambda: datetime.now(UTC), metrics, "test")
+        said = Event("Normal", EventReason.RUN_CREATED, "message")
+        for namespace in ("hangs", "hangs-too"):
+            for _ in range(8):
+                recorder.record(replace(trigger(), key=Key(namespace, "products")), said)
+        assert metrics.events_dropped._value.get() == 4 + 6
+        recorder.record(trigger(), said)
+        assert metrics.events_dropped._value.get() == 4 + 6
+
+
 async def test_events_that_wait_for_too_long_a_queue_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clustertrigger.shell.status.recorder._MOST_OF_A_NAMESPACE", 3)
+    monkeypatch.setattr("clustertrigger.shell.status.recorder._MOST_WAITING", 6)
     metrics = Metrics()
     async with ApiServer(Configuration(host="http://127.0.0.1:1"), metrics, connections=4) as api:
         recorder = Recorder(api, lambda: datetime.now(UTC), metrics, "test")

@@ -19,12 +19,17 @@ class FairTurns:
         at_once: Maximum number of turns of all sources together.
         each: Maximum number of turns of one source, however few the others need.
         most_waiting: Maximum number of waiting requests of one source; None for no limit.
+        leaves_as_much: Whether a source also gets at most as many turns as it leaves to others, so that there are turns
+            for the next source while several do not end theirs.
     """
 
-    def __init__(self, at_once: int, each: int, most_waiting: int | None = None) -> None:
+    def __init__(
+        self, at_once: int, each: int, most_waiting: int | None = None, *, leaves_as_much: bool = False
+    ) -> None:
         self._at_once = at_once
         self._each = each
         self._most_waiting = most_waiting
+        self._leaves_as_much = leaves_as_much
         self._taken: Counter[Hashable] = Counter()
         self._waiting: OrderedDict[Hashable, dict[asyncio.Future[None], None]] = OrderedDict()
 
@@ -60,7 +65,10 @@ class FairTurns:
             raise
 
     def _is_free_for(self, sharer: Hashable) -> bool:
-        return self._taken.total() < self._at_once and self._taken[sharer] < self._each
+        taken, free = self._taken[sharer], self._at_once - self._taken.total()
+        if self._leaves_as_much and taken and taken + 1 > free:
+            return False
+        return free > 0 and taken < self._each
 
     def _leave(self, sharer: Hashable, place: asyncio.Future[None]) -> None:
         queue = self._waiting.get(sharer, {})

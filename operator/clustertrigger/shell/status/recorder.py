@@ -25,12 +25,12 @@ from clustertrigger.shell.serving.fair_turns import FairTurns
 
 logger = logging.getLogger(__name__)
 
-_WRITES_AT_ONCE, _WRITES_OF_A_NAMESPACE = 8, 4
+_WRITES_AT_ONCE, _WRITES_OF_A_NAMESPACE = 16, 4
 """One write at a time is limited by the latency of the API server, 40 ms on a busy one. An admission webhook that
-does not respond for one namespace occupies only half of them.
+does not respond for one namespace occupies only a quarter of them, and one for many namespaces leaves one to each.
 """
-_MOST_WAITING, _MOST_OF_A_NAMESPACE = 20_000, 10_000
-"""Maximum number of events that wait. Further ones are dropped."""
+_MOST_WAITING = 20_000
+"""Maximum number of events that wait, in all namespaces; one namespace can use half of it. Further ones are dropped."""
 _REMEMBERED = 4_096
 _LONGEST_MESSAGE = 1024
 _Waiting = deque[dict[str, Any]]
@@ -50,20 +50,22 @@ class Recorder:
         """Number of events that wait, by namespace."""
         self._begun: asyncio.Queue[str] = asyncio.Queue()
         """Uids of triggers whose events no task writes yet."""
-        self._turns = FairTurns(_WRITES_AT_ONCE, _WRITES_OF_A_NAMESPACE)
+        self._turns = FairTurns(_WRITES_AT_ONCE, _WRITES_OF_A_NAMESPACE, leaves_as_much=True)
         self._counts: OrderedDict[str, int] = OrderedDict()
 
     def record(self, trigger: Trigger, event: Event) -> None:
-        """Queues an event."""
+        """Queues an event, unless its namespace would have more that wait than it leaves to the others."""
         namespace = trigger.key.namespace
-        if self._number[namespace] >= _MOST_OF_A_NAMESPACE or self._number.total() >= _MOST_WAITING:
+        waiting = self._number[namespace]
+        if waiting and waiting + 1 > _MOST_WAITING - self._number.total():
             self._metrics.events_dropped.inc()
             return
+        body = self._body(trigger, event)
         self._number[namespace] += 1
         if trigger.uid not in self._waiting:
             self._waiting[trigger.uid] = deque()
             self._begun.put_nowait(trigger.uid)
-        self._waiting[trigger.uid].append(self._body(trigger, event))
+        self._waiting[trigger.uid].append(body)
 
     async def run(self) -> None:
         """Writes events in an endless loop."""
