@@ -68,9 +68,9 @@ logger = logging.getLogger("clustertrigger.main")  # __name__ is __main__ here
 _SELECTOR = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
 _UNKNOWN_CLUSTER = ""
 _STARTUP_PAUSE = 2.0
-_OTHER_REQUESTS = 96
+_OTHER_REQUESTS = 128
 """Maximum number of concurrent requests besides reconciliations: counts of events, reviews of senders, names of
-creators, Kubernetes events, lists, and the Lease, which must not wait for the others.
+creators, Kubernetes events, Kueue's Workloads, lists, and the Lease, which must not wait for the others.
 """
 _LONGEST_END = 20.0
 """Seconds for releasing the Lease and finishing responses, of the 30 that the kubelet grants by default."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Callable
@@ -511,19 +512,46 @@ async def test_the_job_owns_its_workload_and_a_label_names_the_trigger() -> None
     assert stage.workload["metadata"]["labels"]["clustertrigger.dev/trigger-uid"] == trigger(HOURLY).uid
 
 
+async def create_in(stage: Stage, namespace: str) -> None:
+    """Creates a Job in another namespace, whose requests for Workloads get no response."""
+    other = job_of({"engine": SPARK, "queue_name": "team"})
+    other["metadata"]["namespace"] = namespace
+    job = read_job(await stage.api.create(paths.jobs(namespace), other))
+    assert job is not None
+    stage.runs.jobs.put(job)
+    stage.api.unanswered.add(paths.workloads(namespace))
+
+
 async def test_a_namespace_whose_requests_get_no_response_delays_no_other_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("clustertrigger.shell.reconciling.admissions._SLOW", 0.1)
     stage = Stage()
-    other = job_of({"engine": SPARK, "queue_name": "team"})
-    other["metadata"]["namespace"] = "hangs"
-    job = read_job(await stage.api.create(paths.jobs("hangs"), other))
-    assert job is not None
-    stage.runs.jobs.put(job)
+    await create_in(stage, "hangs")
     await stage.create()
-    stage.api.unanswered = {paths.workloads("hangs")}
     assert ("POST", paths.workloads("search")) in await stage.advance()
     stage.admit()
-    assert await stage.advance() == [("PATCH", JOB)]
+    monkeypatch.setattr("clustertrigger.shell.reconciling.admissions._SLOW", 60)
+    async with asyncio.timeout(30):
+        assert await stage.advance() == [("PATCH", JOB)]
     stage.api.unanswered = set()
-    await stage.advance()
-    assert paths.workload("hangs", "job") in stage.api.objects
+    await until_created(stage, "hangs")
+
+
+async def until_created(stage: Stage, *namespaces: str) -> None:
+    async with asyncio.timeout(30):
+        while any(paths.workload(each, "job") not in stage.api.objects for each in namespaces):
+            await stage.advance()
+            await asyncio.sleep(0.01)
+
+
+async def test_only_some_namespaces_make_requests_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Lease must not wait for a connection."""
+    monkeypatch.setattr("clustertrigger.shell.reconciling.admissions._SLOW", 0.1)
+    stage = Stage()
+    namespaces = [f"hangs-{number}" for number in range(40)]
+    for namespace in namespaces:
+        await create_in(stage, namespace)
+    stage.api.written.clear()
+    await stage.admissions.advance()
+    assert len(stage.api.written) == 32
+    stage.api.unanswered = set()
+    await until_created(stage, *namespaces)

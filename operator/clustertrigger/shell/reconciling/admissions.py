@@ -34,6 +34,8 @@ _EVERY = 2.0
 """Seconds between two lists of the Workloads of a namespace in which a run with executors is queued or admitted."""
 _SLOW = 2.0
 """Seconds after which a namespace whose requests get no response no longer delays the others."""
+_NAMESPACES_AT_ONCE = 32
+"""Maximum number of namespaces whose requests are made at the same time; each makes one request at a time."""
 _PATIENCE = 5
 """How many times in a row a request can fail temporarily before this is shown."""
 _CONTESTED = (
@@ -70,6 +72,7 @@ class Admissions:
         """How often the last requests about a Job have failed temporarily, by its uid."""
         self._steps: dict[str, asyncio.Task[dict[str, str]]] = {}
         """The steps that are being taken, by namespace."""
+        self._turns = asyncio.Semaphore(_NAMESPACES_AT_ONCE)
 
     async def run(self) -> None:
         """Takes steps periodically, in an endless loop. While there is no such Job, no request is made."""
@@ -87,7 +90,7 @@ class Admissions:
     async def advance(self) -> None:
         """Takes one step for each Job that needs one.
 
-        Returns without the steps of namespaces whose requests take long; the next call waits for them again.
+        Returns without the steps of namespaces whose requests take long; a later call returns what they found.
         """
         jobs = self._runs.jobs.with_own_workload()
         uids = {job.uid for job in jobs}
@@ -107,10 +110,14 @@ class Admissions:
 
     async def _advance_in_each(self, by_namespace: Mapping[str, Sequence[JobView]]) -> dict[str, str]:
         """Returns why Jobs could not be taken further. If that is not known yet, it is what was shown before."""
-        for namespace in by_namespace.keys() - self._steps.keys():
-            self._steps[namespace] = asyncio.create_task(self._advance_in(namespace, by_namespace[namespace]))
-        if self._steps:
-            await asyncio.wait(self._steps.values(), timeout=_SLOW)
+        begun = {
+            namespace: asyncio.create_task(self._advance_in_turn(namespace, jobs))
+            for namespace, jobs in by_namespace.items()
+            if namespace not in self._steps
+        }
+        self._steps |= begun
+        if begun:  # A namespace that hangs delays only the pass that has begun its steps.
+            await asyncio.wait(begun.values(), timeout=_SLOW)
         steps, self._steps = self._steps, {name: step for name, step in self._steps.items() if not step.done()}
         late = {job.uid for namespace in self._steps for job in by_namespace.get(namespace, ())}
         obstacles = {uid: shown for uid, shown in self._obstacles.items() if uid in late}
@@ -118,6 +125,10 @@ class Admissions:
             if step.done():
                 obstacles |= step.result()
         return obstacles
+
+    async def _advance_in_turn(self, namespace: str, jobs: Sequence[JobView]) -> dict[str, str]:
+        async with self._turns:
+            return await self._advance_in(namespace, jobs)
 
     async def _advance_in(self, namespace: str, jobs: Sequence[JobView]) -> dict[str, str]:
         """Returns why Jobs of a namespace could not be taken further, by the Job's uid."""
