@@ -22,7 +22,7 @@ def values_of_demo(images: Images, spark: Image | None = None) -> dict[str, Any]
 def values_of_next_demo(system: Kubectl, images: Images, provide_spark: Callable[[], Image]) -> dict[str, Any]:
     """Returns the values for `make demo` in a cluster that may have the release of an earlier demo.
 
-    Spark remains enabled, because otherwise the triggers of `make demo-spark` were rejected.
+    Spark remains enabled, because otherwise the triggers of `make demo-spark` would be rejected.
 
     Args:
         system: Its namespace is the release's.

@@ -297,8 +297,13 @@ def test_lists_folders_and_foreign_objects(tmp_path: Path, capsys: Check) -> Non
          "stdin:4: kubectl reads no directives in manifests: remove this line"),
         ("a: \x01\n", "stdin: not valid YAML: "),
         ("a: {{ .Values.a }}\n", "stdin:1: a key is a list or an object: render the template first, such as with "),
-        ("a:\n  b:1\n  c: 2\n", "stdin:3: mapping values are not allowed here: write a blank after the colon in li"),
+        ("a:\n  b:1\n  c: 2\n", "stdin:3: mapping values are not allowed here: write a space after the colon in li"),
         ("a:\u00a0b\nc: 2\n", "stdin:2: mapping values are not allowed here: line 1 contains a no-break space: "),
+        ("# a\u00a0b {{ x }}\na: @daily # {{ x }}\n",
+         "stdin:2: found character '@' that cannot start any token: put it in quotes: \"@daily\""),
+        ("a: x\u00a0y\nb: */5 * * * *\n",
+         "stdin:2: expected alphabetic or numeric character, but found '/': put it in quotes: \"*/5 * * * *\""),
+        ("a:\n- nginx:1.25\n b: 1\n", "stdin:3: mapping values are not allowed here: correct it"),
         ("a: http://b\n c: 2\n", "stdin:2: mapping values are not allowed here: correct it"),
     ],
 )  # fmt: skip
@@ -334,7 +339,7 @@ INTERVAL = TRIGGER.replace("cron\n", "interval\n").replace(
         ("1:30", "spec.schedule_config.interval_seconds: '1:30': must be a whole number of seconds: write 5400 for"),
         ("1h30m", "spec.schedule_config.interval_seconds: '1h30m': must be a whole number of seconds: write 5400"),
         ("60.5", "spec.schedule_config.interval_seconds: 60.5: must be a whole number: write it without quotes and"),
-        ("yes", "spec.schedule_config.interval_seconds: true: must be a whole number: write its digits"),
+        ("yes", "spec.schedule_config.interval_seconds: true: must be a whole number: write a number"),
         ("'60'", "spec.schedule_config.interval_seconds: '60': must be a whole number: write it without quotes and"),
     ],
 )

@@ -17,8 +17,9 @@ from clustertrigger.core.text import one_line
 _SUFFIXES = (".yaml", ".yml", ".json")
 _TEMPLATE = "{{"
 _NO_BREAK_SPACE = "\u00a0"
-_JOINED = re.compile(r"\s*(?:- )?[A-Za-z_]+:[^\s:/]+\s*$")
-"""Matches a field and its value without a blank between them, which YAML reads as text."""
+_JOINED = re.compile(r"\s*[A-Za-z_]+:[^\s:/]+\s*$")
+"""Matches a field and its value without a space between them, which YAML reads as text."""
+_COMMENT = re.compile(r"(?:^|\s)#.*$")
 
 
 class UnreadableFileError(Exception):
@@ -138,7 +139,7 @@ def _malformed(file: str, text: str, error: yaml.MarkedYAMLError) -> str:
     mark = error.problem_mark or error.context_mark
     if mark is None:
         return f"{file}: not valid YAML: {error.problem}: correct it"
-    lines = text.splitlines()[: mark.line + 1]
+    lines = [_COMMENT.sub("", line) for line in text.splitlines()[: mark.line + 1]]
     line = lines[mark.line] if mark.line < len(lines) else ""
     _, colon, value = line.partition(": ")
     joined = next((number for number in _last_two(lines) if _JOINED.match(lines[number])), None)
@@ -146,8 +147,6 @@ def _malformed(file: str, text: str, error: yaml.MarkedYAMLError) -> str:
     remedy = "correct it"
     if _TEMPLATE in line:
         remedy = "render the template first, such as with helm template, and validate its output"
-    elif blank is not None:
-        remedy = f"line {blank + 1} contains a no-break space: write a usual one"
     elif colon and value.lstrip()[:1] in ("*", "@"):
         # This is a cron expression without quotes: `*` begins an alias in YAML, and `@` is not allowed.
         remedy = f'put it in quotes: "{value.strip()}"'
@@ -157,8 +156,10 @@ def _malformed(file: str, text: str, error: yaml.MarkedYAMLError) -> str:
         remedy = "write it in the next line"
     elif line.startswith("%"):
         remedy = "remove this line"
+    elif blank is not None:
+        remedy = f"line {blank + 1} contains a no-break space: write an ordinary space"
     elif joined is not None:
-        remedy = f"write a blank after the colon in line {joined + 1}"
+        remedy = f"write a space after the colon in line {joined + 1}"
     return f"{file}:{mark.line + 1}: {error.problem}: {remedy}"
 
 

@@ -274,7 +274,7 @@ def test_vectors_that_a_program_serialized(tmp_path: Path, write_vector: Callabl
 def test_long_types_names_and_values_leave_room_for_the_remedy(
     tmp_path: Path, fields: dict[str, Any], end: str
 ) -> None:
-    """The operator keeps the first kilobyte of an error that is longer than a termination message."""
+    """The operator leaves out the middle of an error that is longer than a quarter of a termination message."""
     wide = pa.array([{f"field_{number}": number for number in range(800)}] * 3)
     more = {f"n{number}" + "_" * (60 * (number < 15)): pa.array([1] * 3) for number in range(18)}
     write(tmp_path / "data.parquet", f=wide, **more)

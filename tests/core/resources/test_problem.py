@@ -136,3 +136,35 @@ def test_switches_of_other_programs(written: str, value: object, meant: str) -> 
     }
     _, [problem] = parse_trigger(spec)
     assert str(problem) == f"spec.{written}: unknown field: did you mean {meant}?"
+
+
+@pytest.mark.parametrize("written", ["image", "uri", "url", "path", "file", "volume", "endpoint", "region", "secret"])
+def test_generic_names_lead_nowhere_else(written: str) -> None:
+    """uri of a trigger led to spec.run.results.uri, and image to image_pull_secrets."""
+    _, problems = parse_trigger({"trigger_type": "manual", "cluster_id": "a", written: "x"})
+    [message] = [problem.message for problem in problems if problem.field == f"spec.{written}"]
+    assert message.startswith("unknown field: remove it, or use one of ")
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"), [("type", "trigger_type"), ("service_account", "spec.run.service_account_name")]
+)
+def test_names_that_led_to_another_field(written: str, meant: str) -> None:
+    """type led to spec.run.engine.type, and service_account to that of Google Cloud."""
+    _, problems = parse_trigger({"trigger_type": "manual", "cluster_id": "a", written: "x"})
+    assert f"spec.{written}: unknown field: did you mean {meant}?" in [str(problem) for problem in problems]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("retries", True, "must be a whole number: write a number"),
+        ("retries", [3], "must be a whole number: write a number"),
+        ("retries", "-010", "must be a whole number: write -10 without quotes"),
+        ("timeout_seconds", "9" * 300 + "h",
+         "must be a whole number of seconds: write 5400 for an hour and a half, for example"),
+    ],
+)  # fmt: skip
+def test_values_that_are_no_whole_numbers(field: str, value: object, message: str) -> None:
+    _, problems = parse_trigger({"trigger_type": "manual", "cluster_id": "a", "run": {field: value}})
+    assert message in [problem.message for problem in problems]

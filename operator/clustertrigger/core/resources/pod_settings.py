@@ -113,7 +113,11 @@ def _units(resources: Resources, path: str) -> Iterator[Problem]:
                     remedy = f"did you mean {int(digits[1])}m?"
                 else:
                     remedy = "write it in cores, such as 2 or 500m"
-                yield Problem(f"{path}.{part}.cpu", text, f"is {amount:,} cores: {remedy}")
+                yield Problem(f"{path}.{part}.cpu", text, f"is {_plain(amount)} cores: {remedy}")
+
+
+def _plain(amount: Decimal) -> str:
+    return f"{int(amount):,}" if amount == int(amount) else f"{amount:,f}"
 
 
 def _in_bytes(amount: Decimal) -> str:
@@ -176,7 +180,8 @@ def _resources(resources: Resources, path: str) -> Iterator[Problem]:
             amount = quantity(text)
             if amount is None:
                 guess = _meant(str(text), name)
-                remedy = f"did you mean {guess}?" if guess else "write a number such as 500m, 2 or 4Gi"
+                usual = "500m or 2" if name == "cpu" else "500m, 2 or 4Gi"
+                remedy = f"did you mean {guess}?" if guess else f"write a number such as {usual}"
                 yield Problem(field, text, f"is not a Kubernetes quantity: {remedy}")
             elif amount < 0:
                 yield Problem(field, text, "must not be negative: write a positive quantity")

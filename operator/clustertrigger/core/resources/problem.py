@@ -26,9 +26,11 @@ characters.
 """
 _LONGEST_MESSAGE = 1_000
 _DEEPEST = 4
-"""Maximum number of levels in which a field is searched; filters have no end of them."""
+"""Maximum number of levels in which a field is searched; filters can be nested without limit."""
 _LONGEST_LIST = 8_000
 """Maximum number of characters of all problems together. The message of a condition can have 32,768."""
+_MOST_SECONDS = 10**10
+"""Three centuries: a longer duration is a slip, and its digits would fill a message."""
 _USER_INFO = re.compile(r"://[^/]*@")
 """Matches a user and a password in an address, which must not be shown."""
 _MOST_DIGITS = 300
@@ -143,6 +145,8 @@ def _is_required(path: Sequence[int | str], model: type[BaseModel] | None) -> bo
 def _seconds(text: str) -> str:
     """Returns the remedy if a duration such as 1h30m or 1:30 is written instead of seconds."""
     seconds = read_duration(_ungrouped(text) + "s") if _GROUPED.fullmatch(text.strip()) else read_duration(text)
+    if seconds is not None and seconds >= _MOST_SECONDS:
+        seconds = None
     written = "5400 for an hour and a half, for example" if seconds is None else str(max(1, round(seconds)))
     return f"must be a whole number of seconds: write {written}"
 
@@ -215,15 +219,16 @@ def _retyped(kind: str, value: object) -> str | None:
         return None if isinstance(value, str) else "must be true or false: write one of these"
     number = "a whole number" if kind == "int_type" else "a number"
     if isinstance(value, bool | list | Mapping):
-        return f"must be {number}: write its digits"
+        return f"must be {number}: write a number"
     if isinstance(value, float) and kind == "int_type":
         return "is too large: write a smaller number" if value.is_integer() else None
     if not isinstance(value, str):
         return None
     text = value.strip()
-    if text.isdecimal() and len(text) > _MOST_DIGITS:
-        return "is too large: write a smaller number"
-    if text.isdecimal() and text != str(int(text)):  # YAML reads 010 as 8, and digits of other scripts as text.
+    digits = text.removeprefix("-")
+    if digits.isdecimal() and len(digits) > _MOST_DIGITS:
+        return "is too large: write a smaller number" if text == digits else "is too small: write a larger number"
+    if digits.isdecimal() and digits != str(int(digits)):  # YAML reads 010 as 8, and digits of other scripts as text.
         return f"must be {number}: write {int(text)} without quotes"
     if _NUMBER.fullmatch(text) and isfinite(float(text)):
         return None
@@ -267,6 +272,8 @@ _OTHER_NAMES = {
     **dict.fromkeys(("minpts", "minpoints"), "min_samples"),
     "seed": "random_state",
     "cron": "cron_expression",
+    "type": "trigger_type",
+    "serviceaccount": "service_account_name",
     "op": "operator",
     **dict.fromkeys(("path", "url", "file"), "uri"),
     **dict.fromkeys(("idcolumn", "idfield"), "document_id_column"),
@@ -280,6 +287,15 @@ _OTHER_NAMES = {
 """What CronJobs, libraries for clustering and databases of vectors call a field, without _ and capitals, and what to
 write instead.
 """
+_GENERIC = frozenset(
+    {
+        *("data", "endpoint", "field", "file", "image", "kind", "name", "operator", "output", "path", "region"),
+        *("secret", "secretname", "type", "uri", "url", "value", "volume"),
+    }
+)
+"""Names that do not tell their place, without _ and capitals. `uri` of a trigger is hardly that of its results."""
+_UNITS = ("seconds", "limit")
+"""What a field's name ends with, and users leave out."""
 _OTHER_VALUES = {
     **dict.fromkeys(("=", "==", "===", "is"), "eq"),
     **dict.fromkeys(("!=", "<>"), "ne"),
@@ -310,11 +326,14 @@ def _unknown(name: str, value: object, path: Sequence[int | str], root: str, mod
     else:
         other = _OTHER_NAMES.get(folded)
         places = sorted(_places(model), key=len) if model else []
+        if folded in _GENERIC:
+            places = [place for place in places if place[0] == "source"]
+        units = {folded + unit for unit in _UNITS}
         guess = (
             (other if other in known else _same(name, known))
             or _elsewhere([place for place in places if _folded(place[-1]) == _folded(other or name)], root)
             or nearest(name, known)
-            or _elsewhere([place for place in places if len(name) > 3 and _folded(place[-1]).startswith(folded)], root)
+            or _elsewhere([place for place in places if _folded(place[-1]) in units], root)
         )
     return "unknown field: " + (f"did you mean {guess}?" if guess else f"remove it, or use one of {', '.join(known)}")
 

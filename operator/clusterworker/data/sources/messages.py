@@ -16,8 +16,8 @@ OTHER_MODEL = (
 )
 _LISTED = 20
 _LISTED_CHARACTERS = 500
-"""Maximum length of the listed names of columns. The operator keeps the first 1,024 bytes of an error, whose last words
-are the remedy.
+"""Maximum length of the listed names of columns. The operator keeps the beginning and the end of a long error, and the
+place and the remedy should both remain whole.
 """
 _NAME_CHARACTERS = 253
 """Maximum length of a name that a source's fields accept."""
