@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from harness.cluster.errors import ClusterError
 from harness.cluster.progress import say
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -64,7 +65,13 @@ def made_once(path: Path, name: str, waiting_for: str, make: Callable[[Path], No
 
 def _make(path: Path, prefix: str, make: Callable[[Path], None]) -> None:
     for left in path.parent.glob(f"{prefix}*"):  # by a process that was killed: this one holds the lock
-        shutil.rmtree(left)
+        try:
+            shutil.rmtree(left)
+        except OSError as error:
+            raise ClusterError(
+                f"{left}: what a killed process left cannot be removed: {error}: unmount what is mounted below it, "
+                "such as proc, and remove it"
+            ) from error
     with tempfile.TemporaryDirectory(prefix=prefix, dir=path.parent) as work:
         draft = Path(work) / path.name
         make(draft)

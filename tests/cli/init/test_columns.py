@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from clustertrigger.cli.init.columns import Column, Kind, Look, choose, clusters_for
+from clustertrigger.cli.init.columns import OF_DIRECTORIES, Column, Kind, Look, choose, clusters_for
 from clustertrigger.cli.scope import CommandError
 
 Object = dict[str, Any]
@@ -52,8 +52,13 @@ def test_guesses_are_marked() -> None:
         (columns(id="text", v="vector"), {"text": "body"}, "--text-column: 'body': no such column: choose one of id"),
         (columns(id="text", v="vector"), {"vector": "w"}, "--vector-column: 'w': no such column"),
         (columns(id="text", v="vector"), {"document_id": "w"}, "--id-column: 'w': no such column"),
+        ([*columns(id="text", v="vector", n="number"), Column("day", OF_DIRECTORIES, "other")], {"vector": "day"},
+         "--vector-column: 'day' (names of directories) does not contain vectors: name the column with lists of "
+         "numbers, one of v (vector)"),
+        (columns(id="text", emb="vector"), {"document_id": "emb"},
+         "--id-column: 'emb' (vector) contains vectors: name a column with text or integers, one of id (text)"),
     ],
-)
+)  # fmt: skip
 def test_columns_that_cannot_be_chosen(found: list[Column], given: Object, message: str) -> None:
     with pytest.raises(CommandError) as error:
         choose(Look(found), **given)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.cluster.errors import ClusterError
 from harness.cluster.files import cache_directory, made_once
 
 LEFT = "program-build-killed"
@@ -70,3 +71,10 @@ def test_the_work_of_a_process_that_was_killed_is_removed(cached: Path) -> None:
     (cache_directory() / LEFT / "partial").touch()
     made_once(cached, "program", "another build to finish", Path.touch)
     assert content() == {"program", "program.lock"}
+
+
+def test_work_of_a_killed_process_that_cannot_be_removed(cached: Path) -> None:
+    """A mounted proc made every later start end with a traceback."""
+    (cached.parent / LEFT).touch()  # No folder: removing it as one fails, as below a mount.
+    with pytest.raises(ClusterError, match=rf"{LEFT}: what a killed process left cannot be removed: .* unmount"):
+        made_once(cached, "program", "another build to finish", Path.touch)

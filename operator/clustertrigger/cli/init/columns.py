@@ -15,6 +15,8 @@ _VECTORS = ("embedding", "embeddings", "vector", "vectors", "emb", "features")
 _IDS = ("document_id", "doc_id", "id", "uuid", "key", "sku", "identifier", "name")
 _TEXTS = ("title", "text", "description", "summary", "name", "content", "abstract", "body", "headline")
 _LONGEST_LIST = 12
+OF_DIRECTORIES = "names of directories"
+"""Type of a column of Hive partitions."""
 
 
 @dataclass(frozen=True)
@@ -73,13 +75,18 @@ def choose(look: Look, document_id: str | None = None, vector: str | None = None
     for option, name in (("--id-column", document_id), ("--vector-column", vector), ("--text-column", text)):
         if name is not None and name not in {column.name for column in look.columns}:
             raise CommandError(f"{option}: {name!r}: no such column: choose one of {listed(look.columns)}")
-    for option, name, wrong, remedy in (
-        ("--vector-column", vector, "number", "does not contain vectors: name the column with lists of numbers"),
-        ("--id-column", document_id, "vector", "contains vectors: name a column with text or integers"),
-    ):
-        for column in look.columns:
-            if column.name == name and column.kind == wrong:
-                raise CommandError(f"{option}: {name!r} ({column.type}) {remedy}, one of {listed(look.columns)}")
+    for column in look.columns:
+        shown = f"{column.name!r} ({column.type})"
+        if column.name == vector and (column.kind == "number" or column.type == OF_DIRECTORIES):
+            usable = [other for other in look.columns if other.kind in ("vector", "other") and other != column]
+            usable = [other for other in usable if other.type != OF_DIRECTORIES]
+            remedy = "does not contain vectors: name the column with lists of numbers"
+            raise CommandError(f"--vector-column: {shown} {remedy}{_one_of(usable)}")
+        if column.name == document_id and column.kind == "vector":
+            usable = [other for other in look.columns if other.kind != "vector"]
+            raise CommandError(
+                f"--id-column: {shown} contains vectors: name a column with text or integers{_one_of(usable)}"
+            )
     notes: list[str] = []
     vectors = [column for column in look.columns if column.kind == "vector"]
     chosen_vector = vector or _pick(vectors, _VECTORS)
@@ -113,6 +120,10 @@ def listed(columns: Sequence[Column]) -> str:
     """Returns columns and their types for a message."""
     shown = [f"{printable(column.name)} ({printable(column.type)})" for column in columns[:_LONGEST_LIST]]
     return ", ".join([*shown, "…"] if len(columns) > _LONGEST_LIST else shown) or "no columns"
+
+
+def _one_of(columns: Sequence[Column]) -> str:
+    return f", one of {listed(columns)}" if columns else ""
 
 
 def _pick(columns: Sequence[Column], preferred: Sequence[str]) -> str | None:

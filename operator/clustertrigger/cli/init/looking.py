@@ -19,7 +19,7 @@ from clustercontract.data_files import MAGIC, GlobError, files_at, fixed_part, h
 from clustercontract.directories import files_below, without_aliases
 from clustercontract.globs import has_wildcard
 from clustercontract.partitions import partitions_of
-from clustertrigger.cli.init.columns import Column, Kind, Look
+from clustertrigger.cli.init.columns import OF_DIRECTORIES, Column, Kind, Look
 from clustertrigger.cli.scope import CommandError
 from clustertrigger.cli.terminal import printable
 from clustertrigger.core.text import cut, one_line
@@ -64,7 +64,7 @@ def look_at_parquet(uri: str, endpoint: str | None, region: str | None) -> Look:
             columns, dimensions = _arrow_columns(pq.ParquetFile(source), shown)
         names = {column.name for column in columns}
         found = partitions_of(_on_volume(uri, shown))
-        columns += [Column(name, "names of directories", "other") for name in found if name not in names]
+        columns += [Column(name, OF_DIRECTORIES, "other") for name in found if name not in names]
     except (OSError, pa.ArrowException, ValueError) as error:
         reason = cut(one_line(error), _LONGEST_REASON).rstrip(".")
         if "magic bytes" in reason or "Parquet file size is" in reason:
