@@ -31,10 +31,10 @@ START_ROWS = 10_000
 START_ITERATIONS = 10
 FEW_CLUSTERS, FEW_STARTS = 50, 3
 """Maximum number of clusters for which several starts are tried, because they cost little."""
-MOST_STARTS, STARTS_PRODUCTS = 100, 60_000_000
-"""Of few vectors, more starts are tried, as long as the distances of one iteration of all of them need at most this
-number of products: less than a tenth of a second for all iterations, and a few MiB. Where a dozen centroids of text are
-clustered, one start in 30 finds the best clusters.
+MOST_STARTS, STARTS_DISTANCES, STARTS_PRODUCTS = 100, 150_000, 60_000_000
+"""Of few vectors, more starts are tried, as long as one iteration of all of them computes at most these numbers of
+distances and products: less than a tenth of a second for all iterations, and a few MiB. Where a dozen centroids of text
+are clustered, one start in 30 finds the best clusters.
 """
 CAREFUL_CLUSTERS = 1_000
 """Number of clusters above which starting points are neither chosen among candidates nor improved, because their cost
@@ -196,7 +196,7 @@ def _subsample(vectors: Vectors, clusters: int, generator: np.random.Generator) 
 def _fresh_start(part: Vectors, clusters: int, metric: str, generator: np.random.Generator) -> Vectors:
     if clusters > CAREFUL_CLUSTERS:
         return lloyd(part, kmeans_plusplus(part, clusters, generator, candidates=1), START_ITERATIONS, metric)[0]
-    starts = min(MOST_STARTS, STARTS_PRODUCTS // (part.size * clusters))
+    starts = min(MOST_STARTS, STARTS_DISTANCES // (len(part) * clusters), STARTS_PRODUCTS // (part.size * clusters))
     if starts > FEW_STARTS:
         firsts = np.stack([kmeans_plusplus(part, clusters, generator) for _ in range(starts)])
         return breathe(part, best_of(part, firsts, START_ITERATIONS, metric), metric, BREATHS, generator)
