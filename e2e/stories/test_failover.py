@@ -10,7 +10,7 @@ from e2e.stories.triggers import by_interval
 from harness.installation import RELEASE
 
 SECONDS = 8
-MISSED = re.compile(r"SlotsMissed: Missed (?:the slot|(\d+) slots from) (\S+?)(?: to (\S+?))?:")
+MISSED = re.compile(r"SlotsMissed: Missed (?:the slot|(\d+) slots from) (\S+Z)(?: to (\S+Z))?:")
 
 
 def test_leader_is_killed(scene: Scene) -> None:
