@@ -9,7 +9,6 @@ import asyncio
 import logging
 import random
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,6 +22,7 @@ from clustertrigger.shell.clock import Clock
 from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.observed.triggers import Triggers
 from clustertrigger.shell.serving.fair_turns import FairTurns
+from clustertrigger.shell.serving.shares import Shares
 from clustertrigger.shell.status.status_writer import Outcome, StatusWriter
 
 logger = logging.getLogger(__name__)
@@ -80,29 +80,25 @@ class GroupCommit:
         self._metrics = metrics
         self._lanes: dict[Key, _Lane] = {}
         self._writes = FairTurns(_WRITES_AT_ONCE, _WRITES_OF_A_NAMESPACE)
-        self._backlog: Counter[str] = Counter()
+        self._backlog = Shares(MOST_WAITING)
         """Number of events that wait for a write, by namespace. An event that is counted for two triggers counts twice.
         """
 
     def reserve(self, namespace: str, number: int) -> None:
         """Reserves space for events of a namespace, until `give_back` is called.
 
-        A namespace gets at most as much space as it leaves to the others, so that there is always some for the next
-        one.
+        A namespace gets at most as much space as it leaves to the others.
 
         Raises:
             BacklogError: Too many events are waiting.
         """
-        waiting, everywhere = self._backlog[namespace], self._backlog.total()
-        if waiting and waiting + number > MOST_WAITING - everywhere:
-            raise BacklogError(f"{waiting} events are waiting to be stored")
-        self._backlog[namespace] += number
+        if not self._backlog.would_leave_as_much(namespace, number):
+            raise BacklogError(f"{self._backlog.of(namespace)} events are waiting to be stored")
+        self._backlog.take(namespace, number)
 
     def give_back(self, namespace: str, number: int) -> None:
         """Releases the space of events that were counted or rejected."""
-        self._backlog[namespace] -= number
-        if not self._backlog[namespace]:
-            del self._backlog[namespace]
+        self._backlog.give_back(namespace, number)
 
     async def count(self, key: Key, arrivals: Sequence[Arrival]) -> Verdicts:
         """Counts events for a trigger, and returns when the count is stored.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
+
+from clustertrigger.shell.serving.shares import Shares
 
 
 class CrowdedError(Exception):
@@ -26,11 +28,10 @@ class FairTurns:
     def __init__(
         self, at_once: int, each: int, most_waiting: int | None = None, *, leaves_as_much: bool = False
     ) -> None:
-        self._at_once = at_once
         self._each = each
         self._most_waiting = most_waiting
         self._leaves_as_much = leaves_as_much
-        self._taken: Counter[Hashable] = Counter()
+        self._taken = Shares(at_once)
         self._waiting: OrderedDict[Hashable, dict[asyncio.Future[None], None]] = OrderedDict()
 
     @asynccontextmanager
@@ -48,7 +49,7 @@ class FairTurns:
 
     async def _take(self, sharer: Hashable) -> None:
         if sharer not in self._waiting and self._is_free_for(sharer):
-            self._taken[sharer] += 1
+            self._taken.take(sharer)
             return
         queue = self._waiting.setdefault(sharer, {})
         if self._most_waiting is not None and len(queue) >= self._most_waiting:
@@ -65,10 +66,9 @@ class FairTurns:
             raise
 
     def _is_free_for(self, sharer: Hashable) -> bool:
-        taken, free = self._taken[sharer], self._at_once - self._taken.total()
-        if self._leaves_as_much and taken and taken + 1 > free:
+        if self._leaves_as_much and not self._taken.would_leave_as_much(sharer):
             return False
-        return free > 0 and taken < self._each
+        return self._taken.free > 0 and self._taken.of(sharer) < self._each
 
     def _leave(self, sharer: Hashable, place: asyncio.Future[None]) -> None:
         queue = self._waiting.get(sharer, {})
@@ -77,9 +77,7 @@ class FairTurns:
             self._waiting.pop(sharer, None)
 
     def _give_back(self, sharer: Hashable) -> None:
-        self._taken[sharer] -= 1
-        if not self._taken[sharer]:
-            del self._taken[sharer]
+        self._taken.give_back(sharer)
         while (following := self._next()) is not None:
             queue = self._waiting[following]
             place = next(iter(queue))
@@ -87,7 +85,7 @@ class FairTurns:
             if following in self._waiting:
                 self._waiting.move_to_end(following)
             if not place.done():
-                self._taken[following] += 1
+                self._taken.take(following)
                 place.set_result(None)
 
     def _next(self) -> Hashable | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter, OrderedDict, deque
+from collections import OrderedDict, deque
 from typing import Any
 
 from clustertrigger.api import API_VERSION
@@ -22,6 +22,7 @@ from clustertrigger.shell.clock import Clock
 from clustertrigger.shell.kube.api_server import ApiServer
 from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.serving.fair_turns import FairTurns
+from clustertrigger.shell.serving.shares import Shares
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ class Recorder:
         self._identity = identity
         self._waiting: dict[str, _Waiting] = {}
         """Events that wait, by the uid of their trigger."""
-        self._number: Counter[str] = Counter()
+        self._number = Shares(_MOST_WAITING)
         """Number of events that wait, by namespace."""
         self._begun: asyncio.Queue[str] = asyncio.Queue()
         """Uids of triggers whose events no task writes yet."""
@@ -56,12 +57,11 @@ class Recorder:
     def record(self, trigger: Trigger, event: Event) -> None:
         """Queues an event, unless its namespace would have more that wait than it leaves to the others."""
         namespace = trigger.key.namespace
-        waiting = self._number[namespace]
-        if waiting and waiting + 1 > _MOST_WAITING - self._number.total():
+        if not self._number.would_leave_as_much(namespace):
             self._metrics.events_dropped.inc()
             return
         body = self._body(trigger, event)
-        self._number[namespace] += 1
+        self._number.take(namespace)
         if trigger.uid not in self._waiting:
             self._waiting[trigger.uid] = deque()
             self._begun.put_nowait(trigger.uid)
@@ -82,9 +82,7 @@ class Recorder:
             async with self._turns.turn(namespace):
                 await self._write_or_drop(namespace, body)
             waiting.popleft()
-            self._number[namespace] -= 1
-            if not self._number[namespace]:
-                del self._number[namespace]
+            self._number.give_back(namespace)
         del self._waiting[uid]
 
     async def _write_or_drop(self, namespace: str, body: dict[str, Any]) -> None:
