@@ -96,8 +96,7 @@ class WorkQueue(Generic[Item]):
         self._working_of: Counter[Hashable] = Counter()
         self._not_due: set[Item] = set()
         """Items that are handled, not due and not slow."""
-        self._slow: dict[Item, Hashable] = {}
-        """Slow items, each with its group."""
+        self._slow: set[Item] = set()
         self._slow_of: Counter[Hashable] = Counter()
         self._takers: deque[asyncio.Future[None]] = deque()
         self._failures: dict[Item, int] = {}
@@ -172,8 +171,10 @@ class WorkQueue(Generic[Item]):
         """Marks an item as no longer being handled."""
         self._working.pop(item).cancel()
         self._not_due.discard(item)
-        _decrease(self._working_of, self._group(item))
-        if (group := self._slow.pop(item, None)) is not None:
+        group = self._group(item)
+        _decrease(self._working_of, group)
+        if item in self._slow:
+            self._slow.remove(item)
             _decrease(self._slow_of, group)
         if item in self._waiting:
             self._put(item)
@@ -220,9 +221,8 @@ class WorkQueue(Generic[Item]):
         return self._working_of[group] >= (self._limits.at_once if is_only_one else self._limits.slow_of_a_group)
 
     def _is_slow(self, item: Item) -> None:
-        group = self._group(item)
-        self._slow[item] = group
-        self._slow_of[group] += 1
+        self._slow.add(item)
+        self._slow_of[self._group(item)] += 1
         self._not_due.discard(item)
         self._wake()
 
