@@ -196,10 +196,14 @@ def _subsample(vectors: Vectors, clusters: int, generator: np.random.Generator) 
 def _fresh_start(part: Vectors, clusters: int, metric: str, generator: np.random.Generator) -> Vectors:
     if clusters > CAREFUL_CLUSTERS:
         return lloyd(part, kmeans_plusplus(part, clusters, generator, candidates=1), START_ITERATIONS, metric)[0]
-    starts = min(MOST_STARTS, STARTS_DISTANCES // (len(part) * clusters), STARTS_PRODUCTS // (part.size * clusters))
-    if starts > FEW_STARTS:
-        firsts = np.stack([kmeans_plusplus(part, clusters, generator) for _ in range(starts)])
-        return breathe(part, best_of(part, firsts, START_ITERATIONS, metric), metric, BREATHS, generator)
-    starts = FEW_STARTS if clusters <= FEW_CLUSTERS else 1
-    tried = [lloyd(part, kmeans_plusplus(part, clusters, generator), START_ITERATIONS, metric) for _ in range(starts)]
-    return breathe(part, min(tried, key=lambda found: found[1])[0], metric, BREATHS, generator)
+    return breathe(part, _best_start(part, clusters, metric, generator), metric, BREATHS, generator)
+
+
+def _best_start(part: Vectors, clusters: int, metric: str, generator: np.random.Generator) -> Vectors:
+    many = min(MOST_STARTS, STARTS_DISTANCES // (len(part) * clusters), STARTS_PRODUCTS // (part.size * clusters))
+    if many > FEW_STARTS:
+        firsts = np.stack([kmeans_plusplus(part, clusters, generator) for _ in range(many)])
+        return best_of(part, firsts, START_ITERATIONS, metric)
+    few = FEW_STARTS if clusters <= FEW_CLUSTERS else 1
+    tried = [lloyd(part, kmeans_plusplus(part, clusters, generator), START_ITERATIONS, metric) for _ in range(few)]
+    return min(tried, key=lambda found: found[1])[0]
