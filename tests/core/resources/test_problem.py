@@ -9,6 +9,20 @@ import pytest
 from clustertrigger.core.resources.validation import parse_collection, parse_trigger
 
 
+def with_field(place: str, name: str) -> dict[str, Any]:
+    """Returns a valid spec of a trigger with one more field, of value 1; place "" is the spec itself."""
+    config: dict[str, Any] = {"algorithm": "kmeans", "n_clusters": 5}
+    spec: dict[str, Any] = {
+        "trigger_type": "cron",
+        "schedule_config": {"cron_expression": "0 2 * * *"},
+        "execution_config": {"collection_ids": ["col_a"], "config": config},
+        "run": {},
+    }
+    holders = {"": spec, "execution_config.config": config} | {part: spec[part] for part in ("run", "schedule_config")}
+    holders[place][name] = 1
+    return spec
+
+
 def test_a_password_in_an_address_is_not_repeated() -> None:
     source = {"type": "postgresql", "uri": "postgresql://ada:l0velace@db/shop", "table": "t", "secret_name": "db"}
     _, [problem] = parse_collection({"source": source})
@@ -37,16 +51,7 @@ def test_a_password_in_an_address_is_not_repeated() -> None:
 )
 def test_names_of_cronjobs_and_of_libraries(place: str, written: str, meant: str) -> None:
     """activeDeadlineSeconds led to starting_deadline_seconds."""
-    config: dict[str, Any] = {"algorithm": "kmeans", "n_clusters": 5}
-    spec: dict[str, Any] = {
-        "trigger_type": "cron",
-        "schedule_config": {"cron_expression": "0 2 * * *"},
-        "execution_config": {"collection_ids": ["col_a"], "config": config},
-        "run": {},
-    }
-    holders = {"": spec, "execution_config.config": config} | {name: spec[name] for name in ("run", "schedule_config")}
-    holders[place][written] = 1
-    _, [problem] = parse_trigger(spec)
+    _, [problem] = parse_trigger(with_field(place, written))
     assert problem.field == ".".join(filter(None, ("spec", place, written)))
     assert problem.message == f"unknown field: did you mean {meant}?"
 
@@ -96,16 +101,7 @@ def test_names_of_other_databases(source: dict[str, Any], message: str) -> None:
 )
 def test_fields_of_another_place(place: str, written: str, meant: str) -> None:
     """They were to be removed; collections in run led to tolerations."""
-    config: dict[str, Any] = {"algorithm": "kmeans", "n_clusters": 5}
-    spec: dict[str, Any] = {
-        "trigger_type": "cron",
-        "schedule_config": {"cron_expression": "0 2 * * *"},
-        "execution_config": {"collection_ids": ["col_a"], "config": config},
-        "run": {},
-    }
-    holders = {"": spec, "execution_config.config": config} | {name: spec[name] for name in ("run", "schedule_config")}
-    holders[place][written] = 1
-    _, problems = parse_trigger(spec)
+    _, problems = parse_trigger(with_field(place, written))
     field = ".".join(filter(None, ("spec", place, written)))
     assert [problem.message for problem in problems if problem.field == field] == [
         f"unknown field: did you mean {meant}?"
