@@ -13,6 +13,8 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 Doubles: TypeAlias = npt.NDArray[np.float64]
 Rows: TypeAlias = npt.NDArray[np.int64]
 """Row numbers of the whole data set, from 0."""
+Hashes: TypeAlias = npt.NDArray[np.uint64]
+"""Hashes of vectors, shape (rows,); see `data.prints`."""
 
 NOISE = -1
 """Label of a document that belongs to no cluster, as in scikit-learn."""

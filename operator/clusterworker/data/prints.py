@@ -1,9 +1,8 @@
 """Hashes vectors, so that equal ones are found."""
 
 import numpy as np
-import numpy.typing as npt
 
-from clusterworker.data.arrays import Vectors
+from clusterworker.data.arrays import Hashes, Vectors
 
 _SEED = 20_261_128
 """Seed of the multipliers that distinguish rows; any number works."""
@@ -11,7 +10,7 @@ _BLOCK_ROWS = 1_024
 """A block of this many rows fits into the processor's cache."""
 
 
-def prints(vectors: Vectors) -> npt.NDArray[np.uint64]:
+def prints(vectors: Vectors) -> Hashes:
     """Returns a hash per row, shape (rows,). Numbers are compared by value: 0 and -0 are equal."""
     multipliers = np.random.default_rng(_SEED).integers(1, 2**64, vectors.shape[1], dtype=np.uint64, endpoint=False)
     found = np.empty(len(vectors), np.uint64)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 import pytest
+from sklearn.metrics import adjusted_rand_score
 
 from clustercontract.run import RunResult, RunSpec
 from clusterworker.clustering.algorithms import kmeans, sample
@@ -510,6 +511,107 @@ def test_a_topic_that_was_not_there_has_clusters_of_its_own(
     fresh = Counter(now[packages.ids[row]] for row in np.flatnonzero(added))
     new = [(number, count) for number, count in fresh.most_common() if number > max(before.values())]
     assert sum(count for _, count in new[:2]) >= 0.8 * added.sum()
+
+
+LAID_OUT: list[dict[str, Any]] = [
+    {"algorithm": "hdbscan", "min_cluster_size": 5},
+    {"algorithm": "hdbscan", "min_cluster_size": 5, "reduce": "umap"},
+    {"algorithm": "evoc"},
+    {"algorithm": "mean_shift", "quantile": 0.05},
+    {"algorithm": "optics", "min_samples": 5},
+]
+
+
+@pytest.mark.parametrize("config", LAID_OUT, ids=lambda config: "-".join(map(str, config.values())))
+def test_no_document_moves_where_none_is_new(pod: Pod, packages: Packages, config: dict[str, Any]) -> None:
+    packages.write(pod, np.arange(0, 3_000, 25))
+    first = pod.spec(config, run="nightly-1")
+    result = pod.run(first)
+    # OPTICS visits documents in their order, which decides on those between two clusters.
+    packages.write(pod, np.arange(0, 3_000, 25)[:: 1 if config["algorithm"] == "optics" else -1])
+    second = after(pod, first, result, "nightly-2", config)
+    found = pod.run(second)
+    assert found.changes is not None
+    assert (found.changes.documents, found.changes.moved, found.changes.start) == (120, 0, "last")
+    assert "no document is new or changed: the layout of nightly-1 was used again" in found.notes
+    positions = [
+        sorted(pq.read_table(pod.folder(spec) / "layout.parquet").to_pylist(), key=str) for spec in (first, second)
+    ]
+    assert positions[0] == positions[1]
+
+
+def test_documents_move_little_where_few_are_new(pod: Pod, packages: Packages) -> None:
+    config = {"algorithm": "hdbscan", "min_cluster_size": 5}
+    packages.write(pod, np.arange(0, 3_000, 5))
+    first = pod.spec(config, run="nightly-1")
+    result = pod.run(first)
+    before = layout_of(pod.folder(first))
+    moves = []
+    for new in (6, 60):
+        packages.write(pod, np.arange(5 * new, 3_000 + 5 * new, 5) % 3_001)
+        second = after(pod, first, result, f"nightly-{new}", config)
+        pod.run(second)
+        now = layout_of(pod.folder(second))
+        assert all(np.isfinite(position).all() for position in now.values())
+        moves.append(np.median([np.linalg.norm(np.subtract(now[name], before[name])) for name in before.keys() & now]))
+    assert 0 < moves[0] < 0.2 * moves[1]
+
+
+def layout_of(folder: Path) -> dict[str, list[float]]:
+    table = pq.read_table(folder / "layout.parquet")
+    return dict(zip(table["document_id"].to_pylist(), table["position"].to_pylist(), strict=True))
+
+
+@pytest.mark.parametrize(("share", "start"), [(1.0, None), (0.3, "last")])
+def test_a_document_that_was_embedded_anew_has_no_position(pod: Pod, share: float, start: str | None) -> None:
+    """Another model can have the same number of dimensions: where its vectors were once says nothing about them."""
+    config = {"algorithm": "hdbscan", "min_cluster_size": 10}
+    vectors, ids = topics(0, 1, 2, 3)
+    own = PLANTED.labels[np.isin(PLANTED.labels, [0, 1, 2, 3])]
+    write(pod.volume / "data.parquet", vectors, ids)
+    first = pod.spec(config, run="nightly-1")
+    result = pod.run(first)
+    assert result.num_clusters == 4
+    changed = np.random.default_rng(5).permutation(len(ids))[: int(share * len(ids))]
+    others = np.arange(len(ids))
+    others[changed] = np.roll(changed, 1)
+    write(pod.volume / "data.parquet", vectors[others], ids)
+    second = after(pod, first, result, "nightly-2", config)
+    found = pod.run(second)
+    assert found.changes is not None
+    assert found.changes.start == start
+    now = clusters_of(pod.folder(second))
+    assert adjusted_rand_score([now[name] for name in ids], own[others]) == 1
+
+
+def test_a_layout_of_other_settings_is_a_start_only(pod: Pod, packages: Packages) -> None:
+    packages.write(pod, np.arange(0, 3_000, 15))
+    first = pod.spec({"algorithm": "evoc"}, run="nightly-1")
+    result = pod.run(first)
+    config = {"algorithm": "evoc", "noise_level": 0.9}
+    second = after(pod, first, result, "nightly-2", config)
+    found = pod.run(second)
+    assert layout_of(pod.folder(second)) != layout_of(pod.folder(first))
+    third = after(pod, second, found, "nightly-3", config)
+    pod.run(third)
+    assert layout_of(pod.folder(third)) == layout_of(pod.folder(second))
+
+
+def test_a_layout_without_hashes_is_a_start_only(pod: Pod, packages: Packages) -> None:
+    """Runs of earlier versions wrote none."""
+    config = {"algorithm": "hdbscan", "min_cluster_size": 5}
+    packages.write(pod, np.arange(0, 3_000, 15))
+    first = pod.spec(config, run="nightly-1")
+    result = pod.run(first)
+    file = pod.folder(first) / "layout.parquet"
+    table = pq.read_table(file).drop_columns("vector_hash")
+    pq.write_table(table.replace_schema_metadata({"layout": table.schema.metadata[b"layout"]}), file)
+    second = after(pod, first, result, "nightly-2", config)
+    found = pod.run(second)
+    assert found.changes is not None
+    assert (found.changes.start, found.changes.documents) == ("last", 200)
+    before, now = layout_of(pod.folder(first)), layout_of(pod.folder(second))
+    assert np.median([np.linalg.norm(np.subtract(now[name], before[name])) for name in before]) > 0
 
 
 @pytest.mark.parametrize("breaths", [0, BREATHS])

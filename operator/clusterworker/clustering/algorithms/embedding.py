@@ -12,7 +12,7 @@ import warnings
 import numpy as np
 
 from clusterworker.clustering.algorithms.neighbours import nearest_neighbours
-from clusterworker.clustering.algorithms.start import placed
+from clusterworker.clustering.algorithms.start import LastLayout, placed
 from clusterworker.data.arrays import Vectors
 
 NEIGHBOURS = 15
@@ -44,7 +44,7 @@ def embed(
     *,
     min_dist: float = 0.0,
     epochs: int | None = None,
-    last: Vectors | None = None,
+    last: LastLayout | None = None,
 ) -> Vectors:
     """Maps vectors to a few dimensions, so that neighbours stay together.
 
@@ -55,11 +55,13 @@ def embed(
         seed: Seed of the layout.
         min_dist: Minimum distance of points; 0 to find clusters, 0.1 to show them.
         epochs: Passes of the layout. Default: UMAP's own choice (500 up to 10,000 rows, 200 above).
-        last: Positions to start from, shape (rows, components), NaN if there is none. Default: UMAP's own.
+        last: What to start from. Default: UMAP's own start.
 
     Returns:
         Shape (rows, components).
     """
+    if last is not None and last.stays:
+        return last.values
     import umap
 
     from clusterworker.process import jit_cache
@@ -74,7 +76,7 @@ def embed(
         metric=metric,
         n_epochs=epochs if last is None else SETTLING_EPOCHS,
         learning_rate=1.0 if last is None else SETTLING_RATE,
-        init="spectral" if last is None else placed(last, indices, seed),
+        init="spectral" if last is None else placed(last.values, indices, seed),
         random_state=seed % 2**32,
         n_jobs=1,
         precomputed_knn=(indices, distances, None),
@@ -84,4 +86,4 @@ def embed(
         # UMAP warns that new data cannot be transformed and that it uses a single thread; both are intended.
         warnings.simplefilter("ignore")
         layout: Vectors = np.ascontiguousarray(reducer.fit_transform(vectors), np.float32)
-    return layout
+    return layout if last is None else last.towards(layout)

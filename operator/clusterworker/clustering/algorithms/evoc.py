@@ -20,11 +20,12 @@ from clusterworker.clustering.algorithms.density_tree import SpanningTree
 from clusterworker.clustering.algorithms.distinct import Distinct, distinct
 from clusterworker.clustering.algorithms.layers import Layers, layers_of, size_for
 from clusterworker.clustering.algorithms.node_embedding import FEWEST_ROWS, Layout, bytes_per_vector, embed
-from clusterworker.clustering.algorithms.reduction import NODES, last_layout
+from clusterworker.clustering.algorithms.reduction import NODES, last_layout, stayed
 from clusterworker.clustering.algorithms.sample import Least, Need, all_or_sample
 from clusterworker.clustering.algorithms.start import Begun, Positions
 from clusterworker.clustering.algorithms.task import Task, lowered_to_documents
 from clusterworker.data.arrays import Vectors
+from clusterworker.data.prints import prints
 
 MARGIN = 0.1
 """The layer that corresponds to the one of the previous run stays the run's layer, unless another one is more
@@ -59,7 +60,8 @@ def _cluster(task: Task, parameters: EVoC) -> Clustering:
     vectors = task.dataset.vectors
     notes: list[str] = []
     own = distinct(task.dataset.differences)
-    layout, begun = _laid_out(task, own, parameters, notes)
+    graph = Layout(parameters.n_neighbors, parameters.noise_level, parameters.n_epochs, parameters.neighbor_scale)
+    layout, begun = _laid_out(task, own, graph, parameters.node_embedding_dim, notes)
     points = own if layout is None else Distinct(layout, own.numbers, own.counts)
     tree = spanning_tree(points, min(parameters.min_samples, len(vectors)), task.seed)
     found, size = _layers(tree, parameters)
@@ -82,11 +84,14 @@ def _cluster(task: Task, parameters: EVoC) -> Clustering:
         notes.append(_advice(tree, parameters, size))
         result = labelled(vectors, np.full(len(vectors), -1, np.int32), task.metric, notes=notes)
     result.begun = begun
-    result.layout = None if layout is None else Positions(NODES, own.spread(layout))
+    if layout is not None:
+        result.layout = Positions(NODES, own.spread(layout), graph.as_json(), prints(vectors))
     return result
 
 
-def _laid_out(task: Task, points: Distinct, parameters: EVoC, notes: list[str]) -> tuple[Vectors | None, Begun | None]:
+def _laid_out(
+    task: Task, points: Distinct, graph: Layout, components: int | None, notes: list[str]
+) -> tuple[Vectors | None, Begun | None]:
     """Returns the vectors in which clusters are searched, and what the layout started from.
 
     Both are None if there are too few vectors for a layout.
@@ -95,11 +100,11 @@ def _laid_out(task: Task, points: Distinct, parameters: EVoC, notes: list[str]) 
     if rows < FEWEST_ROWS:
         notes.append(f"not reduced: {points.counted} {points.are} too few for {NODES}, which needs {FEWEST_ROWS}")
         return None, None
-    graph = Layout(parameters.n_neighbors, parameters.noise_level, parameters.n_epochs, parameters.neighbor_scale)
     if graph.neighbours >= rows:
         notes.append(f"n_neighbors is {rows - 1} instead of {graph.neighbours}, because there are {rows} {points.noun}")
-    components = parameters.node_embedding_dim or min(max(parameters.n_neighbors // 4, 4), 15)
-    last = last_layout(task.start, NODES, points, components)
+    components = components or min(max(graph.neighbours // 4, 4), 15)
+    last = last_layout(task.start, NODES, graph.as_json(), points, components)
+    notes += stayed(task.start, last)
     layout = embed(
         points.vectors, components, task.metric, task.seed, settings=graph, on_progress=task.progress.advance, last=last
     )

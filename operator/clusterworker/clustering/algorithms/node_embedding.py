@@ -13,16 +13,17 @@ distances and weights.
 """
 
 import importlib.util
+import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from clusterworker.clustering.algorithms.frame import Frame
 from clusterworker.clustering.algorithms.neighbours import nearest_neighbours
-from clusterworker.clustering.algorithms.start import placed
+from clusterworker.clustering.algorithms.start import LastLayout, placed
 from clusterworker.data.arrays import Doubles, Vectors
 from clusterworker.data.sources.batch import BATCH_ROWS
 
@@ -65,6 +66,10 @@ class Layout:
     epochs: int = 50
     scale: float = 1.0
 
+    def as_json(self) -> str:
+        """Returns the parameters as text, which is equal if they are."""
+        return json.dumps(asdict(self))
+
 
 DEFAULT = Layout()
 
@@ -77,7 +82,7 @@ def embed(
     *,
     settings: Layout = DEFAULT,
     on_progress: ProgressCallback = lambda _done, _step: None,
-    last: Vectors | None = None,
+    last: LastLayout | None = None,
 ) -> Vectors:
     """Map vectors to a few dimensions in which dense regions lie together.
 
@@ -88,11 +93,13 @@ def embed(
         seed: of the layout.
         settings: the graph is made and laid out.
         on_progress: Called with the share that is done and the step that begins.
-        last: positions to start from, shape (rows, components), NaN if there is none; default: EVōC's start.
+        last: what to start from; default: EVōC's start.
 
     Returns:
         Shape (rows, components).
     """
+    if last is not None and last.stays:
+        return last.values
     _leave_out_init()
     from evoc.graph_construction import neighbor_graph_matrix
     from evoc.label_propagation import label_propagation_init
@@ -110,7 +117,7 @@ def embed(
     graph = neighbor_graph_matrix(float(settings.scale * count), indices, lengths, True)
     on_progress(SEARCHED, "starting a layout of the graph")
     if last is not None:
-        start = placed(last, indices, seed)
+        start = placed(last.values, indices, seed)
     else:
         start = label_propagation_init(
             graph,
@@ -134,7 +141,8 @@ def embed(
         random_state=random,
         reproducible_flag=True,
     )
-    return np.ascontiguousarray(layout, np.float32)
+    layout = np.ascontiguousarray(layout, np.float32)
+    return layout if last is None else last.towards(layout)
 
 
 def _leave_out_init() -> None:

@@ -13,9 +13,10 @@ from clusterworker.clustering.algorithms import embedding, node_embedding
 from clusterworker.clustering.algorithms.clustering import Clustering, labelled
 from clusterworker.clustering.algorithms.distinct import Distinct, distinct
 from clusterworker.clustering.algorithms.sample import Need, draw
-from clusterworker.clustering.algorithms.start import Begun, Positions, Start
+from clusterworker.clustering.algorithms.start import RESHAPING_SHARE, Begun, LastLayout, Positions, Start
 from clusterworker.clustering.algorithms.task import Task
 from clusterworker.data.arrays import Doubles, Labels, Rows, Vectors
+from clusterworker.data.prints import prints
 
 FEW_DIMENSIONS = 15
 """Number of dimensions up to which `reduce: auto` clusters the original vectors."""
@@ -97,8 +98,10 @@ def reduced_space(task: Task, parameters: Reducing) -> Space:
             f"UMAP lays out {len(points)} {points.noun} in no more dimensions"
         )
         components = most
-    last = last_layout(task.start, by, points, components)
-    task.progress.info(f"reducing {dataset.dimensions} to {components} dimensions by {by}")
+    settings = "" if by == UMAP else node_embedding.DEFAULT.as_json()
+    last = last_layout(task.start, by, settings, points, components)
+    if last is None or not last.stays:
+        task.progress.info(f"reducing {dataset.dimensions} to {components} dimensions by {by}")
     if by == UMAP:
         vectors = embedding.embed(points.vectors, components, task.metric, task.seed, last=last)
     else:
@@ -106,17 +109,19 @@ def reduced_space(task: Task, parameters: Reducing) -> Space:
             points.vectors, components, task.metric, task.seed, on_progress=task.progress.advance, last=last
         )
     notes.append(f"clustered after {by} from {dataset.dimensions} to {components} dimensions")
-    layout = Positions(by, points.spread(vectors))
+    notes += stayed(task.start, last)
+    layout = Positions(by, points.spread(vectors), settings, prints(dataset.vectors))
     begun = Begun("last") if last is not None else None
     return Space(layout.values, "euclidean", reduced=True, notes=notes, layout=layout, begun=begun)
 
 
-def last_layout(start: Start | None, by: str, points: Distinct, components: int) -> Vectors | None:
-    """Returns the positions of the distinct vectors in the layout of the previous run; None if most of them had none.
+def last_layout(start: Start | None, by: str, settings: str, points: Distinct, components: int) -> LastLayout | None:
+    """Returns the layout of the previous run; None if most of the distinct vectors were not in it.
 
     Args:
         start: What is known about that run.
         by: What lays out the vectors.
+        settings: How it does so.
         points: The distinct vectors.
         components: Dimensions of the layout.
     """
@@ -125,4 +130,15 @@ def last_layout(start: Start | None, by: str, points: Distinct, components: int)
         return None
     _, first = np.unique(points.numbers, return_index=True)
     values = last.values[first]
-    return values if 2 * np.isfinite(values[:, 0]).sum() >= len(values) else None
+    new = float(np.isnan(values[:, 0]).mean())
+    if new > 0.5:
+        return None
+    comparable = last.hashes is not None and last.settings == settings
+    return LastLayout(values, min(new / RESHAPING_SHARE, 1.0) if comparable else 1.0)
+
+
+def stayed(start: Start | None, last: LastLayout | None) -> list[str]:
+    """Returns a note if the layout of the previous run is the one of this run, too."""
+    if start is None or last is None or not last.stays:
+        return []
+    return [f"no document is new or changed: the layout of {start.run} was used again"]

@@ -18,7 +18,6 @@ from clusterworker.clustering.algorithms.distinct import noun, occurrences
 from clusterworker.clustering.algorithms.frame import Frame
 from clusterworker.clustering.algorithms.neighbours import LOST, index_of
 from clusterworker.clustering.algorithms.rule import ByNearest
-from clusterworker.clustering.algorithms.start import Positions
 from clusterworker.clustering.algorithms.task import InMemory, SampleTask, Task
 from clusterworker.data.arrays import NOISE, Doubles, Labels, Rows, Vectors
 from clusterworker.data.prints import prints
@@ -350,7 +349,7 @@ def _part(task: Task, chosen: Rows) -> Task:
         start = replace(
             start,
             labels=None if labels is None else labels[chosen],
-            positions=None if last is None else Positions(last.by, last.values[chosen]),
+            positions=None if last is None else last.at(chosen),
         )
     dataset = task.dataset
     own = np.ascontiguousarray(dataset.vectors[chosen])
@@ -381,7 +380,7 @@ def _spread(task: Task, found: Clustering, chosen: Rows, places: Rows) -> Cluste
     if found.layout is not None:
         values = np.full((len(vectors), found.layout.values.shape[1]), np.nan, np.float32)
         values[chosen] = found.layout.values
-        result.layout = Positions(found.layout.by, values)
+        result.layout = replace(found.layout, values=values, hashes=prints(vectors))
     if found.modes is not None:
         result.modes = found.modes[np.argsort(-np.bincount(labels[labels != NOISE]), kind="stable")]
     if found.layered is not None:

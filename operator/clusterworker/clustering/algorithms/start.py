@@ -4,7 +4,7 @@ Matching alone is not sufficient. For two k-means runs on 3,003 package descript
 best possible matching gives 60 % of the documents the same id.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from clusterworker.data.arrays import Labels, Vectors
+from clusterworker.data.arrays import Hashes, Labels, Rows, Vectors
 
 MARGIN = 0.01
 """A fresh start is used if it is better by more than this share of inertia or likelihood."""
@@ -24,6 +24,12 @@ new topic. Between the clusters of its few neighbours, such a topic would not co
 """
 OUTSIDE = 1.5
 """Factor by which such documents start farther out than nearly all others."""
+RESHAPING_SHARE = 0.1
+"""If at least this share of the vectors is new, the others move as far as the layout takes them; with fewer, part of
+the way; with none, not at all. In twenty runs on package descriptions, 1 % of which were replaced each time, 97.5 % of
+the others then stayed in their HDBSCAN cluster from run to run, and 94.5 % if they always moved the whole way. The
+clusters of the last run agreed with Debian's sections equally well. If the others never moved, noise grew run by run.
+"""
 
 
 @dataclass(frozen=True)
@@ -33,10 +39,45 @@ class Positions:
     Attributes:
         by: What computed the layout.
         values: Positions, shape (rows of this run, dimensions of the layout), NaN for a new document.
+        settings: How it was computed; positions of another setting are a start, but not to be kept.
+        hashes: Hash of the vector at each position, shape (rows,); None if they are unknown.
     """
 
     by: str
     values: Vectors
+    settings: str = ""
+    hashes: Hashes | None = None
+
+    def at(self, rows: Rows) -> "Positions":
+        """Returns the positions of some rows, in their order."""
+        return replace(self, values=self.values[rows], hashes=None if self.hashes is None else self.hashes[rows])
+
+
+@dataclass(frozen=True)
+class LastLayout:
+    """The layout of the previous run, from which this one starts.
+
+    Attributes:
+        values: Positions, shape (vectors, dimensions of the layout), NaN for a new vector; most have one.
+        moving: How far vectors that have a position move: 0 not at all, 1 as far as the layout takes them.
+    """
+
+    values: Vectors
+    moving: float = 1.0
+
+    @property
+    def stays(self) -> bool:
+        """Whether it is the layout of this run, too."""
+        return self.moving == 0 and not np.isnan(self.values[:, 0]).any()
+
+    def towards(self, layout: Vectors) -> Vectors:
+        """Returns the layout of this run.
+
+        Args:
+            layout: Positions to which vectors move that may do so, shape (vectors, dimensions of the layout).
+        """
+        way = np.where(np.isnan(self.values[:, :1]), np.float32(1), np.float32(self.moving))
+        return np.asarray(layout - (1 - way) * (layout - np.nan_to_num(self.values)), np.float32)
 
 
 @dataclass(frozen=True)

@@ -14,29 +14,34 @@ from clusterworker.run.results.centroids import centroids_in, vector_column, vec
 from clusterworker.run.results.record import MEMBERS
 
 LAYOUT, MODES = "layout.parquet", "modes.parquet"
-_BY = b"layout"
-"""Key in the metadata of LAYOUT."""
+_BY, _SETTINGS = b"layout", b"settings"
+"""Keys in the metadata of LAYOUT."""
 
 
 def write_layout(staged: Path, layout: Positions) -> None:
     """Writes layout.parquet into the directory of members.parquet, with a row per document, in the same order.
 
-    Columns: document_id, position (FixedSizeList<float32>), and collection_id if there are several collections. A
-    document that was not in the sample has no position: it has NaN for each number.
+    Columns: document_id, position (FixedSizeList<float32>), vector_hash (uint64, see `data.prints`), and collection_id
+    if there are several collections. A document that was not in the sample has no position: it has NaN for each number.
     """
+    if layout.hashes is None:
+        raise TypeError("the vectors of a layout have hashes")
     components = layout.values.shape[1]
     with pq.ParquetFile(staged / MEMBERS, pre_buffer=False) as members:
         kept = [name for name in ("document_id", "collection_id") if name in members.schema_arrow.names]
         own = [members.schema_arrow.field(name) for name in kept]
         position = pa.field("position", pa.list_(pa.float32(), components), nullable=False)
-        schema = pa.schema([own[0], position, *own[1:]], {_BY: layout.by})
+        hashed = pa.field("vector_hash", pa.uint64(), nullable=False)
+        schema = pa.schema([own[0], position, hashed, *own[1:]], {_BY: layout.by, _SETTINGS: layout.settings})
         with pq.ParquetWriter(staged / LAYOUT, schema, compression="zstd") as writer:
             first = 0
             for group in range(members.num_row_groups):
                 documents = members.read_row_group(group, columns=kept)
-                part = np.ascontiguousarray(layout.values[first : first + len(documents)], np.float32)
-                writer.write_table(documents.add_column(1, position, vector_column(part)).cast(schema))
-                first += len(documents)
+                rows = slice(first, first + len(documents))
+                part = np.ascontiguousarray(layout.values[rows], np.float32)
+                table = documents.add_column(1, position, vector_column(part))
+                writer.write_table(table.add_column(2, hashed, pa.array(layout.hashes[rows])).cast(schema))
+                first = rows.stop
 
 
 def write_modes(staged: Path, ids: Rows, modes: Vectors) -> None:
@@ -76,12 +81,17 @@ def read_layout(source: Any) -> Positions:
     Args:
         source: A path, or a pyarrow file.
 
+    Returns:
+        The positions; without hashes if the run is older than these.
+
     Raises:
         KeyError, ValueError, OSError: as of `read_centroids`.
     """
     with pq.ParquetFile(source) as file:
-        by = (file.schema_arrow.metadata or {})[_BY].decode()
-        values = vectors_in(file.read(columns=["position"])["position"])
+        metadata = file.schema_arrow.metadata or {}
+        table = file.read(columns=["position", "vector_hash"])
+    values = vectors_in(table["position"])
+    hashes = table["vector_hash"].to_numpy() if "vector_hash" in table.column_names else None
     if np.isinf(values).any() or (np.isnan(values).any(axis=1) != np.isnan(values).all(axis=1)).any():
         raise ValueError(f"{LAYOUT} holds a position that is not a finite number")
-    return Positions(by, values)
+    return Positions(metadata[_BY].decode(), values, metadata.get(_SETTINGS, b"").decode(), hashes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import copy
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,7 +16,8 @@ from clusterworker.clustering.algorithms.start import Positions
 from clusterworker.clustering.succession import Ancestors
 from clusterworker.clustering.survey import Distances, MemberWriter
 from clusterworker.data.arrays import NOISE, Flags, Labels, Rows
-from clusterworker.data.dataset import Dataset
+from clusterworker.data.dataset import Dataset, SpooledDataset
+from clusterworker.data.prints import prints
 from clusterworker.data.sorted_arrays import places_in
 from clusterworker.data.sources.batch import Batch
 from clusterworker.data.sources.document_ids import document_keys
@@ -56,7 +58,7 @@ class Members:
             raise ValueError(f"{LAYOUT} holds {len(layout.values)} documents, {MEMBERS} holds {len(every)}")
         order = np.argsort(every, kind="stable")
         self._keys = every[order]
-        self._layout = None if layout is None else Positions(layout.by, layout.values[order])
+        self._layout = None if layout is None else layout.at(order)
         self._order = order if layered else np.empty(0, np.int64)
         self._put(ancestors, np.concatenate(labels)[order].astype(np.int32), MEMBERS, CENTROIDS)
 
@@ -107,7 +109,7 @@ class Members:
         """
         return Shared(partial(places_in, self._keys), self._labels, (self._clusters + 1, clusters + 1))
 
-    def among(self, dataset: Dataset, collection_ids: list[str]) -> tuple[Labels, Positions | None]:
+    def among(self, dataset: SpooledDataset, collection_ids: list[str]) -> tuple[Labels, Positions | None]:
         """Returns where the documents of this run were in the previous run: their cluster and position in the layout.
 
         Args:
@@ -123,8 +125,13 @@ class Members:
         if layout is None:
             return labels, None
         values = np.full((dataset.rows, layout.values.shape[1]), np.nan, np.float32)
-        values[rows] = layout.values[places[rows]]
-        return labels, Positions(layout.by, values)
+        kept = layout.at(places[rows])
+        values[rows] = kept.values
+        hashes = None
+        if kept.hashes is not None:
+            hashes = prints(dataset.vectors)
+            values[rows[hashes[rows] != kept.hashes]] = np.nan  # Another vector has no position, whatever its id is.
+        return labels, replace(layout, values=values, hashes=hashes)
 
     def places(self, dataset: Dataset, collection_ids: list[str]) -> Rows:
         """Returns which of its documents each document of this run is, or ABSENT, shape (rows,).
