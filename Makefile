@@ -79,7 +79,7 @@ compat-e2e: venv ## Run the second part of compat, the stories
 	@KUBERNETES=$(OLDEST) $(PY) -m pytest -v --no-header $(OLDEST_STORIES)
 
 unit: check-cluster venv prepare ## Run the tests that need no whole cluster (SHUFFLE=seed: in a random order)
-	@echo "unit: pytest tests"
+	@echo "unit: pytest tests$${SHUFFLE:+, shuffled by $$SHUFFLE}"
 	@.ci/tests tests -q -n 2 --dist loadgroup $${SHUFFLE:+--shuffle "$$SHUFFLE"}
 
 e2e: check-cluster venv prepare ## Run the stories on a real cluster
