@@ -23,6 +23,11 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
         ([], "Usage: kubectl clustertrigger"),
         (["next"], "missing NAME or -f: give names of triggers in the cluster, or files with -f"),
         (["next", "nightly", "-f", "a"], "NAME and -f cannot be used together"),
+        (
+            ["validate", "trigger.yaml"],
+            "'trigger.yaml' is a file: write -f trigger.yaml, and -f before each other file",
+        ),
+        (["next", "-f", "a.yaml", "b.json"], "'b.json' is a file: write -f b.json"),
         (["validate"], "missing NAME or -f"),
         (["nxt"], "unknown command 'nxt': did you mean 'next'?"),
         (["qqqqq"], "unknown command 'qqqqq': kubectl clustertrigger --help lists the commands"),

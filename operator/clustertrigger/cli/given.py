@@ -17,6 +17,8 @@ from clustertrigger.cli.scope import Scope
 from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.resources.catalog import REFERENTS
 
+_SUFFIXES = (".yaml", ".yml", ".json")
+
 
 @dataclass(frozen=True)
 class _Stored(Manifest):
@@ -43,8 +45,10 @@ def chosen(scope: Scope, names: Sequence[str], filenames: Sequence[str]) -> list
     """Returns the objects of files, or triggers of the cluster with the objects that they refer to.
 
     Raises:
-        click.UsageError: both are given, or neither.
+        click.UsageError: both are given, or neither, or a file without -f.
     """
+    if files := [name for name in names if name.endswith(_SUFFIXES)]:
+        raise click.UsageError(f"{files[0]!r} is a file: write -f {files[0]}, and -f before each other file")
     if bool(names) == bool(filenames):
         mistake = "NAME and -f cannot be used together" if names else "missing NAME or -f"
         raise click.UsageError(f"{mistake}: give names of triggers in the cluster, or files with -f")
