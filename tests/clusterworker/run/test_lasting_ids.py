@@ -533,11 +533,24 @@ def test_no_document_moves_where_none_is_new(pod: Pod, packages: Packages, confi
     found = pod.run(second)
     assert found.changes is not None
     assert (found.changes.documents, found.changes.moved, found.changes.start) == (120, 0, "last")
-    assert "no document is new or changed: the layout of nightly-1 was used again" in found.notes
+    assert "no vector is new: the layout of nightly-1 was used again" in found.notes
     positions = [
         sorted(pq.read_table(pod.folder(spec) / "layout.parquet").to_pylist(), key=str) for spec in (first, second)
     ]
     assert positions[0] == positions[1]
+
+
+def test_a_new_copy_moves_no_document(pod: Pod, packages: Packages) -> None:
+    config = {"algorithm": "hdbscan", "min_cluster_size": 5}
+    packages.write(pod, np.arange(0, 3_000, 25))
+    first = pod.spec(config, run="nightly-1")
+    result = pod.run(first)
+    rows = np.r_[50, np.arange(0, 3_000, 25)]
+    write(pod.volume / "data.parquet", packages.vectors[rows], ["copy", *(packages.ids[row] for row in rows[1:])])
+    second = after(pod, first, result, "nightly-2", config)
+    pod.run(second)
+    before, now = layout_of(pod.folder(first)), layout_of(pod.folder(second))
+    assert now == before | {"copy": before[packages.ids[50]]}
 
 
 def test_documents_move_little_where_few_are_new(pod: Pod, packages: Packages) -> None:

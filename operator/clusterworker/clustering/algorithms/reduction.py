@@ -128,8 +128,10 @@ def last_layout(start: Start | None, by: str, settings: str, points: Distinct, c
     last = start.positions if start else None
     if last is None or last.by != by or last.values.shape[1] != components:
         return None
-    _, first = np.unique(points.numbers, return_index=True)
-    values = last.values[first]
+    # A new document with the vector of an earlier one has its position.
+    known_first = np.argsort(np.isnan(last.values[:, 0]), kind="stable")
+    _, first = np.unique(points.numbers[known_first], return_index=True)
+    values = last.values[known_first[first]]
     new = float(np.isnan(values[:, 0]).mean())
     if new > 0.5:
         return None
@@ -141,4 +143,4 @@ def stayed(start: Start | None, last: LastLayout | None) -> list[str]:
     """Returns a note if the layout of the previous run is the one of this run, too."""
     if start is None or last is None or not last.stays:
         return []
-    return [f"no document is new or changed: the layout of {start.run} was used again"]
+    return [f"no vector is new: the layout of {start.run} was used again"]
