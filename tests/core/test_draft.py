@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,12 @@ ENTRY = Execution(job_id="products-1", slot="manual/x", triggered_at=at(), statu
 @pytest.fixture(scope="module")
 def complaints(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
     """The errors of mypy, as `make lint` runs it, for a line in a policy."""
-    folder = tmp_path_factory.mktemp("mypy")
+    folder, numbers = tmp_path_factory.mktemp("mypy"), count()
 
     def run(line: str) -> str:
         words = ["-m", "mypy", "--config-file", "pyproject.toml", "--cache-dir", str(folder / "cache"), "--no-pretty"]
-        snippet = folder / "snippet.py"
+        # mypy takes a file of the same name, size and second for the one that it knows.
+        snippet = folder / f"snippet_{next(numbers)}.py"
         snippet.write_text(SNIPPET.format(line))
         done = subprocess.run(
             [sys.executable, *words, str(snippet)], capture_output=True, text=True, check=False, cwd=ROOT
