@@ -19,7 +19,7 @@ from harness.kueue.build import Kueue, kueue
 NAMESPACE = "kueue-system"
 OLDEST_KUBERNETES = Version(1, 30, 0)
 _RELEASE = "kueue"
-_SECONDS = 180
+_SECONDS = 400
 _CONFIGURATION = """\
 apiVersion: config.kueue.x-k8s.io/v1beta2
 kind: Configuration
