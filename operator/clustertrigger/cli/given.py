@@ -12,12 +12,10 @@ import click
 from clustertrigger.api import API_VERSION
 from clustertrigger.cli.cluster import Cluster, connected, read_trigger
 from clustertrigger.cli.kube import paths
-from clustertrigger.cli.manifests import Manifest, read
+from clustertrigger.cli.manifests import SUFFIXES, Manifest, read
 from clustertrigger.cli.scope import Scope
 from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.resources.catalog import REFERENTS
-
-_SUFFIXES = (".yaml", ".yml", ".json")
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ def chosen(scope: Scope, names: Sequence[str], filenames: Sequence[str]) -> list
     Raises:
         click.UsageError: both are given, or neither, or a file without -f.
     """
-    if files := [name for name in names if name.endswith(_SUFFIXES)]:
+    if files := [name for name in names if name.endswith(SUFFIXES)]:
         raise click.UsageError(f"{files[0]!r} is a file: write -f {files[0]}, and -f before each other file")
     if bool(names) == bool(filenames):
         mistake = "NAME and -f cannot be used together" if names else "missing NAME or -f"

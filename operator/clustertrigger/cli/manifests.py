@@ -14,7 +14,7 @@ import yaml
 from clustertrigger.cli import kubectl_yaml
 from clustertrigger.core.text import one_line
 
-_SUFFIXES = (".yaml", ".yml", ".json")
+SUFFIXES = (".yaml", ".yml", ".json")
 _TEMPLATE = "{{"
 _NO_BREAK_SPACE = "\u00a0"
 _JOINED = re.compile(r"\s*[A-Za-z_]+:[^\s:/]+\s*$")
@@ -110,7 +110,7 @@ def _texts(name: str) -> Iterator[tuple[str, str]]:
 
 def _is_manifest(file: Path) -> bool:
     """Whether kubectl reads a file of a folder; of the folders in it, it reads none."""
-    return file.suffix in _SUFFIXES and not file.is_dir()
+    return file.suffix in SUFFIXES and not file.is_dir()
 
 
 def _manifests(file: str, text: str) -> Iterator[Manifest]:
