@@ -6,13 +6,15 @@ cosine, the vectors have unit length here, so that all other code can use Euclid
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 
-from clusterworker.data.arrays import Doubles, Rows, Vectors
+from clusterworker.data.arrays import Doubles, Hashes, Rows, Vectors
+from clusterworker.data.prints import prints
 from clusterworker.data.rounding import Rounding
 from clusterworker.data.settling import equate, settle
 from clusterworker.data.sources.batch import Batch
@@ -258,6 +260,11 @@ class SpooledDataset:
             _subtract(source, self.common, self.differences)
         if source.unit and (first := settle(self.differences)) is not None and self.common is not None:
             equate(self.vectors, first)
+
+    @cached_property
+    def hashes(self) -> Hashes:
+        """Hash of each vector, shape (rows,); see `prints`."""
+        return prints(self.vectors)
 
     def batches(self) -> Iterator[Batch]:
         """See Dataset."""

@@ -1,6 +1,7 @@
 """Chooses and runs the algorithm of the configuration."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import assert_never
 
@@ -86,7 +87,10 @@ def cluster(
 
         return kmeans(dataset, parameters, config.metric, seed, memory, start)
     if isinstance(dataset, SpooledDataset):
-        return _cluster_spooled(Task(dataset, config.metric, seed, memory, progress, start), parameters)
+        found = _cluster_spooled(Task(dataset, config.metric, seed, memory, progress, start), parameters)
+        if found.layout is not None:
+            found.layout = replace(found.layout, hashes=dataset.hashes)
+        return found
     return _cluster_sample(SampleTask(dataset, config.metric, seed, memory, progress, start), parameters)
 
 

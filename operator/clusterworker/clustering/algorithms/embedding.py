@@ -60,8 +60,6 @@ def embed(
     Returns:
         Shape (rows, components).
     """
-    if last is not None and last.stays:
-        return last.values
     import umap
 
     from clusterworker.process import jit_cache

@@ -20,12 +20,11 @@ from clusterworker.clustering.algorithms.density_tree import SpanningTree
 from clusterworker.clustering.algorithms.distinct import Distinct, distinct
 from clusterworker.clustering.algorithms.layers import Layers, layers_of, size_for
 from clusterworker.clustering.algorithms.node_embedding import FEWEST_ROWS, Layout, bytes_per_vector, embed
-from clusterworker.clustering.algorithms.reduction import NODES, last_layout, stayed
+from clusterworker.clustering.algorithms.reduction import NODES, last_layout
 from clusterworker.clustering.algorithms.sample import Least, Need, all_or_sample
 from clusterworker.clustering.algorithms.start import Begun, Positions
 from clusterworker.clustering.algorithms.task import Task, lowered_to_documents
 from clusterworker.data.arrays import Vectors
-from clusterworker.data.prints import prints
 
 MARGIN = 0.1
 """The layer that corresponds to the one of the previous run stays the run's layer, unless another one is more
@@ -85,7 +84,7 @@ def _cluster(task: Task, parameters: EVoC) -> Clustering:
         result = labelled(vectors, np.full(len(vectors), -1, np.int32), task.metric, notes=notes)
     result.begun = begun
     if layout is not None:
-        result.layout = Positions(NODES, own.spread(layout), graph.as_json(), prints(vectors))
+        result.layout = Positions(NODES, own.spread(layout), graph.as_json())
     return result
 
 
@@ -104,7 +103,9 @@ def _laid_out(
         notes.append(f"n_neighbors is {rows - 1} instead of {graph.neighbours}, because there are {rows} {points.noun}")
     components = components or min(max(graph.neighbours // 4, 4), 15)
     last = last_layout(task.start, NODES, graph.as_json(), points, components)
-    notes += stayed(task.start, last)
+    if last is not None and last.stays:
+        notes.append(last.note)
+        return last.values, Begun("last")
     layout = embed(
         points.vectors, components, task.metric, task.seed, settings=graph, on_progress=task.progress.advance, last=last
     )

@@ -98,8 +98,6 @@ def embed(
     Returns:
         Shape (rows, components).
     """
-    if last is not None and last.stays:
-        return last.values
     _leave_out_init()
     from evoc.graph_construction import neighbor_graph_matrix
     from evoc.label_propagation import label_propagation_init

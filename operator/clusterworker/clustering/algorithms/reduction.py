@@ -16,7 +16,6 @@ from clusterworker.clustering.algorithms.sample import Need, draw
 from clusterworker.clustering.algorithms.start import RESHAPING_SHARE, Begun, LastLayout, Positions, Start
 from clusterworker.clustering.algorithms.task import Task
 from clusterworker.data.arrays import Doubles, Labels, Rows, Vectors
-from clusterworker.data.prints import prints
 
 FEW_DIMENSIONS = 15
 """Number of dimensions up to which `reduce: auto` clusters the original vectors."""
@@ -100,17 +99,19 @@ def reduced_space(task: Task, parameters: Reducing) -> Space:
         components = most
     settings = "" if by == UMAP else node_embedding.DEFAULT.as_json()
     last = last_layout(task.start, by, settings, points, components)
-    if last is None or not last.stays:
-        task.progress.info(f"reducing {dataset.dimensions} to {components} dimensions by {by}")
-    if by == UMAP:
-        vectors = embedding.embed(points.vectors, components, task.metric, task.seed, last=last)
-    else:
-        vectors = node_embedding.embed(
-            points.vectors, components, task.metric, task.seed, on_progress=task.progress.advance, last=last
-        )
     notes.append(f"clustered after {by} from {dataset.dimensions} to {components} dimensions")
-    notes += stayed(task.start, last)
-    layout = Positions(by, points.spread(vectors), settings, prints(dataset.vectors))
+    if last is not None and last.stays:
+        vectors = last.values
+        notes.append(last.note)
+    else:
+        task.progress.info(f"reducing {dataset.dimensions} to {components} dimensions by {by}")
+        if by == UMAP:
+            vectors = embedding.embed(points.vectors, components, task.metric, task.seed, last=last)
+        else:
+            vectors = node_embedding.embed(
+                points.vectors, components, task.metric, task.seed, on_progress=task.progress.advance, last=last
+            )
+    layout = Positions(by, points.spread(vectors), settings)
     begun = Begun("last") if last is not None else None
     return Space(layout.values, "euclidean", reduced=True, notes=notes, layout=layout, begun=begun)
 
@@ -125,8 +126,9 @@ def last_layout(start: Start | None, by: str, settings: str, points: Distinct, c
         points: The distinct vectors.
         components: Dimensions of the layout.
     """
-    last = start.positions if start else None
-    if last is None or last.by != by or last.values.shape[1] != components:
+    if start is None or (last := start.positions) is None:
+        return None
+    if last.by != by or last.values.shape[1] != components:
         return None
     # A new document with the vector of an earlier one has its position.
     known_first = np.argsort(np.isnan(last.values[:, 0]), kind="stable")
@@ -135,12 +137,5 @@ def last_layout(start: Start | None, by: str, settings: str, points: Distinct, c
     new = float(np.isnan(values[:, 0]).mean())
     if new > 0.5:
         return None
-    comparable = last.hashes is not None and last.settings == settings
-    return LastLayout(values, min(new / RESHAPING_SHARE, 1.0) if comparable else 1.0)
-
-
-def stayed(start: Start | None, last: LastLayout | None) -> list[str]:
-    """Returns a note if the layout of the previous run is the one of this run, too."""
-    if start is None or last is None or not last.stays:
-        return []
-    return [f"no vector is new: the layout of {start.run} was used again"]
+    moving = min(new / RESHAPING_SHARE, 1.0) if last.settings == settings else 1.0
+    return LastLayout(start.run, values, moving)

@@ -380,7 +380,7 @@ def _spread(task: Task, found: Clustering, chosen: Rows, places: Rows) -> Cluste
     if found.layout is not None:
         values = np.full((len(vectors), found.layout.values.shape[1]), np.nan, np.float32)
         values[chosen] = found.layout.values
-        result.layout = replace(found.layout, values=values, hashes=prints(vectors))
+        result.layout = replace(found.layout, values=values)
     if found.modes is not None:
         result.modes = found.modes[np.argsort(-np.bincount(labels[labels != NOISE]), kind="stable")]
     if found.layered is not None:

@@ -39,13 +39,13 @@ class Positions:
     Attributes:
         by: What computed the layout.
         values: Positions, shape (rows of this run, dimensions of the layout), NaN for a new document.
-        settings: How it was computed; positions of another setting are a start, but not to be kept.
+        settings: How it was computed, None if unknown; positions of other settings are a start, but not to be kept.
         hashes: Hash of the vector at each position, shape (rows,); None if they are unknown.
     """
 
     by: str
     values: Vectors
-    settings: str = ""
+    settings: str | None = None
     hashes: Hashes | None = None
 
     def at(self, rows: Rows) -> "Positions":
@@ -58,17 +58,25 @@ class LastLayout:
     """The layout of the previous run, from which this one starts.
 
     Attributes:
+        run: That run's Job's name.
         values: Positions, shape (vectors, dimensions of the layout), NaN for a new vector; most have one.
-        moving: How far vectors that have a position move: 0 not at all, 1 as far as the layout takes them.
+        moving: How far vectors that have a position move: 0, where no vector is new, to 1, as far as the layout takes
+            them.
     """
 
+    run: str
     values: Vectors
-    moving: float = 1.0
+    moving: float
 
     @property
     def stays(self) -> bool:
         """Whether it is the layout of this run, too."""
-        return self.moving == 0 and not np.isnan(self.values[:, 0]).any()
+        return self.moving == 0
+
+    @property
+    def note(self) -> str:
+        """The note of a run whose layout it is, too."""
+        return f"no vector is new: the layout of {self.run} was used again"
 
     def towards(self, layout: Vectors) -> Vectors:
         """Returns the layout of this run.

@@ -24,8 +24,8 @@ def write_layout(staged: Path, layout: Positions) -> None:
     Columns: document_id, position (FixedSizeList<float32>), vector_hash (uint64, see `data.prints`), and collection_id
     if there are several collections. A document that was not in the sample has no position: it has NaN for each number.
     """
-    if layout.hashes is None:
-        raise TypeError("the vectors of a layout have hashes")
+    if layout.hashes is None or layout.settings is None:
+        raise TypeError("a layout of this run has hashes and settings")
     components = layout.values.shape[1]
     with pq.ParquetFile(staged / MEMBERS, pre_buffer=False) as members:
         kept = [name for name in ("document_id", "collection_id") if name in members.schema_arrow.names]
@@ -82,7 +82,7 @@ def read_layout(source: Any) -> Positions:
         source: A path, or a pyarrow file.
 
     Returns:
-        The positions; without hashes if the run is older than these.
+        The positions; without hashes and settings if the run is older than these.
 
     Raises:
         KeyError, ValueError, OSError: as of `read_centroids`.
@@ -94,4 +94,5 @@ def read_layout(source: Any) -> Positions:
     hashes = table["vector_hash"].to_numpy() if "vector_hash" in table.column_names else None
     if np.isinf(values).any() or (np.isnan(values).any(axis=1) != np.isnan(values).all(axis=1)).any():
         raise ValueError(f"{LAYOUT} holds a position that is not a finite number")
-    return Positions(metadata[_BY].decode(), values, metadata.get(_SETTINGS, b"").decode(), hashes)
+    settings = metadata[_SETTINGS].decode() if _SETTINGS in metadata else None
+    return Positions(metadata[_BY].decode(), values, settings, hashes)

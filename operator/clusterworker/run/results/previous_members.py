@@ -17,7 +17,6 @@ from clusterworker.clustering.succession import Ancestors
 from clusterworker.clustering.survey import Distances, MemberWriter
 from clusterworker.data.arrays import NOISE, Flags, Labels, Rows
 from clusterworker.data.dataset import Dataset, SpooledDataset
-from clusterworker.data.prints import prints
 from clusterworker.data.sorted_arrays import places_in
 from clusterworker.data.sources.batch import Batch
 from clusterworker.data.sources.document_ids import document_keys
@@ -127,11 +126,10 @@ class Members:
         values = np.full((dataset.rows, layout.values.shape[1]), np.nan, np.float32)
         kept = layout.at(places[rows])
         values[rows] = kept.values
-        hashes = None
         if kept.hashes is not None:
-            hashes = prints(dataset.vectors)
-            values[rows[hashes[rows] != kept.hashes]] = np.nan  # Another vector has no position, whatever its id is.
-        return labels, replace(layout, values=values, hashes=hashes)
+            # Another vector has no position, whatever its id is.
+            values[rows[dataset.hashes[rows] != kept.hashes]] = np.nan
+        return labels, replace(layout, values=values, hashes=None)
 
     def places(self, dataset: Dataset, collection_ids: list[str]) -> Rows:
         """Returns which of its documents each document of this run is, or ABSENT, shape (rows,).
