@@ -43,12 +43,26 @@ def carried_out(
     """Labels, the vectors as they were clustered, the quality and the notes of a clustering without files."""
     parsed = ClusteringConfig.model_validate(config)
     progress = Progress(io.StringIO())
-    collection: Any = InMemory(vectors)
     with tempfile.TemporaryDirectory() as scratch:
-        dataset = SpooledDataset(StreamedDataset([collection], parsed.metric, progress), Path(scratch))
+        dataset = _spooled(vectors, parsed.metric, progress, scratch)
         found = choice.cluster(dataset, parsed, 7, memory, progress)
         labels: list[Labels] = []
         surveyed = survey(dataset, found, parsed.metric, 7, lambda _, part, __: labels.append(part), progress)
         sample = surveyed.reservoir
         quality = surveyed.sums.quality(sample.vectors, sample.labels, parsed.metric, has_inertia=found.has_inertia)
         return np.concatenate(labels), np.array(dataset.vectors), quality, [*found.notes, *quality.notes]
+
+
+def as_told_apart(vectors: Vectors, metric: str) -> Vectors:
+    """Returns rows that are equal where algorithms treat documents as copies, shape (rows, twice the dimensions).
+
+    Around a common direction, the differences from it have digits that unit vectors in single precision lack.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        dataset = _spooled(vectors, metric, Progress(io.StringIO()), scratch)
+        return np.hstack([dataset.vectors, dataset.differences])
+
+
+def _spooled(vectors: Vectors, metric: str, progress: Progress, scratch: str) -> SpooledDataset:
+    collection: Any = InMemory(vectors)
+    return SpooledDataset(StreamedDataset([collection], metric, progress), Path(scratch))

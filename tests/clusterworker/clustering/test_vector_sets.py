@@ -32,7 +32,7 @@ from clusterworker.data.dataset import LARGEST
 from clusterworker.drift.domain import domain_auc
 from clusterworker.drift.mmd import mmd_rbf
 from clusterworker.process.errors import MisconfiguredError
-from tests.clusterworker.clustering.carried_out import carried_out
+from tests.clusterworker.clustering.carried_out import as_told_apart, carried_out
 from tests.clusterworker.clustering.vector_sets import VECTOR_SETS, VectorSet, between, exact_distances
 
 EXAMPLES = int(os.environ.get("VECTOR_SETS", "200"))
@@ -112,6 +112,8 @@ def test_no_vector_set_is_an_internal_error() -> None:
                 assert len(str(error)) > 40, "it names the field, the value and the remedy"  # noqa: PT017
                 continue
             assert_sound(labels, seen, quality, config)
+            same = distinct(as_told_apart(vectors, metric))
+            assert (same.unite(labels) == labels).all(), "equal vectors are in one cluster"
             assert all("nan" not in note and "inf " not in note for note in notes), notes
         for compare in (mmd_rbf, domain_auc):
             found = compare(vectors[::2], vectors[1::2], 1, 20)
@@ -122,8 +124,6 @@ def test_no_vector_set_is_an_internal_error() -> None:
 
 def assert_sound(labels: Labels, vectors: Vectors, quality: Quality, config: dict[str, Any]) -> None:
     """Checks the properties of every clustering, for any algorithm."""
-    points = distinct(vectors)
-    assert (points.unite(labels) == labels).all(), "equal vectors are in one cluster"
     sizes = np.bincount(labels[labels != NOISE])
     assert (sizes > 0).all()
     assert (np.diff(sizes) <= 0).all(), "clusters are numbered by size"
@@ -152,6 +152,15 @@ def davies_bouldin(exact: Doubles, labels: Labels) -> float:
     apart[apart == 0] = np.inf
     spread = np.array([np.linalg.norm(exact[labels == n] - means[n], axis=1).mean() for n in range(count)])
     return float(((spread[:, None] + spread) / apart).max(axis=1).mean())
+
+
+def test_directions_that_only_differences_tell_apart_can_be_in_different_clusters() -> None:
+    """Two of these nine have equal unit vectors in single precision, and unequal differences from the common one."""
+    drawn = VectorSet(9, 9, 2, "groups", 1.0, 1e6, outlier=0.0, copies=0.0, constant=True, negative_zeros=False)
+    labels, unit, *_ = carried_out(drawn.vectors(), algorithm="hierarchical", n_clusters=8)
+    told_apart = distinct(as_told_apart(drawn.vectors(), "cosine"))
+    assert len(distinct(unit)) < len(told_apart) == labels.max() + 1
+    assert (told_apart.unite(labels) == labels).all()
 
 
 @pytest.mark.fuzz
