@@ -7,6 +7,7 @@ REGISTRY =
 TAG =
 URL =
 PY = .venv/bin/python
+RANDOM_EXAMPLES = $(PY) -m pytest -q --hypothesis-profile=random
 SOURCES = operator codegen harness tests e2e bench plugin release
 OLDEST = 1.20
 OLDEST_STORIES = e2e/stories/test_schedules.py e2e/stories/test_errors.py e2e/stories/test_references.py \
@@ -90,13 +91,15 @@ chaos: check-cluster venv prepare ## Run all faults: a thousand SIGKILLs, outage
 	@echo "chaos: CHAOS=full pytest e2e/chaos"
 	@CHAOS=full $(PY) -m pytest -v -s --no-header e2e/chaos
 
-fuzz: venv ## Compare a million schedules with Debian's cron, 10,000 vector sets with scikit-learn, and test 10,000 Parquet files
+fuzz: venv prepare ## Compare a million schedules with Debian's cron, 10,000 vector sets with scikit-learn, and test 10,000 Parquet files
 	@echo "fuzz: FUZZ=1000000 pytest -m fuzz tests/core"
 	@FUZZ=1000000 nice $(PY) -m pytest -q -n 2 -m fuzz tests/core
 	@echo "fuzz: VECTOR_SETS=10000 pytest tests/clusterworker/clustering/test_vector_sets.py"
-	@VECTOR_SETS=10000 nice $(PY) -m pytest -q -n 2 tests/clusterworker/clustering/test_vector_sets.py
+	@VECTOR_SETS=10000 nice $(RANDOM_EXAMPLES) -n 2 tests/clusterworker/clustering/test_vector_sets.py
 	@echo "fuzz: FILES=10000 pytest tests/clusterworker/data/test_generated_files.py test_generated_filters.py"
-	@FILES=10000 nice $(PY) -m pytest -q -s -n 0 tests/clusterworker/data/test_generated_files.py tests/clusterworker/data/test_generated_filters.py
+	@FILES=10000 nice $(RANDOM_EXAMPLES) -s -n 0 tests/clusterworker/data/test_generated_files.py tests/clusterworker/data/test_generated_filters.py
+	@echo "fuzz: CRD_SERVER_EXAMPLES=2000 pytest -m hypothesis tests"
+	@CRD_SERVER_EXAMPLES=2000 nice $(RANDOM_EXAMPLES) -n 2 -m hypothesis tests
 
 bench: bench-api bench-assign bench-cluster bench-drift bench-engines bench-training bench-outputs bench-enrichment bench-names bench-events bench-burst bench-writes bench-scale bench-takeover ## Run all benchmarks; with CHECK=1, fail if a goal is missed
 

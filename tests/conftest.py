@@ -6,12 +6,27 @@ import random
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 pytest.register_assert_rewrite("harness.control_plane")
 
 from harness.control_plane.fixtures import busy_kubelet, cluster, kubelet, no_lease, operator, proxy, sandbox  # noqa: E402
 
 __all__ = ["busy_kubelet", "cluster", "kubelet", "no_lease", "operator", "proxy", "sandbox"]
+
+
+# Random examples are always the same, so that only a change makes a test fail, and no clock of a busy machine ends one.
+# `make fuzz` draws other ones: --hypothesis-profile=random.
+settings.register_profile(
+    "same",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("random", settings.get_profile("same"), derandomize=False)
+settings.load_profile("same")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Collection
@@ -225,6 +226,9 @@ def _has_what_it_needs(spec: Any, path: Path, schemas: dict[Path, Schema]) -> bo
         items = at if isinstance(at, list) else ()
         if path[index] == ITEM and len(items) < schemas[path[:index]].get("minItems", 0) - 1:
             return False  # one more item does not make the list long enough
+        most = schemas[path[:index]].get("maxProperties", math.inf)
+        if path[index] == VALUE and isinstance(at, dict) and len(at) >= most and _key(path, index) not in at:
+            return False  # the map is full
         needed = set(schemas[path[:index]].get("required", ())) - {path[index]}
         if needed and not (isinstance(at, dict) and needed <= at.keys()):
             return False

@@ -38,7 +38,7 @@ PYTHON_ONLY = (
 )
 Json = dict[str, Any]
 
-quick = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=150, suppress_health_check=list(HealthCheck))
 at_length = settings(quick, max_examples=int(os.environ.get("CRD_SERVER_EXAMPLES", "150")))
 
 

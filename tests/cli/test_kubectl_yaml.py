@@ -112,7 +112,7 @@ def test_kubectl_reads_the_values_alike(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(KUBECTL is None, reason="no kubectl on PATH")
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.from_regex(r"[-+._0-9eExXoObB:]{1,10}", fullmatch=True), min_size=50, max_size=400))
 def test_kubectl_reads_the_same_texts_as_numbers(tmp_path: Path, texts: list[str]) -> None:
     plain = [text for text in texts if not text.endswith(":") and text != "-" and not text.startswith(("---", ":"))]
@@ -284,7 +284,7 @@ _PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.lists(_PIECES, max_size=25).map("".join))
 def test_any_text_is_read_or_refused(text: str) -> None:
     with contextlib.suppress(yaml.YAMLError, ValueError, RecursionError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clustercontract.check import CheckResult
@@ -69,7 +69,6 @@ def test_decide_is_a_function_of_its_arguments() -> None:
     assert decide(known, seen, at(hours=1)) == decide(known, seen, at(hours=1))
 
 
-@settings(deadline=None)
 @given(SCHEDULES, INSTANTS, OUTCOMES, st.sampled_from([0.1, 0.5, None]), st.booleans(), st.booleans())
 def test_the_next_decision_is_in_the_future(
     schedule: dict[str, Any],

@@ -393,7 +393,7 @@ STEPS = [timedelta(seconds=seconds) for seconds in (1, 30, 60, 600, 3600, 7200)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 2**32))
 def test_a_clock_that_jumps_around(kind: str, seed: int) -> None:
     """The world asserts that no Job is created twice, and that decisions end. They also come to rest."""

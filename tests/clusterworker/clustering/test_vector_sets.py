@@ -41,12 +41,7 @@ ALGORITHMS = 18
 """Configurations for each set, which is clustered with three of them."""
 LEAST_COSINE = 1e-9
 """Below this distance, the rounding of unit vectors to single precision affects cosine distances."""
-RELAXED = settings(
-    deadline=None,
-    database=None,
-    print_blob=True,
-    suppress_health_check=list(HealthCheck),
-)
+RELAXED = settings(suppress_health_check=list(HealthCheck))
 
 
 def same_partition(one: Labels, other: npt.NDArray[Any]) -> bool:

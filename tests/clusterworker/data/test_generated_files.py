@@ -32,10 +32,7 @@ from tests.clusterworker.data.generated_files import GeneratedFile, expected_ids
 
 NEEDED = ("document_id", "embedding", "text", "f", "a.b")
 FILES = int(os.environ.get("FILES", "200"))
-# The few of `make test` are always the same.
-_RELAXED = settings(
-    derandomize=FILES <= 200, deadline=None, database=None, print_blob=True, suppress_health_check=list(HealthCheck)
-)
+_RELAXED = settings(suppress_health_check=list(HealthCheck))
 
 comparisons = st.one_of(
     st.tuples(st.sampled_from(["eq", "ne"]), st.sampled_from(["doc-1", "", 5, 2.5, True, "2026-11-22", 2**53])),

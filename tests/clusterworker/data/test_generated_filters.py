@@ -165,10 +165,7 @@ def selected(directory: Path, wanted: dict[str, Any]) -> list[int] | None:
 def test_filters() -> None:
     compared: list[bool] = []
 
-    @settings(
-        max_examples=FILES, derandomize=FILES <= 200, deadline=None, database=None, print_blob=True,
-        suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
+    @settings(max_examples=FILES, suppress_health_check=list(HealthCheck))
     @given(st.sampled_from(COLUMNS), st.integers(0, 2**32), options, comparisons | groups)
     def check(chosen: tuple[Any, list[Any]], seed: int, how: dict[str, Any], wanted: dict[str, Any]) -> None:
         kind, pool = chosen

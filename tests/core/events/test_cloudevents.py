@@ -196,7 +196,7 @@ CONTENT_TYPES = st.sampled_from(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     content_type=CONTENT_TYPES,
     body=BODIES,

@@ -97,7 +97,7 @@ def assert_ours(job: Object) -> None:
         assert not key.partition("/")[0].endswith(("kubernetes.io", "k8s.io", "clustertrigger.dev")), key
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(allowed(RUN, "run"))
 def test_every_run_has_the_same_restrictions(run: Object) -> None:
     spec, problems = parse_trigger({**HOURLY, "run": {**run, "engine": {"type": "local"}}})

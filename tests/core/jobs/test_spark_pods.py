@@ -185,7 +185,7 @@ def test_a_check_of_volume_reads_nothing_and_has_no_executors() -> None:
     assert pod_of(job)["automountServiceAccountToken"] is False
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(allowed(RUN, "run"))
 def test_executors_always_satisfy_restricted(run: Object) -> None:
     run = {**run, "queue_name": "", "priority_class": None, "engine": SPARK}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clustercontract.check import CheckResult
@@ -315,7 +315,6 @@ STEPS = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(STEPS)
 def test_a_kill_at_any_time_doubles_nothing_and_loses_no_drift(
     steps: list[tuple[int, tuple[str, float | None], bool]],

@@ -119,9 +119,7 @@ class EventTrigger(RuleBasedStateMachine):
 
 
 # Shrinking such a failure takes minutes, so its steps are printed as they are.
-EventTrigger.TestCase.settings = settings(
-    max_examples=100, stateful_step_count=40, deadline=None, phases=[Phase.generate]
-)
+EventTrigger.TestCase.settings = settings(max_examples=100, stateful_step_count=40, phases=[Phase.generate])
 TestEventTrigger = EventTrigger.TestCase
 
 
