@@ -91,7 +91,7 @@ chaos: check-cluster venv prepare ## Run all faults: a thousand SIGKILLs, outage
 	@echo "chaos: CHAOS=full pytest e2e/chaos"
 	@CHAOS=full $(PY) -m pytest -v -s --no-header e2e/chaos
 
-fuzz: venv prepare ## Compare a million schedules with Debian's cron, 10,000 vector sets with scikit-learn, and test 10,000 Parquet files
+fuzz: venv prepare ## Compare a million schedules with Debian's cron, 10,000 vector sets with scikit-learn, test 10,000 Parquet files, and draw other examples of all properties
 	@echo "fuzz: FUZZ=1000000 pytest -m fuzz tests/core"
 	@FUZZ=1000000 nice $(PY) -m pytest -q -n 2 -m fuzz tests/core
 	@echo "fuzz: VECTOR_SETS=10000 pytest tests/clusterworker/clustering/test_vector_sets.py"
