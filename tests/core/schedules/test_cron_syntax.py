@@ -132,7 +132,7 @@ def test_days_of_month_and_of_week(expression: str, days: set[int]) -> None:
         ("5/15 * * * *", "minute '5/15' has a step without a range: write 5-59/15"),
         ("*/0 * * * *", "minute '*/0' has step 0: write a step of at least 1"),
         ("0-10/0 * * * *", "minute '0-10/0' has step 0: write a step of at least 1"),
-        ("1,,2 * * * *", "minute '' is invalid: write a number, a range 1-5, a list 1,3 or a step */2"),
+        ("1,,2 * * * *", "minute '1,,2' has an empty item: write 1,2"),
         ("-5 * * * *", "minute '-5' is invalid: write a number, a range 1-5, a list 1,3 or a step */2"),
         ("1-2-3 * * * *", "minute '1-2-3' is invalid: write a number, a range 1-5, a list 1,3 or a step */2"),
         ("*5 * * * *", "minute '*5' is invalid: write a number, a range 1-5, a list 1,3 or a step */2"),

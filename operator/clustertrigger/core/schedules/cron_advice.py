@@ -330,7 +330,7 @@ def _in_fives(fields: Sequence[str]) -> list[str]:
 def _typed(text: str) -> str:
     """Returns an expression as it would be typed in a terminal."""
     plain = unicodedata.normalize("NFKC", text).translate(_CHARACTERS)
-    return plain.replace("..", "-").replace(";", ",").strip(" .,")
+    return plain.strip(" .;").replace("..", "-").replace(";", ",")
 
 
 def _plain(five: Sequence[str]) -> str:

@@ -86,7 +86,12 @@ def _values(position: int, text: str) -> tuple[int, ...]:
     """
     field = FIELDS[position]
     fields = ["*"] * len(FIELDS)
-    fields[position] = ",".join(_item(field, item) for item in text.split(","))
+    items = [item for item in text.split(",") if item]
+    fields[position] = ",".join(_item(field, item) for item in items)
+    if not items:
+        raise _FieldError(f"{field.name} {text!r} is an empty list: write *, a number, a range 1-5 or a list 1,3")
+    if "" in text.split(","):
+        raise _FieldError(f"{field.name} {text!r} has an empty item: write {','.join(items)}")
     expanded, _ = croniter.expand(" ".join(fields))
     allowed = expanded[position]
     return tuple(range(field.low, field.high + 1)) if "*" in allowed else tuple(sorted(int(value) for value in allowed))
