@@ -16,6 +16,8 @@ _PROVIDER = "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPo
 OPEN_KEYS = (
     *("my-iam.amazonaws.com/role", "sub.iam.amazonaws.com/role", "mycrio.io/a", "example.com/crio.io", "run.oci"),
     *("example.com/run.oci.a", "crio.io.example.com/a", "kubernetes.io.example.com/a", "notkubernetes.io/a"),
+    *("sidecar.istio.io/inject", "proxy.istio.io/config", "vault.hashicorp.com/agent-inject", "cri-o.example.com/a"),
+    *("config.linkerd.io/proxy-cpu-request", "azure.workload.identity/use", "app.kubernetes.io/name"),
 )
 """Keys of labels and annotations that only look like reserved ones."""
 _AFFINITY = "spec.run.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0]"
@@ -105,9 +107,31 @@ REFUSED = [
             ("irq-load-balancing.crio.io/worker", "container runtime"),
             ("crio.io/worker", "container runtime"),
             ("example.com/a.crio.io", "container runtime"),
+            ("seccomp-profile.kubernetes.cri-o.io", "container runtime"),
+            ("seccomp-profile.kubernetes.cri-o.io/worker", "container runtime"),
+            ("devices.nri.io/container.worker", "container runtime"),
+            ("ulimits.nri.containerd.io/container.worker", "container runtime"),
+            ("dev.gvisor.spec.mount.root.source", "container runtime"),
             ("iam.amazonaws.com/role", "identity of the cloud"),
+            ("iam.cloud.google.com/service-account", "identity of the cloud"),
+            ("aadpodidbinding", "identity of the cloud"),
+            ("k8s.v1.cni.cncf.io/networks", "network"),
+            ("v1.multus-cni.io/default-network", "network"),
+            ("k8s.ovn.org/pod-networks", "network"),
+            ("cni.projectcalico.org/ipAddrs", "network"),
+            ("inject.istio.io/templates", "rights"),
+            ("config.linkerd.io/proxy-image", "rights"),
+            ("vault.hashicorp.com/agent-image", "rights"),
+            ("vault.hashicorp.com/agent-run-as-user", "rights"),
+            ("vault.hashicorp.com/agent-init-json-patch", "rights"),
         ]
     ),
+    Refused("label of the operator's Pods", trigger({"run.pod_labels": {"app.kubernetes.io/name": "clustertrigger"}}),
+            "spec.run.pod_labels", "find the operator: write another value",
+            python_field="spec.run.pod_labels.app.kubernetes.io/name"),
+    Refused("name of a WorkloadPriorityClass that no label can have",
+            trigger({"run.priority_class": "a" * 64, "run.queue_name": "a"}), "spec.run.priority_class",
+            "at most 63 characters", rule=False),
     *(
         Refused(f"annotation {key} in capitals", trigger({"run.pod_annotations": {key: "x"}}),
                 "spec.run.pod_annotations", says, python_field=f"spec.run.pod_annotations.{key}")
@@ -115,6 +139,9 @@ REFUSED = [
             ("Container.AppArmor.Security.Beta.Kubernetes.io/worker", "Kubernetes"),
             ("Run.OCI.keep_original_groups", "container runtime"),
             ("IAM.amazonaws.com/role", "identity of the cloud"),
+            ("sidecar.istio.io/userVolumeMount", "rights"),
+            ("sidecar.istio.io/proxyImage", "rights"),
+            ("sidecar.istio.io/bootstrapOverride", "rights"),
         ]
     ),
     Refused(

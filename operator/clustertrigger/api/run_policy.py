@@ -14,10 +14,13 @@ from clustertrigger.api.cloud_identity import CloudIdentity
 from clustertrigger.api.engine import EnginePolicy, cel_local
 from clustertrigger.api.notification import Receivers
 from clustertrigger.api.placement import Affinity, LabelValue, Toleration, TopologySpreadConstraint
+from clustertrigger.api.reserved_keys import CHART, LABEL_NAME, OF_THE_OPERATOR, cel_reserved
 from clustertrigger.api.resources import Resources
 from clustertrigger.api.results import Results
 
 AnnotationValue = Annotated[str, Field(max_length=4096)]
+LabelName = Annotated[ObjectName, Field(max_length=63)]
+"""The name of an object that a label has as its value."""
 QueueName = Annotated[str, Field(max_length=63, pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?)?$")]
 
 
@@ -58,38 +61,18 @@ PRIORITY_NEEDS_QUEUE = (
 )
 
 
-# core.resources.labels describes these keys one by one.
-_OWN = r"^([^/]*[.])?(clustertrigger[.]dev|kueue[.]x-k8s[.]io)/|^app[.]kubernetes[.]io/managed-by$"
-_OF_RUNTIMES = (
-    r"^(io[.]kubernetes|io[.]katacontainers|org[.]systemd[.]property|run[.]oci)[.]|"
-    r"^([^/]*[.])?crio[.]io/|(^|[.])crio[.]io$"
-)
-_OF_CLOUDS = "^iam[.]amazonaws[.]com/"
-_RESERVED = f"{_OWN}|{_OF_RUNTIMES}|{_OF_CLOUDS}"
-_OPEN_TO_ANNOTATIONS = "^(app|cluster-autoscaler|descheduler[.]alpha|controller|kubectl)[.]kubernetes[.]io/"
-_OF_KUBERNETES = r"^([^/]*[.])?(kubernetes|k8s)[.]io/|^(job-name|controller-uid)$"
-
-
 class RunPolicy(ApiModel):
     """How the trigger's Jobs are run."""
 
     model_config = ConfigDict(
         json_schema_extra=with_rules(
+            cel_reserved("pod_labels", "label"),
+            cel_reserved("pod_annotations", "annotation"),
             cel(
-                f"!has(self.pod_labels) || self.pod_labels.all(key, !key.matches('{_RESERVED}') && "
-                f"(key.startsWith('app.kubernetes.io/') || !key.matches('{_OF_KUBERNETES}')))",
-                "pod_labels must not contain labels that the operator uses, of Kubernetes, of Kueue, of a container "
-                "runtime or for an identity of the cloud: remove them",
+                f"!has(self.pod_labels) || !('{LABEL_NAME}' in self.pod_labels) || "
+                f"self.pod_labels['{LABEL_NAME}'] != '{CHART}'",
+                f"pod_labels: {LABEL_NAME} {OF_THE_OPERATOR}",
                 field=".pod_labels",
-                reason="FieldValueForbidden",
-            ),
-            cel(
-                f"!has(self.pod_annotations) || self.pod_annotations.all(key, !key.matches('(?i){_RESERVED}') && "
-                f"(key.matches('(?i){_OPEN_TO_ANNOTATIONS}') || !key.matches('(?i){_OF_KUBERNETES}')))",
-                "pod_annotations must not contain annotations that the operator uses, of Kubernetes, of Kueue, of a "
-                "container runtime or for an identity of the cloud: remove them",
-                field=".pod_annotations",
-                reason="FieldValueForbidden",
             ),
             cel(
                 "!has(self.priority_class) || (has(self.queue_name) && self.queue_name != '') || "
@@ -187,7 +170,7 @@ class RunPolicy(ApiModel):
     queue_name: QueueName = Field(
         "", description="Kueue's LocalQueue for the Jobs, with their executors. If empty, the Jobs use no queue."
     )
-    priority_class: ObjectName | None = Field(
+    priority_class: LabelName | None = Field(
         None,
         description="Kueue's WorkloadPriorityClass, which sets the Jobs' priority in the queue. Requires queue_name.",
     )
