@@ -106,14 +106,14 @@ def _rules(schema: dict[str, Any]) -> None:
             OTHER_SCHEME,
             field=".uri",
         ),
-        cel("!self.uri.startsWith('/') && !self.uri.split('/').exists(part, part == '..')", OUTSIDE, field=".uri"),
+        cel("!self.uri.startsWith('/') && !self.uri.matches('(^|/)[.][.](/|$)')", OUTSIDE, field=".uri"),
         cel(
             f"!(self.uri.startsWith('s3://') || self.uri.startsWith('gs://')) || self.uri.matches(r'{_BUCKET}')",
             NO_BUCKET_TO_READ,
             field=".uri",
         ),
         cel(
-            f"!{parquet} || !self.uri.split('/').exists(part, part.contains('**') && part != '**')",
+            f"!{parquet} || !self.uri.matches('[^/][*][*]|[*][*][^/]')",
             MALFORMED,
             field=".uri",
         ),

@@ -23,7 +23,7 @@ class Results(ApiModel):
                 field=".uri",
             ),
             cel(
-                "!has(self.uri) || (!self.uri.startsWith('/') && !self.uri.split('/').exists(part, part == '..'))",
+                "!has(self.uri) || (!self.uri.startsWith('/') && !self.uri.matches('(^|/)[.][.](/|$)'))",
                 "uri must be relative to the volume's root: remove the leading / and any ..",
                 field=".uri",
             ),
