@@ -150,6 +150,31 @@ REFUSED = [
         "spec.run.priority_class",
         "priority_class requires a Kueue queue: set queue_name, or use priority_class_name",
     ),
+    *(
+        Refused(f"key {key!r} in {place}", trigger({f"run.{place}": {key: "x"}}), f"spec.run.{place}", "63 letters",
+                python_field=f"spec.run.{place}.{key}")
+        for place in ("node_selector", "pod_labels", "pod_annotations")
+        for key in ("-a", "a b", "a" * 64, "example.com/")
+    ),
+    *(
+        Refused(f"domain {domain!r} in {place}", trigger({f"run.{place}": {f"{domain}/a": "x"}}), f"spec.run.{place}",
+                "domain", python_field=f"spec.run.{place}.{domain}/a")
+        for place in ("node_selector", "pod_labels", "pod_annotations")
+        for domain in ("", "a..b", "-a.example.com", "a_b")
+    ),
+    Refused("key of an executor's node that is none",
+            trigger({"run.engine": {"type": "spark", "executor": {"node_selector": {"a b": "x"}}}}),
+            "spec.run.engine.executor.node_selector", "63 letters",
+            python_field="spec.run.engine.executor.node_selector.a b"),
+    Refused("key of a selector that is none",
+            trigger({"run.topology_spread_constraints": [{
+                "maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule",
+                "labelSelector": {"matchLabels": {"a b": "x"}},
+            }]}),
+            "spec.run.topology_spread_constraints[0].labelSelector.matchLabels", "63 letters",
+            python_field="spec.run.topology_spread_constraints[0].labelSelector.matchLabels.a b"),
+    Refused("wrong key of a taint", trigger({"run.tolerations": [{"key": "a b"}]}), "spec.run.tolerations[0].key",
+            "a b", rule=False),
     Refused("wrong node label", trigger({"run.node_selector": {"disk": "fast!"}}), "spec.run.node_selector.disk",
             "fast!", rule=False),
     Refused("wrong account", trigger({"run.service_account_name": "Default"}), "spec.run.service_account_name",

@@ -15,12 +15,14 @@ from clustercontract.engine import (
     SPARK_ALGORITHMS,
     EngineType,
 )
-from clustertrigger.api.placement import LabelValue, Toleration
+from clustertrigger.api.placement import LabelValue, Toleration, cel_keys
 from clustertrigger.api.resources import Resources
 
 
 class ExecutorPolicy(ApiModel):
     """The Pods of Spark's executors. Settings that are not here are the same as for the run's Pod."""
+
+    model_config = ConfigDict(json_schema_extra=with_rules(cel_keys("node_selector")))
 
     resources: Resources = Field(
         default=Resources(requests={"cpu": "1", "memory": "2Gi"}),

@@ -8,7 +8,7 @@ namespace, it would keep those Pods from its node.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -21,9 +21,29 @@ LONGEST_KEY = 317
 LabelValue = Annotated[str, Field(json_schema_extra={"maxLength": 63, "pattern": _LABEL_VALUE})]
 """The value of a label or a taint."""
 
-_LABEL_KEY = r"^([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$"
+_PART = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+_LABEL_KEY = f"^({_PART}([.]{_PART})*/)?[A-Za-z0-9]([A-Za-z0-9_.-]{{0,61}}[A-Za-z0-9])?$"
 LabelKey = Annotated[str, Field(json_schema_extra={"minLength": 1, "maxLength": LONGEST_KEY, "pattern": _LABEL_KEY})]
 """The key of a label. core.resources.labels describes what is wrong with an invalid key."""
+
+_TAINT_KEY = f"^$|{_LABEL_KEY}"
+
+
+def cel_keys(field: str, *, any_case: bool = False) -> dict[str, Any]:
+    """Returns the CEL rule for the keys of a map, which a schema cannot describe.
+
+    Args:
+        field: The map.
+        any_case: Whether the domain before the name can have capitals, as in the keys of annotations.
+    """
+    pattern = f"(?i){_LABEL_KEY}" if any_case else _LABEL_KEY
+    return cel(
+        f"!has(self.{field}) || self.{field}.all(key, key.size() <= {LONGEST_KEY} && key.matches('{pattern}'))",
+        f"{field} has a key that Kubernetes does not accept: write up to 63 letters, digits, '-', '_' and '.', with a "
+        "letter or digit at both ends, after a domain and a slash if there is one, such as example.com/team",
+        field=f".{field}",
+    )
+
 
 VALUES_MISSING = "values must have at least one entry with operator In or NotIn: set values"
 VALUES_FORBIDDEN = "values must be absent with operator Exists or DoesNotExist: remove it"
@@ -111,6 +131,8 @@ class LabelSelectorRequirement(ApiModel):
 
 class LabelSelector(ApiModel):
     """Selects Pods of the trigger's namespace by their labels. An empty selector selects all of them."""
+
+    model_config = ConfigDict(json_schema_extra=with_rules(cel_keys("matchLabels")))
 
     matchLabels: dict[str, LabelValue] = Field(
         default_factory=dict, max_length=32, description="Labels that the Pods must have."
@@ -215,7 +237,10 @@ class Toleration(ApiModel):
     )
 
     key: str | None = Field(
-        None, max_length=LONGEST_KEY, description="Key of the taint. If absent, the toleration applies to every taint."
+        None,
+        max_length=LONGEST_KEY,
+        description="Key of the taint. If absent, the toleration applies to every taint.",
+        json_schema_extra={"pattern": _TAINT_KEY},
     )
     operator: Literal["Exists", "Equal"] | None = Field(None, description="How value is compared. Default Equal.")
     value: LabelValue | None = Field(None, description="Value of the taint, with operator Equal.")

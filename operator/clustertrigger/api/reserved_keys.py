@@ -33,9 +33,7 @@ RESERVED = (
         r"^([^/]*[.])?clustertrigger[.]dev/|^app[.]kubernetes[.]io/managed-by$",
         "that the operator uses to find its Pods: remove it",
     ),
-    ReservedKeys(
-        r"^([^/]*[.])?kueue[.]x-k8s[.]io/", "of Kueue: remove it, and set queue_name or priority_class"
-    ),
+    ReservedKeys(r"^([^/]*[.])?kueue[.]x-k8s[.]io/", "of Kueue: remove it, and set queue_name or priority_class"),
     ReservedKeys(r"^(job-name|controller-uid)$", "that the Job controller uses to find its Pods: remove it"),
     # CRI-O and containerd, Kata Containers, gVisor, runc and crun, and plugins of the Node Resource Interface.
     ReservedKeys(

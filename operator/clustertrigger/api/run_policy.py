@@ -13,7 +13,7 @@ from clustercontract.variants import VariantError
 from clustertrigger.api.cloud_identity import CloudIdentity
 from clustertrigger.api.engine import EnginePolicy, cel_local
 from clustertrigger.api.notification import Receivers
-from clustertrigger.api.placement import Affinity, LabelValue, Toleration, TopologySpreadConstraint
+from clustertrigger.api.placement import Affinity, LabelValue, Toleration, TopologySpreadConstraint, cel_keys
 from clustertrigger.api.reserved_keys import CHART, LABEL_NAME, OF_THE_OPERATOR, cel_reserved
 from clustertrigger.api.resources import Resources
 from clustertrigger.api.results import Results
@@ -66,6 +66,9 @@ class RunPolicy(ApiModel):
 
     model_config = ConfigDict(
         json_schema_extra=with_rules(
+            cel_keys("node_selector"),
+            cel_keys("pod_labels"),
+            cel_keys("pod_annotations", any_case=True),
             cel_reserved("pod_labels", "label"),
             cel_reserved("pod_annotations", "annotation"),
             cel(
@@ -159,13 +162,14 @@ class RunPolicy(ApiModel):
         default_factory=dict,
         max_length=32,
         description="Additional labels of the Pods, such as a cost centre. Labels of the operator, of Kubernetes, "
-        "of Kueue, of container runtimes and of kube2iam are not allowed.",
+        "of Kueue, of container runtimes and of identities of the cloud are not allowed.",
     )
     pod_annotations: dict[str, AnnotationValue] = Field(
         default_factory=dict,
         max_length=32,
         description='Additional annotations of the Pods, such as sidecar.istio.io/inject: "false". Annotations of '
-        "the operator, of Kubernetes, of container runtimes and of kube2iam are not allowed.",
+        "the operator, of Kubernetes, of container runtimes, of networks and of identities of the cloud are not "
+        "allowed.",
     )
     queue_name: QueueName = Field(
         "", description="Kueue's LocalQueue for the Jobs, with their executors. If empty, the Jobs use no queue."
