@@ -16,7 +16,7 @@ import click
 
 from clustertrigger.api.names import COMMAND
 from clustertrigger.cli.scope import Scope
-from clustertrigger.core.resources.problem import nearest
+from clustertrigger.core.spelling import nearest
 
 if TYPE_CHECKING:
     from clustertrigger.cli.cluster import Cluster

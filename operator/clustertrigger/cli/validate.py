@@ -22,9 +22,10 @@ from clustertrigger.core.actions.registry import resolve
 from clustertrigger.core.kube import paths
 from clustertrigger.core.resources.catalog import REFERENTS, Catalog, Unresolved
 from clustertrigger.core.resources.labels import wrong_label_key, wrong_label_value
-from clustertrigger.core.resources.problem import Problem, nearest
+from clustertrigger.core.resources.problem import Problem
 from clustertrigger.core.resources.validation import parse_trigger, warnings_of
 from clustertrigger.core.schedules.timetable import describe_schedule
+from clustertrigger.core.spelling import nearest
 
 _PARSERS: dict[str, Callable[[Any], tuple[object | None, list[Problem]]]] = {
     "ClusterTrigger": parse_trigger,

@@ -9,7 +9,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from clustertrigger.core.resources.problem import Problem, all_of, known_fields, problem_of
+from clustertrigger.core.resources.fields import known_fields
+from clustertrigger.core.resources.problem import Problem, all_of, problem_of
 
 TYPES = {
     400: "bad_request",

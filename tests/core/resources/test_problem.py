@@ -1,26 +1,11 @@
-"""Tests of how a problem shows the invalid value, and of which field it names instead of an unknown one."""
+"""Tests of how a problem shows the invalid value, and of its remedies."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import pytest
 
 from clustertrigger.core.resources.validation import parse_collection, parse_trigger
-
-
-def with_field(place: str, name: str) -> dict[str, Any]:
-    """Returns a valid spec of a trigger with one more field, of value 1; place "" is the spec itself."""
-    config: dict[str, Any] = {"algorithm": "kmeans", "n_clusters": 5}
-    spec: dict[str, Any] = {
-        "trigger_type": "cron",
-        "schedule_config": {"cron_expression": "0 2 * * *"},
-        "execution_config": {"collection_ids": ["col_a"], "config": config},
-        "run": {},
-    }
-    holders = {"": spec, "execution_config.config": config} | {part: spec[part] for part in ("run", "schedule_config")}
-    holders[place][name] = 1
-    return spec
+from harness.specs.valid import trigger
 
 
 def test_a_password_in_an_address_is_not_repeated() -> None:
@@ -30,125 +15,6 @@ def test_a_password_in_an_address_is_not_repeated() -> None:
         "spec.source.uri: 'postgresql://…@db/shop': uri must be postgresql://host:port/database, optionally with "
         "?sslmode=..., with type postgresql: change it, and put user and password into the Secret"
     )
-
-
-@pytest.mark.parametrize(
-    ("place", "written", "meant"),
-    [
-        ("run", "activeDeadlineSeconds", "timeout_seconds"),
-        ("run", "backoffLimit", "retries"),
-        ("run", "successfulJobsHistoryLimit", "history_limit"),
-        ("run", "startingDeadlineSeconds", "starting_deadline_seconds"),
-        ("schedule_config", "schedule", "cron_expression"),
-        ("schedule_config", "timeZone", "timezone"),
-        ("schedule_config", "tz", "timezone"),
-        ("execution_config.config", "k", "n_clusters"),
-        ("execution_config.config", "min_pts", "min_samples"),
-        ("execution_config.config", "epsilon", "eps"),
-        ("", "suspend", "status"),
-        ("", "schedule", "schedule_config"),
-    ],
-)
-def test_names_of_cronjobs_and_of_libraries(place: str, written: str, meant: str) -> None:
-    """activeDeadlineSeconds led to starting_deadline_seconds."""
-    _, [problem] = parse_trigger(with_field(place, written))
-    assert problem.field == ".".join(filter(None, ("spec", place, written)))
-    assert problem.message == f"unknown field: did you mean {meant}?"
-
-
-@pytest.mark.parametrize(
-    ("source", "message"),
-    [
-        ({"path": "a"}, "path: unknown field: did you mean uri?"),
-        ({"id_column": "a"}, "id_column: unknown field: did you mean document_id_column?"),
-        ({"vector_name": "a"}, "vector_name: unknown field: did you mean vector_column?"),
-        ({"filters": {"field": "a", "op": "eq", "value": 1}}, "filters.op: unknown field: did you mean operator?"),
-        ({"filters": {"must": []}}, "filters.must: unknown field: did you mean AND?"),
-        *(
-            (
-                {"filters": {"field": "a", "operator": sign, "value": 1}},
-                f"filters.operator: {sign!r}: did you mean {name}?",
-            )
-            for sign, name in (("==", "eq"), ("<>", "ne"), (">=", "gte"), ("<", "lt"), ("not in", "nin"), ("LE", "lte"))
-        ),
-    ],
-)
-def test_names_of_other_databases(source: dict[str, Any], message: str) -> None:
-    """vector_name led to secret_name, and signs to the list of all operators."""
-    _, problems = parse_collection({"source": {"uri": "a"} | source, "volume": "docs"})
-    listed = "must be 'eq', 'ne', 'gt', 'gte', 'lt', 'lte', 'in', 'nin' or 'exists': "
-    assert [str(problem).replace(listed, "") for problem in problems] == [f"spec.source.{message}"]
-
-
-@pytest.mark.parametrize(
-    ("place", "written", "meant"),
-    [
-        ("", "timeoutSeconds", "spec.run.timeout_seconds or spec.run.check.timeout_seconds"),
-        ("", "cron", "spec.schedule_config.cron_expression"),
-        ("", "algorithm", "spec.execution_config.config.algorithm"),
-        ("", "collections", "spec.execution_config.collection_ids"),
-        ("", "backoffLimit", "spec.run.retries"),
-        ("", "resources", "spec.run.resources"),
-        ("", "notify", "spec.run.notify"),
-        ("", "threshold", "spec.schedule_config.threshold"),
-        ("run", "schedule_config", "spec.schedule_config"),
-        ("run", "collections", "spec.execution_config.collection_ids"),
-        ("run", "labels", "pod_labels"),
-        ("run", "n_clusters", "spec.execution_config.config.n_clusters"),
-        ("schedule_config", "status", "spec.status"),
-        ("execution_config.config", "cluster_id", "spec.cluster_id or spec.action_config.cluster_id"),
-    ],
-)
-def test_fields_of_another_place(place: str, written: str, meant: str) -> None:
-    """They were to be removed; collections in run led to tolerations."""
-    _, problems = parse_trigger(with_field(place, written))
-    field = ".".join(filter(None, ("spec", place, written)))
-    assert [problem.message for problem in problems if problem.field == field] == [
-        f"unknown field: did you mean {meant}?"
-    ]
-
-
-@pytest.mark.parametrize(
-    ("written", "value", "meant"),
-    [
-        ("suspend", True, "status: paused"),
-        ("suspend", False, "status: active"),
-        ("suspended", False, "status: active"),
-        ("paused", True, "status: paused"),
-        ("paused", False, "status: active"),
-        ("enabled", True, "status: active"),
-        ("enabled", False, "status: disabled"),
-        ("disabled", True, "status: disabled"),
-        ("enabled", "false", "status"),
-    ],
-)
-def test_switches_of_other_programs(written: str, value: object, meant: str) -> None:
-    """enabled: false led to status: active."""
-    spec = {
-        "trigger_type": "cron",
-        "schedule_config": {"cron_expression": "0 2 * * *"},
-        "execution_config": {"collection_ids": ["col_a"], "config": {"algorithm": "kmeans", "n_clusters": 5}},
-        written: value,
-    }
-    _, [problem] = parse_trigger(spec)
-    assert str(problem) == f"spec.{written}: unknown field: did you mean {meant}?"
-
-
-@pytest.mark.parametrize("written", ["image", "uri", "url", "path", "file", "volume", "endpoint", "region", "secret"])
-def test_generic_names_lead_nowhere_else(written: str) -> None:
-    """uri of a trigger led to spec.run.results.uri, and image to image_pull_secrets."""
-    _, problems = parse_trigger({"trigger_type": "manual", "cluster_id": "a", written: "x"})
-    [message] = [problem.message for problem in problems if problem.field == f"spec.{written}"]
-    assert message.startswith("unknown field: remove it, or use one of ")
-
-
-@pytest.mark.parametrize(
-    ("written", "meant"), [("type", "trigger_type"), ("service_account", "spec.run.service_account_name")]
-)
-def test_names_that_led_to_another_field(written: str, meant: str) -> None:
-    """type led to spec.run.engine.type, and service_account to that of Google Cloud."""
-    _, problems = parse_trigger({"trigger_type": "manual", "cluster_id": "a", written: "x"})
-    assert f"spec.{written}: unknown field: did you mean {meant}?" in [str(problem) for problem in problems]
 
 
 @pytest.mark.parametrize(
@@ -164,3 +30,22 @@ def test_names_that_led_to_another_field(written: str, meant: str) -> None:
 def test_values_that_are_no_whole_numbers(field: str, value: object, message: str) -> None:
     _, problems = parse_trigger({"trigger_type": "manual", "cluster_id": "a", "run": {field: value}})
     assert message in [problem.message for problem in problems]
+
+
+@pytest.mark.parametrize(
+    ("place", "written", "remedy"),
+    [
+        ("schedule_config.interval_seconds", "400d", ", and at most 31622400: write a smaller number"),
+        ("run.timeout_seconds", "60d", ", and at most 2592000: write a smaller number"),
+        ("run.pending_timeout_seconds", "2d", ", and at most 86400: write a smaller number"),
+        ("run.starting_deadline_seconds", "2w", ", and at most 604800: write a smaller number"),
+        ("schedule_config.cooldown_seconds", "0s", ": write 0"),
+        ("run.timeout_seconds", "0s", ": write 1"),
+        ("run.check.timeout_seconds", "90m", ": write 5400"),
+    ],
+)
+def test_a_duration_becomes_seconds_that_are_valid(place: str, written: str, remedy: str) -> None:
+    """400d led to 34560000, which is too large, and a cooldown of 0s to 1."""
+    _, problems = parse_trigger(trigger({place: written}, of_type="event"))
+    messages = [problem.message for problem in problems if problem.field == f"spec.{place}"]
+    assert messages == [f"must be a whole number of seconds{remedy}"]

@@ -25,7 +25,8 @@ from clustertrigger.core.resources.labels import (
 )
 from clustertrigger.core.resources.permitted import ANYTHING, Permitted
 from clustertrigger.core.resources.placement import problems_in_affinity, problems_in_spreading
-from clustertrigger.core.resources.problem import Problem, nearest
+from clustertrigger.core.resources.problem import Problem
+from clustertrigger.core.spelling import nearest
 from clustertrigger.core.text import cut
 
 _QUANTITY = re.compile(
@@ -54,6 +55,8 @@ _MOST_MEBIBYTES = 65_536
 _BYTES = ("memory", "ephemeral-storage")
 LEAST_EXECUTOR_MEMORY = 1024
 """Minimum memory of an executor in MiB. Spark's Java process alone takes half of it."""
+_LARGEST_INTEGER = 2**63 - 1
+"""Larger numbers are not integers for the API server."""
 _HUGE_PAGES = "hugepages-"
 _STANDARD_RESOURCES = ("cpu", "memory", "ephemeral-storage")
 
@@ -185,6 +188,10 @@ def _resources(resources: Resources, path: str) -> Iterator[Problem]:
                 yield Problem(field, text, f"is not a Kubernetes quantity: {remedy}")
             elif amount < 0:
                 yield Problem(field, text, "must not be negative: write a positive quantity")
+            elif isinstance(text, str) and text[0] in "+-":
+                yield Problem(field, text, f"must have no sign: write {text[1:]}")
+            elif isinstance(text, int) and text > _LARGEST_INTEGER:
+                yield Problem(field, text, "is too large: write a smaller number")
             elif (reason := _wrong_resource(name)) is not None:
                 yield Problem(field, text, reason)
             elif _is_extended(name) and amount != amount.to_integral_value():
@@ -214,13 +221,15 @@ def _against_limits(amounts: Mapping[str, Mapping[str, Decimal]], resources: Res
 
 
 def _huge_pages(resources: Resources, path: str) -> Iterator[Problem]:
-    if {"cpu", "memory"} & {*resources.requests, *resources.limits}:
-        return
+    has_others = bool({"cpu", "memory"} & {*resources.requests, *resources.limits})
     for name, text in resources.limits.items():
-        if name.startswith(_HUGE_PAGES) and _wrong_resource(name) is None:
-            yield Problem(
-                f"{path}.limits.{name}", text, "is valid only together with cpu or memory: set one of them too"
-            )
+        if not name.startswith(_HUGE_PAGES) or _wrong_resource(name) is not None:
+            continue
+        field, amount, size = f"{path}.limits.{name}", quantity(text), quantity(name.removeprefix(_HUGE_PAGES))
+        if not has_others:
+            yield Problem(field, text, "is valid only together with cpu or memory: set one of them too")
+        elif amount and size and amount % size:
+            yield Problem(field, text, f"must be a multiple of {name.removeprefix(_HUGE_PAGES)}: write whole pages")
 
 
 def _wrong_resource(name: str) -> str | None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -17,6 +15,9 @@ from pydantic_core import ErrorDetails
 from clustercontract.variants import VariantError
 from clustertrigger.api.notification import URI
 from clustertrigger.core.humanize import read_duration
+from clustertrigger.core.resources import unknown_field
+from clustertrigger.core.resources.fields import joined, model_at
+from clustertrigger.core.spelling import nearest
 from clustertrigger.core.text import cut, one_line
 
 _LONGEST_VALUE = 81
@@ -25,8 +26,6 @@ _LONGEST_FIELD = 400
 characters.
 """
 _LONGEST_MESSAGE = 1_000
-_DEEPEST = 4
-"""Maximum number of levels in which a field is searched; filters can be nested without limit."""
 _LONGEST_LIST = 8_000
 """Maximum number of characters of all problems together. The message of a condition can have 32,768."""
 _MOST_SECONDS = 10**10
@@ -80,9 +79,16 @@ class Problem:
         return one_line(f"{cut(self.field, _LONGEST_FIELD)}: {shown}{cut(self.message, _LONGEST_MESSAGE)}")
 
 
-def problems_of(error: ValidationError, root: str, model: type[BaseModel]) -> list[Problem]:
-    """Returns pydantic's errors as problems, one for each field."""
-    problems = (problem_of(detail, root, model) for detail in error.errors(include_url=False))
+def problems_of(error: ValidationError, root: str, model: type[BaseModel], whole: Mapping[str, Any]) -> list[Problem]:
+    """Returns pydantic's errors as problems, one for each field.
+
+    Args:
+        error: The errors.
+        root: Path of the model's object.
+        model: The model of the object.
+        whole: The object as written.
+    """
+    problems = (problem_of(detail, root, model, whole) for detail in error.errors(include_url=False))
     return list({problem.field: problem for problem in problems}.values())
 
 
@@ -99,66 +105,65 @@ def all_of(problems: Sequence[Problem]) -> str:
     return "; ".join(listed)
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Returns the known word that was probably meant."""
-    by_folded = {name.replace("_", "").casefold(): name for name in known}
-    folded = word.replace("_", "").replace("-", "").casefold()
-    begun = [name for name in by_folded if len(folded) > 2 and name.startswith(folded)]
-    near = begun if len(begun) == 1 else difflib.get_close_matches(folded, by_folded, n=1, cutoff=0.7)
-    return by_folded[near[0]] if near else None
-
-
-def problem_of(detail: ErrorDetails, root: str, model: type[BaseModel] | None) -> Problem:
+def problem_of(
+    detail: ErrorDetails, root: str, model: type[BaseModel] | None, whole: Mapping[str, Any] | None = None
+) -> Problem:
     """Returns one of pydantic's errors as a problem.
 
     Args:
         detail: The error.
         root: Path of the model's object.
         model: The model of the object.
+        whole: The object as written, if it is known.
     """
     path, value, kind = list(detail["loc"]), detail["input"], detail["type"]
     if kind == "value_error":
         return _by_rule(detail, root, path, model)
     if kind == "missing":
-        return Problem(_join(root, path), None, "is required: set it")
+        return Problem(joined(root, path), None, "is required: set it")
     if kind in ("extra_forbidden", "invalid_key"):
-        return Problem(_join(root, path), None, _unknown(str(path[-1]), value, path[:-1], root, model))
+        message = unknown_field.remedy(str(path[-1]), value, path[:-1], root, model, whole or {})
+        return Problem(joined(root, path), None, message)
     if path and path[-1] in _MEMBER_TAGS:
         message = "is not a Kubernetes quantity: write a whole number, or a string such as '500m', '1.5' or '4Gi'"
-        return Problem(_join(root, path[:-1]), value, message)
+        return Problem(joined(root, path[:-1]), value, message)
     if kind == "int_type" and isinstance(value, str) and not _is_digits(value) and str(path[-1]).endswith("_seconds"):
-        return Problem(_join(root, path), value, _seconds(value))
+        return Problem(joined(root, path), value, _seconds(value, *_bounds(path, model)))
     if kind in ("model_type", "dict_type") and _is_required(path, model):
-        return Problem(_join(root, path), value, "must be an object: write its fields below it")
-    return Problem(_join(root, path), value, _message(detail))
+        return Problem(joined(root, path), value, "must be an object: write its fields below it")
+    return Problem(joined(root, path), value, _message(detail))
 
 
 def _is_required(path: Sequence[int | str], model: type[BaseModel] | None) -> bool:
     """Returns whether what is at a path cannot be removed."""
     if not path:
         return True
-    holder = _model_at(model, path[:-1])
+    holder = model_at(model, path[:-1])
     info = holder.model_fields.get(str(path[-1])) if holder else None
     return info is not None and info.is_required()
 
 
-def _seconds(text: str) -> str:
+def _bounds(path: Sequence[int | str], model: type[BaseModel] | None) -> tuple[int, int]:
+    """Returns the least and the greatest value of an integer field."""
+    holder = model_at(model, path[:-1])
+    info = holder.model_fields.get(str(path[-1])) if holder else None
+    limits = info.metadata if info else []
+    least = next((int(limit.ge) for limit in limits if hasattr(limit, "ge")), 1)
+    return least, next((int(limit.le) for limit in limits if hasattr(limit, "le")), _MOST_SECONDS)
+
+
+def _seconds(text: str, least: int, most: int) -> str:
     """Returns the remedy if a duration such as 1h30m or 1:30 is written instead of seconds."""
     seconds = read_duration(_ungrouped(text) + "s") if _GROUPED.fullmatch(text.strip()) else read_duration(text)
-    if seconds is not None and seconds >= _MOST_SECONDS:
-        seconds = None
-    written = "5400 for an hour and a half, for example" if seconds is None else str(max(1, round(seconds)))
-    return f"must be a whole number of seconds: write {written}"
+    if seconds is None or seconds >= _MOST_SECONDS:
+        return "must be a whole number of seconds: write 5400 for an hour and a half, for example"
+    if round(seconds) > most:
+        return f"must be a whole number of seconds, and at most {most}: write a smaller number"
+    return f"must be a whole number of seconds: write {max(least, round(seconds))}"
 
 
 def _is_digits(text: str) -> bool:
     return text.strip().removeprefix("-").isdigit() or _NUMBER.fullmatch(text.strip()) is not None
-
-
-def known_fields(path: Sequence[int | str], model: type[BaseModel] | None) -> list[str]:
-    """Returns the fields that the object at a path can have."""
-    found = _model_at(model, path)
-    return sorted(found.model_fields) if found else []
 
 
 def _by_rule(detail: ErrorDetails, root: str, path: list[int | str], model: type[BaseModel] | None) -> Problem:
@@ -169,13 +174,13 @@ def _by_rule(detail: ErrorDetails, root: str, path: list[int | str], model: type
     error = detail["ctx"]["error"]
     message = str(error)
     first = message.split(maxsplit=1)[0]
-    at = _model_at(model, path)
+    at = model_at(model, path)
     parent = error.parent if isinstance(error, VariantError) else None
     for below in ([parent],) if parent else ([], ["schedule_config"], ["action_config"]):
-        holder = _model_at(at, list(below)) if at else None
+        holder = model_at(at, list(below)) if at else None
         if holder is not None and first in holder.model_fields:
-            return Problem(_join(root, [*path, *below, first]), _value_at(detail["input"], [*below, first]), message)
-    return Problem(_join(root, path), None, message)
+            return Problem(joined(root, [*path, *below, first]), _value_at(detail["input"], [*below, first]), message)
+    return Problem(joined(root, path), None, message)
 
 
 def _message(detail: ErrorDetails) -> str:
@@ -261,41 +266,6 @@ _WRONG_TYPES = {
 }
 
 
-_OTHER_NAMES = {
-    "activedeadlineseconds": "timeout_seconds",
-    "backofflimit": "retries",
-    **dict.fromkeys(("successfuljobshistorylimit", "failedjobshistorylimit"), "history_limit"),
-    "schedule": "cron_expression",
-    "tz": "timezone",
-    **dict.fromkeys(("k", "clustercount"), "n_clusters"),
-    "epsilon": "eps",
-    **dict.fromkeys(("minpts", "minpoints"), "min_samples"),
-    "seed": "random_state",
-    "cron": "cron_expression",
-    "type": "trigger_type",
-    "serviceaccount": "service_account_name",
-    "op": "operator",
-    **dict.fromkeys(("path", "url", "file"), "uri"),
-    **dict.fromkeys(("idcolumn", "idfield"), "document_id_column"),
-    **dict.fromkeys(("vectorfield", "vectorname", "embeddingcolumn", "embeddingfield"), "vector_column"),
-    "textfield": "text_column",
-    "must": "AND",
-    "should": "OR",
-    "mustnot": "NOT",
-    **dict.fromkeys(("collection", "collections"), "collection_ids"),
-}
-"""What CronJobs, libraries for clustering and databases of vectors call a field, without _ and capitals, and what to
-write instead.
-"""
-_GENERIC = frozenset(
-    {
-        *("data", "endpoint", "field", "file", "image", "kind", "name", "operator", "output", "path", "region"),
-        *("secret", "secretname", "type", "uri", "url", "value", "volume"),
-    }
-)
-"""Names that do not tell their place, without _ and capitals. `uri` of a trigger is hardly that of its results."""
-_UNITS = ("seconds", "limit")
-"""What a field's name ends with, and users leave out."""
 _OTHER_VALUES = {
     **dict.fromkeys(("=", "==", "===", "is"), "eq"),
     **dict.fromkeys(("!=", "<>"), "ne"),
@@ -307,90 +277,12 @@ _OTHER_VALUES = {
     "gmm": "gaussian_mixture",
 }
 """What other programs call a value, and what to write instead."""
-_SWITCHES = {
-    **{name: {True: "status: paused", False: "status: active"} for name in ("suspend", "suspended", "paused")},
-    "enabled": {True: "status: active", False: "status: disabled"},
-    "disabled": {True: "status: disabled", False: "status: active"},
-}
-"""What to write instead of a boolean that other programs have in place of a status."""
-
-
-def _unknown(name: str, value: object, path: Sequence[int | str], root: str, model: type[BaseModel] | None) -> str:
-    """Returns the message for a field that does not exist at a path: a near name, or the place of the field."""
-    known = known_fields(path, model)
-    if name in ("true", "false"):
-        return f"YAML reads a bare on, off, yes, no, y or n as a boolean: write one of {', '.join(known)}"
-    folded = _folded(name)
-    if "status" in known and (switch := _SWITCHES.get(folded)) is not None:
-        guess: str | None = switch[value] if isinstance(value, bool) else "status"
-    else:
-        other = _OTHER_NAMES.get(folded)
-        places = sorted(_places(model), key=len) if model else []
-        if folded in _GENERIC:
-            places = [place for place in places if place[0] == "source"]
-        units = {folded + unit for unit in _UNITS}
-        guess = (
-            (other if other in known else _same(name, known))
-            or _elsewhere([place for place in places if _folded(place[-1]) == _folded(other or name)], root)
-            or nearest(name, known)
-            or _elsewhere([place for place in places if _folded(place[-1]) in units], root)
-        )
-    return "unknown field: " + (f"did you mean {guess}?" if guess else f"remove it, or use one of {', '.join(known)}")
-
-
-def _folded(name: str) -> str:
-    return name.replace("_", "").replace("-", "").casefold()
-
-
-def _same(name: str, known: Iterable[str]) -> str | None:
-    """Returns the known name that this one is or begins, apart from its spelling."""
-    found = nearest(name, known)
-    return found if found and len(name) > 2 and _folded(found).startswith(_folded(name)) else None
-
-
-def _elsewhere(places: Sequence[tuple[str, ...]], root: str) -> str | None:
-    """Returns one place or two as paths; of more, the first one if all others are deeper, and else None."""
-    if len(places) > 2 and len(places[0]) < len(places[1]):
-        places = places[:1]
-    return " or ".join(_join(root, place) for place in places) if len(places) in (1, 2) else None
-
-
-def _places(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Yields the paths of all fields of a model, without those of lists' items."""
-    for name, info in model.model_fields.items():
-        yield (*above, name)
-        kind = info.annotation
-        for inner in get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,):
-            if isinstance(inner, type) and issubclass(inner, BaseModel) and len(above) < _DEEPEST:
-                yield from _places(inner, (*above, name))
-
-
-def _model_at(model: type[BaseModel] | None, path: Sequence[int | str]) -> type[BaseModel] | None:
-    """Returns the model of the object at a path."""
-    for part in path:
-        if isinstance(part, int):
-            continue
-        info = model.model_fields.get(part) if model else None
-        model = None if info is None else _model_in(info.annotation)
-    return model
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    inner = (_model_in(argument) for argument in get_args(annotation))
-    return next((model for model in inner if model is not None), None)
 
 
 def _value_at(value: object, path: Sequence[int | str]) -> object | None:
     for part in path:
         value = value.get(part) if isinstance(value, Mapping) else getattr(value, str(part), None)
     return value
-
-
-def _join(root: str, path: Iterable[int | str]) -> str:
-    joined = root + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return joined if root else joined.removeprefix(".")
 
 
 def _shown(value: object | None) -> str:

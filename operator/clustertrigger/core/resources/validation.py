@@ -79,7 +79,7 @@ def _parse(model: type[Spec], spec: Mapping[str, Any]) -> tuple[Spec | None, lis
         # Validation is strict, like the API server's: "5" is not a number, and 1 is not true.
         return model.model_validate(spec, strict=True), []
     except ValidationError as error:
-        return None, problems_of(error, "spec", model)
+        return None, problems_of(error, "spec", model, spec)
 
 
 def _schedule_warnings(schedule: Schedule) -> Iterator[Problem]:
