@@ -160,6 +160,7 @@ def test_its_pods_are_restricted() -> None:
         "runAsUser": 65532,
         "runAsGroup": 65532,
         "fsGroup": 65532,
+        "fsGroupChangePolicy": "OnRootMismatch",
         "seccompProfile": {"type": "RuntimeDefault"},
     }
     (container,) = spec["containers"]

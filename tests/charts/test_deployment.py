@@ -202,6 +202,7 @@ def test_openshift_assigns_the_user() -> None:
     context = {"runAsUser": None, "runAsGroup": None, "fsGroup": None}
     assert render({"podSecurityContext": context}).pod["spec"]["securityContext"] == {
         "runAsNonRoot": True,
+        "fsGroupChangePolicy": "OnRootMismatch",
         "seccompProfile": {"type": "RuntimeDefault"},
     }
 

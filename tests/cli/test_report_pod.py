@@ -7,8 +7,10 @@ import threading
 import pytest
 
 from clustercontract.run import RunResult
+from clustertrigger.api.status import Execution
+from clustertrigger.api.stored import read_part
 from clustertrigger.cli.main import main
-from clustertrigger.results.pod import Place, reader_pod
+from clustertrigger.results.pod import Place, place_of, reader_pod
 from harness.control_plane.fixtures import StartOperator
 from harness.control_plane.kube import Object, eventually
 from harness.control_plane.kubelet import Kubelet
@@ -33,6 +35,28 @@ def test_the_pod_can_only_read() -> None:
         "clustertrigger.dev/trigger"
         not in reader_pod({**OWNER, "name": "n" * 64}, Place("s3://b/k"))["metadata"]["labels"]
     )
+
+
+def test_the_pod_is_placed_as_the_runs_of_its_trigger() -> None:
+    """With a ReadWriteOnce claim, it must be on the node that the trigger's affinity chooses."""
+    affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [
+        {"matchExpressions": [{"key": "disk", "operator": "In", "values": ["ssd"]}]}]}}}  # fmt: skip
+    policy = {
+        "affinity": affinity,
+        "runtime_class_name": "gvisor",
+        "image_pull_secrets": [{"name": "registry"}],
+        "pod_labels": {"example.com/team": "search", "clustertrigger.dev/role": "run"},
+        "pod_annotations": {"sidecar.istio.io/inject": "false"},
+    }
+    entry = {"job_id": "j", "slot": "manual/a", "triggered_at": "2026-01-01T00:00:00Z", "status": "completed"}
+    run = read_part(Execution, {**entry, "results_uri": "/results/b/a/j"})
+    pod = reader_pod(OWNER, place_of({"spec": {"run": policy}}, run, [], claim=None, image="i"))
+    assert pod["spec"]["affinity"] == affinity
+    assert pod["spec"]["runtimeClassName"] == "gvisor"
+    assert pod["spec"]["imagePullSecrets"] == [{"name": "registry"}]
+    assert pod["metadata"]["annotations"] == {"sidecar.istio.io/inject": "false"}
+    assert pod["metadata"]["labels"]["example.com/team"] == "search"
+    assert pod["metadata"]["labels"]["clustertrigger.dev/role"] == "report"
 
 
 def test_a_pod_that_does_not_start_is_reported_and_deleted(

@@ -11,7 +11,7 @@ from typing import Any
 from clustercontract.container import RESULTS_MOUNT, SECRETS_MOUNT
 from clustertrigger.api.names import LABEL_ROLE, LABEL_TRIGGER, WORKER_CONTAINER
 from clustertrigger.api.status import Execution
-from clustertrigger.core.actions.work import RunDefaults, claim_of, why_out_of_reach
+from clustertrigger.core.actions.work import RunDefaults, claim_of, distinct, why_out_of_reach
 from clustertrigger.core.jobs.naming import generated_name
 from clustertrigger.core.jobs.pods import container_security, pod_security
 from clustertrigger.results import reader
@@ -42,6 +42,10 @@ class Place:
         image_pull_secrets: Names of Secrets that pull the image.
         node_selector: Node selector of the run.
         tolerations: Tolerations of the run.
+        affinity: Affinity of the run; a ReadWriteOnce claim may have its run's node chosen by it.
+        runtime_class_name: RuntimeClass of the run.
+        labels: Labels that the trigger sets on its Pods.
+        annotations: Annotations that the trigger sets on its Pods, such as one against a sidecar.
     """
 
     uri: str
@@ -54,6 +58,10 @@ class Place:
     image_pull_secrets: tuple[str, ...] = ()
     node_selector: Mapping[str, str] = field(default_factory=dict)
     tolerations: tuple[Mapping[str, Any], ...] = ()
+    affinity: Mapping[str, Any] | None = None
+    runtime_class_name: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
 
     def program(self) -> list[str]:
         """Returns the command that writes the file to standard output, compressed, in the Pod."""
@@ -93,6 +101,7 @@ def place_of(
     own = next((job for job in jobs if job["metadata"]["name"] == run.job_id), None)
     mounted = _results_claim(_pod_of(own)) if own else None
     template = _pod_of(own or (jobs[-1] if jobs else None))
+    pull_secrets = [*(template.get("imagePullSecrets") or ()), *(policy.get("image_pull_secrets") or ())]
     claim = claim or mounted or claim_of(run) or results.get("volume") or _DEFAULTS.results_volume
     return Place(
         uri=uri,
@@ -102,9 +111,13 @@ def place_of(
         region=results.get("region") if in_bucket else None,
         image=image,
         image_pull_policy=_container(template).get("imagePullPolicy") or "IfNotPresent",
-        image_pull_secrets=tuple(str(item["name"]) for item in template.get("imagePullSecrets") or ()),
+        image_pull_secrets=tuple(distinct(str(secret["name"]) for secret in pull_secrets)),
         node_selector=policy.get("node_selector") or {},
         tolerations=tuple(policy.get("tolerations") or ()),
+        affinity=policy.get("affinity"),
+        runtime_class_name=policy.get("runtime_class_name"),
+        labels=policy.get("pod_labels") or {},
+        annotations=policy.get("pod_annotations") or {},
     )
 
 
@@ -141,7 +154,8 @@ def reader_pod(owner: Mapping[str, Any], place: Place) -> dict[str, Any]:
         "kind": "Pod",
         "metadata": {
             "generateName": generated_name(owner["name"], _ROLE),
-            "labels": {LABEL_ROLE: _ROLE, **_label(str(owner["name"]))},
+            "labels": {**place.labels, LABEL_ROLE: _ROLE, **_label(str(owner["name"]))},
+            "annotations": dict(place.annotations),
             "ownerReferences": [
                 {
                     "apiVersion": "clustertrigger.dev/v1alpha1",
@@ -158,6 +172,8 @@ def reader_pod(owner: Mapping[str, Any], place: Place) -> dict[str, Any]:
             "enableServiceLinks": False,
             "nodeSelector": dict(place.node_selector),
             "tolerations": [dict(toleration) for toleration in place.tolerations],
+            **({"affinity": dict(place.affinity)} if place.affinity else {}),
+            **({"runtimeClassName": place.runtime_class_name} if place.runtime_class_name else {}),
             "imagePullSecrets": [{"name": secret} for secret in place.image_pull_secrets],
             "securityContext": pod_security(),
             "volumes": volumes,
