@@ -59,6 +59,9 @@ STRUCTURES: list[tuple[str, Any]] = [
     ("{? [a] : b}", ERROR),
     ("[&x 1, *x, &x 2, *x]", [1, 1, 2, 2]),
     ("&x [*x]", ERROR),
+    ("[&x {a: 1}, {<<: *x, b: 2}]", [{"a": 1}, {"a": 1, "b": 2}]),
+    ("[&x a, {*x : b}]", ["a", {"a": "b"}]),
+    ("[&x [{a: 1}], {<<: *x}]", ERROR),
     ("{a: &x {b: 1}, c: *x}", {"a": {"b": 1}, "c": {"b": 1}}),
     ('"\\ud83d"', ERROR),
 ]  # fmt: skip
@@ -291,7 +294,37 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         json.dumps(list(documents(text)), allow_nan=False)
 
 
-def test_aliases_do_not_fill_the_memory() -> None:
-    lines = ["a0: &a0 [x]"] + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
-    with pytest.raises(yaml.YAMLError, match="aliases make the document too large"):
-        list(documents("\n".join(lines)))
+EXCESSIVE = "document contains excessive aliasing"
+
+
+def _levels(items: int, levels: int) -> str:
+    first = f"a0: &a0 [{', '.join(['x'] * items)}]"
+    others = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * items)}]" for n in range(1, levels)]
+    return "\n".join([first, *others, ""])
+
+
+@pytest.mark.parametrize(
+    ("items", "levels", "is_read"),
+    [
+        (9, 3, True), (9, 4, False), (9, 5, False), (9, 9, False), (3, 5, True), (3, 8, False), (3, 10, False),
+        (2, 8, True), (2, 10, False),
+    ],
+)  # fmt: skip
+def test_aliases_do_not_fill_the_memory(items: int, levels: int, is_read: bool, tmp_path: Path) -> None:
+    text = f"{HEAD}{_levels(items, levels)}spec: {{v: 1}}\n"
+    expected = contextlib.nullcontext() if is_read else pytest.raises(yaml.YAMLError, match=EXCESSIVE)
+    with expected:
+        assert [document["spec"]["v"] for _, document in documents(text)] == [1]
+    if KUBECTL is not None:
+        assert kubectl(text, tmp_path) == (1 if is_read else ERROR)
+
+
+@pytest.mark.parametrize(("aliases", "is_read"), [(68, True), (69, False)])
+def test_of_a_large_document_fewer_nodes_can_be_aliased(aliases: int, is_read: bool) -> None:
+    """The share, 99 % in a smaller one, falls from 400,000 nodes on."""
+    text = f"a: &a [{', '.join(['1'] * 6000)}]\nb: [{', '.join(['*a'] * aliases)}]\n"
+    if is_read:
+        assert len(next(documents(text))[1]["b"]) == aliases
+    else:
+        with pytest.raises(yaml.YAMLError, match=EXCESSIVE):
+            list(documents(text))

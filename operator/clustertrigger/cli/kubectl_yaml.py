@@ -40,10 +40,11 @@ _LONGEST_INTEGER = 20
 """Maximum number of characters of a whole number that may fit into 64 bits."""
 _LONGEST_DIGITS = 70
 """The same in base 2."""
-_MOST_ALIASED = 400_000
-"""Maximum number of nodes that aliases add, as in go-yaml. A few lines of aliases to aliases would otherwise fill the
-memory.
-"""
+_FEW_ALIASED, _FEW_READ = 100, 1000
+"""go-yaml allows any share of aliased nodes up to these numbers of aliased nodes and of all nodes."""
+_SMALL, _LARGE = 400_000, 4_000_000
+_SHARE_IN_SMALL, _SHARE_IN_LARGE = 0.99, 0.1
+"""Largest share of aliased nodes in a document of up to _SMALL nodes, and in one from _LARGE nodes on."""
 _SEPARATOR = "---"
 _VERSION = (1, 1)
 """The version of YAML that go-yaml reads."""
@@ -228,11 +229,17 @@ class _Parser(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event = self.peek_event()  # type: ignore[no-untyped-call]
-        if not isinstance(event, yaml.AliasEvent):
-            self.anchors.pop(getattr(event, "anchor", None), None)  # PyYAML would reject a redefinition.
+        if isinstance(event, yaml.AliasEvent):
+            target = super().compose_node(parent, index)
+            return _Alias(_TAG, target, event.start_mark, event.end_mark)  # type: ignore[arg-type]
+        self.anchors.pop(getattr(event, "anchor", None), None)  # PyYAML would reject a redefinition.
         if isinstance(event, yaml.ScalarEvent) and event.tag == "!":
             event.tag = f"{_TAG}str"
         return super().compose_node(parent, index)
+
+
+class _Alias(yaml.Node):
+    """An alias. Its value is the node that has the anchor; PyYAML would put that node in its place."""
 
 
 class _Values:
@@ -244,26 +251,43 @@ class _Values:
 
     def __init__(self, *, last_wins: bool) -> None:
         self._last_wins = last_wins
-        self._seen: set[int] = set()
         self._open: set[int] = set()
+        self._aliases = 0
+        """Number of aliases that lead to the current node."""
+        self._read = 1  # go-yaml also counts the document.
         self._aliased = 0
 
     def of(self, node: yaml.Node) -> Json:
         """Returns the value of a node."""
-        if id(node) in self._seen:
-            self._aliased += 1
-            if self._aliased > _MOST_ALIASED:
-                raise _error("aliases make the document too large", node)
-        self._seen.add(id(node))
+        self._count(node)
         if isinstance(node, yaml.ScalarNode):
             value = _scalar(node)
             return json_number(value) if _kind(value) in ("int", "float") else value
         if id(node) in self._open:
             raise _error("an anchor's value contains itself", node)
         self._open.add(id(node))
-        value = self._mapping(node) if isinstance(node, yaml.MappingNode) else [self.of(item) for item in node.value]
+        value = self._contents(node)
         self._open.remove(id(node))
         return value
+
+    def _contents(self, node: yaml.Node) -> Json:
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.of(item) for item in node.value]
+        self._aliases += 1
+        value = self.of(node.value)
+        self._aliases -= 1
+        return value
+
+    def _count(self, node: yaml.Node) -> None:
+        """Counts the nodes that are read, as go-yaml does: a few lines of aliases to aliases could fill the memory."""
+        self._read += 1
+        self._aliased += self._aliases > 0
+        if self._aliased <= _FEW_ALIASED or self._read <= _FEW_READ:
+            return
+        if self._aliased / self._read > _allowed_share(self._read):
+            raise _error("document contains excessive aliasing", node)
 
     def _mapping(self, node: yaml.MappingNode) -> dict[str, Json]:
         found: dict[str, Json] = {}
@@ -286,11 +310,17 @@ class _Values:
         """
         mappings = node.value if isinstance(node, yaml.SequenceNode) else [node]
         for mapping in reversed(mappings):
-            if not isinstance(mapping, yaml.MappingNode):
+            if not isinstance(mapping.value if isinstance(mapping, _Alias) else mapping, yaml.MappingNode):
                 raise _error("<< merges a mapping, or a list of them", mapping)
             into.update(self.of(mapping))
 
     def _key(self, node: yaml.Node) -> str:
+        self._count(node)
+        if isinstance(node, _Alias):
+            self._aliases += 1
+            aliased = self._key(node.value)
+            self._aliases -= 1
+            return aliased
         if not isinstance(node, yaml.ScalarNode):
             raise _error("a key is a list or an object", node)
         key = _scalar(node)
@@ -301,6 +331,12 @@ class _Values:
         if key is None:
             raise _error("a key is null", node)
         return str(key) if isinstance(key, int) else f"{key:.6g}"
+
+
+def _allowed_share(read: int) -> float:
+    """Returns the share of nodes that may be aliased, which falls from _SHARE_IN_SMALL to _SHARE_IN_LARGE."""
+    position = min(max(read - _SMALL, 0) / (_LARGE - _SMALL), 1)
+    return _SHARE_IN_SMALL - (_SHARE_IN_SMALL - _SHARE_IN_LARGE) * position
 
 
 def _is_merge(node: yaml.Node) -> bool:
