@@ -43,6 +43,10 @@ SCALARS: list[tuple[str, Any]] = [
     ("1e3\t", 1000), ("1e3 \t# comment", 1000), ("0\t2 * * *", "0\t2 * * *"), ("[1\t, 2]", [1, 2]), ('"\\/"', ERROR),
     ("| \t# comment\n      a", "a\n"), ("a\n\tb", ERROR), ("a\n    \tb", "a b"),
     ("!!binary aGVsbG8=", "hello"), ("!!binary x", ERROR), ("!!set {a, b}", {"a": None, "b": None}),
+    ("|\t\n    a", "a\n"), (">\t\n    a", "a\n"), ("|-\t\n    a", "a"), ("|2\t\n     a", " a\n"), ("|#c\n    a", "a\n"),
+    ("|2-\t# c\n     a", " a"), ("|+1\n    a\n", " a\n\n"),
+    ("|c\n    a", ERROR), ("|0\n    a", ERROR), ("|+-\n    a", ERROR),
+    ('!!int\t"3"', 3), ("!!str\t5", "5"), ("!\t5", "5"), ('!own\t"!"', "!"), ("!!\t5", ERROR),
 ]  # fmt: skip
 
 STRUCTURES: list[tuple[str, Any]] = [

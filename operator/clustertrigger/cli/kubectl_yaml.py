@@ -49,6 +49,8 @@ _SEPARATOR = "---"
 _VERSION = (1, 1)
 """The version of YAML that go-yaml reads."""
 _BREAKS = "\r\n\x85\u2028\u2029"
+_BLOCK_HEADER = re.compile(r"(?:[-+][1-9]?|[1-9][-+]?)?")
+_CHOMPING = {"+": True, "-": False, "": None}
 
 
 def documents(text: str) -> Iterator[tuple[int, Json]]:
@@ -189,6 +191,21 @@ class _Parser(yaml.SafeLoader):
             if self.peek() != "\t" or not (self.flow_level or not self.allow_simple_key):
                 return
             self.forward()
+
+    def scan_tag(self) -> yaml.TagToken:
+        end = self.pointer
+        while self.buffer[end] not in f" \t\0{_BREAKS}":
+            end += 1
+        if self.buffer[end] == "\t":  # PyYAML requires a space.
+            self.buffer = f"{self.buffer[:end]} {self.buffer[end + 1 :]}"
+        return super().scan_tag()
+
+    def scan_block_scalar_indicators(self, start_mark: yaml.Mark) -> tuple[bool | None, int | None]:
+        """Returns how line breaks at the end are kept, and the indentation; what follows is not checked here."""
+        header = _BLOCK_HEADER.match(self.prefix(2))[0]  # type: ignore[index]
+        self.forward(len(header))
+        increment = header.strip("+-")
+        return _CHOMPING[header.strip("123456789")], int(increment) if increment else None
 
     def scan_block_scalar_ignored_line(self, start_mark: yaml.Mark) -> None:
         self._skip_blanks()
