@@ -51,6 +51,10 @@ _VERSION = (1, 1)
 _BREAKS = "\r\n\x85\u2028\u2029"
 _BLOCK_HEADER = re.compile(r"(?:[-+][1-9]?|[1-9][-+]?)?")
 _CHOMPING = {"+": True, "-": False, "": None}
+_WORD = rf"[^ \t\0{_BREAKS}:]|:(?![ \t\0{_BREAKS}])"
+_WORD_IN_BLOCK = re.compile(rf"(?:{_WORD})*")
+_WORD_IN_FLOW = re.compile(rf"(?:(?![,?\[\]{{}}])(?:{_WORD}))*")
+"""Match a part of a plain scalar. In brackets and braces, more characters end it."""
 
 
 def documents(text: str) -> Iterator[tuple[int, Json]]:
@@ -178,7 +182,8 @@ class _Parser(yaml.SafeLoader):
     """
 
     ESCAPE_REPLACEMENTS: ClassVar = {  # type: ignore[misc]
-        letter: character for letter, character in yaml.SafeLoader.ESCAPE_REPLACEMENTS.items() if letter != "/"
+        **{letter: character for letter, character in yaml.SafeLoader.ESCAPE_REPLACEMENTS.items() if letter != "/"},
+        "'": "'",
     }
 
     def __init__(self, text: str, line: int) -> None:
@@ -210,6 +215,22 @@ class _Parser(yaml.SafeLoader):
     def scan_block_scalar_ignored_line(self, start_mark: yaml.Mark) -> None:
         self._skip_blanks()
         super().scan_block_scalar_ignored_line(start_mark)
+
+    def scan_plain(self) -> yaml.ScalarToken:
+        """Returns a plain scalar. Also in braces, a colon ends it only before a blank: in {a: b:}, `b:` is text."""
+        start = end = self.get_mark()
+        indent, word = self.indent + 1, _WORD_IN_FLOW if self.flow_level else _WORD_IN_BLOCK
+        parts: list[str] = []
+        spaces: list[str] | None = []
+        while self.peek() != "#" and (part := word.match(self.buffer, self.pointer)[0]):  # type: ignore[index]
+            self.allow_simple_key = False
+            parts += [*(spaces or ()), part]
+            self.forward(len(part))
+            end = self.get_mark()
+            spaces = self.scan_plain_spaces(indent, start)
+            if not spaces or (not self.flow_level and self.column < indent):
+                break
+        return yaml.ScalarToken("".join(parts), True, start, end)
 
     def scan_plain_spaces(self, indent: int, start_mark: yaml.Mark) -> list[str] | None:
         """Returns what separates two parts of a plain scalar; None at the end of the document."""
