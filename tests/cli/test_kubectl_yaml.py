@@ -144,6 +144,7 @@ def test_kubectl_reads_the_same_texts_as_numbers(tmp_path: Path, texts: list[str
          {"a": 3600, "b": 1000, "c": "\U0001f600/", "d": 1.5, "e": 0}),
         ("{spec: {a: 010}}", {"a": 8}),
         ('{"spec": {"a": 1,}} # a comment', {"a": 1}),
+        ('{"spec": {"a": "\\/"}} null', {"a": "/"}),
     ],
 )  # fmt: skip
 def test_json_and_yaml_in_braces(text: str, spec: Any) -> None:
@@ -155,6 +156,10 @@ def test_streams_and_the_lines_at_which_documents_begin() -> None:
     assert list(documents('{"a": 1}\n\n{"a": 2} {"a": 3}\n')) == [(0, {"a": 1}), (2, {"a": 2}), (2, {"a": 3})]
     assert list(documents("a: 1\n---\n# nothing\n---\na: 2\n")) == [(0, {"a": 1}), (4, {"a": 2})]
     assert list(documents('{"a": 1}\n---\n{"a": 2}\n')) == [(0, {"a": 1}), (2, {"a": 2})]
+    assert list(documents('{"a": "\\/"}\n\n---\nb: 1\n---\nc: 1\n')) == [(0, {"a": "/"}), (3, {"b": 1}), (5, {"c": 1})]
+    assert list(documents('{"a": 1}---\nb: 1\n')) == [(0, {"a": 1}), (1, {"b": 1})]
+    with pytest.raises(ValueError, match="line 3: only JSON can follow two JSON objects without ---"):
+        list(documents('{"a": 1}\n{"a": 2}\n---\nb: 1\n'))
 
 
 ONE, TWO = f"{HEAD}spec: {{v: 1}}\n", f"{HEAD}spec: {{v: 2}}\n"
@@ -170,6 +175,9 @@ ONE, TWO = f"{HEAD}spec: {{v: 1}}\n", f"{HEAD}spec: {{v: 2}}\n"
         (f"{ONE}---\n{TWO}".replace("\n", "\r\n"), [1, 2]),
         (f"{ONE}--- {{apiVersion: v1, kind: Any, metadata: {{name: any}}, spec: {{v: 2}}}}\n", ERROR),
         (f"%YAML 1.1\n---\n{ONE}", ERROR),
+        (f"---#c\n{ONE}", ERROR),
+        (f"{ONE}---#c\n{TWO}", [1, 2]),
+        (f"---\n---\n{ONE}---\n---\n{TWO}", [1, 2]),
         (f"%TAG ! tag:example.org,2000:\n---\n{ONE}", ERROR),
         (f"{HEAD}spec:\n  v: |\n    ---\n    x\n", ["---\nx\n"]),
         (f"{HEAD}spec:\n  v: |\n    x", ["x\n"]),

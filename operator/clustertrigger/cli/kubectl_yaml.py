@@ -12,7 +12,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Any, ClassVar
 
@@ -45,6 +45,8 @@ _FEW_ALIASED, _FEW_READ = 100, 1000
 _SMALL, _LARGE = 400_000, 4_000_000
 _SHARE_IN_SMALL, _SHARE_IN_LARGE = 0.99, 0.1
 """Largest share of aliased nodes in a document of up to _SMALL nodes, and in one from _LARGE nodes on."""
+_JSON_BLANKS = re.compile(r"[ \t\r\n]*")
+_REST_OF_LINE = re.compile(r"[^\S\n]*\n?")
 _SEPARATOR = "---"
 _VERSION = (1, 1)
 """The version of YAML that go-yaml reads."""
@@ -68,13 +70,11 @@ def documents(text: str) -> Iterator[tuple[int, Json]]:
         ValueError: a key of a JSON object is given twice.
         RecursionError: it nests too deep.
     """
+    at = 0
     if text.lstrip().startswith("{"):
-        try:
-            yield from list(_json_documents(text, _unique))
-            return
-        except json.JSONDecodeError:
-            pass  # This is YAML in braces.
-    for line, chunk in _chunks(text):
+        found, at = _json_documents(text)
+        yield from found
+    for line, chunk in _chunks(text[at:], text.count("\n", 0, at)):
         node = _Parser(chunk, line).get_single_node()
         if node is not None and (value := _Values(last_wins=False).of(node)) is not None:
             yield node.start_mark.line, value
@@ -104,12 +104,17 @@ def first_document(text: str) -> Json:
     return None if node is None else _Values(last_wins=True).of(node)
 
 
-def _chunks(text: str) -> Iterator[tuple[int, str]]:
-    """Yields the first line, from 0, and the text of each document.
+def _chunks(text: str, first: int) -> Iterator[tuple[int, str]]:
+    """Yields the first line and the text of each document.
 
     kubectl splits at lines that begin with three dashes, before it parses YAML: each document can begin with a byte
-    order mark, only blanks or a comment can follow the dashes, and no directive can precede them. It also ends the last
-    line, so that a block of text ends with a line break.
+    order mark, only blanks or a comment can follow the dashes, and no directive can precede them. Dashes with nothing
+    before them begin a document, and are part of it. It also ends the last line, so that a block of text ends with a
+    line break.
+
+    Args:
+        text: The documents.
+        first: The line of the file at which they begin, from 0.
     """
     lines = (text if text.endswith("\n") else f"{text}\n").split("\n")
     start = 0
@@ -117,39 +122,55 @@ def _chunks(text: str) -> Iterator[tuple[int, str]]:
         if not line.startswith(_SEPARATOR):
             continue
         if (rest := line.removeprefix(_SEPARATOR).strip()) and not rest.startswith("#"):
-            raise _refused("content follows --- in the same line", number)
-        yield start, _chunk(lines, start, number)
-        start = number + 1
-    yield start, _chunk(lines, start, len(lines) - 1)
+            raise _refused("content follows --- in the same line", first + number)
+        if number > start:
+            yield first + start, _chunk(lines[start:number], first + start)
+            start = number + 1
+    yield first + start, _chunk(lines[start:-1], first + start)
 
 
-def _chunk(lines: Sequence[str], start: int, end: int) -> str:
-    for number in range(start, end):
-        line = lines[number].removeprefix("\ufeff")
-        if line.startswith("%"):
-            raise _refused("kubectl reads no directives in manifests", number)
-        if line.strip() and not line.startswith("#"):
+def _chunk(lines: Sequence[str], first: int) -> str:
+    for number, line in enumerate(lines):
+        written = line.removeprefix("\ufeff")
+        if written.startswith("%"):
+            raise _refused("kubectl reads no directives in manifests", first + number)
+        if written.strip() and not written.startswith(("#", _SEPARATOR)):
             break
-    return "\n".join([*lines[start:end], ""])
+    return "\n".join([*lines, ""])
 
 
 def _refused(problem: str, line: int) -> yaml.MarkedYAMLError:
     return yaml.scanner.ScannerError(None, None, problem, yaml.Mark("", 0, line, 0, None, 0))
 
 
-def _json_documents(text: str, object_of: Callable[[list[tuple[str, Json]]], Json]) -> Iterator[tuple[int, Json]]:
-    """Yields the objects of a stream of JSON objects."""
+def _json_documents(text: str) -> tuple[list[tuple[int, Json]], int]:
+    """Returns the values of a stream of JSON, and where YAML begins.
+
+    kubectl reads JSON as far as it can, and YAML from the first or the second value on that is not JSON.
+    """
     decoder = json.JSONDecoder(
-        object_pairs_hook=object_of,
+        object_pairs_hook=_unique,
         parse_float=_json_float,
         parse_int=lambda digits: _json_float(digits) if len(digits) > _LONGEST_INTEGER else json_number(int(digits)),
         parse_constant=_refuse_constant,
     )
-    at, white = 0, re.compile(r"[ \t\r\n]*")
-    while (at := white.match(text, at).end()) < len(text):  # type: ignore[union-attr]
-        value, end = decoder.raw_decode(text, at)
-        yield text.count("\n", 0, at), value
-        at = end
+    found: list[tuple[int, Json]] = []
+    end = 0
+    while (at := _end_of(_JSON_BLANKS, text, end)) < len(text):
+        line = text.count("\n", 0, at)
+        try:
+            value, at = decoder.raw_decode(text, at)
+        except json.JSONDecodeError as error:
+            if len(found) > 1:
+                raise ValueError(f"line {line + 1}: only JSON can follow two JSON objects without ---") from error
+            return found, _end_of(_REST_OF_LINE, text, end)
+        found.append((line, value))
+        end = at
+    return [(line, value) for line, value in found if value is not None], len(text)
+
+
+def _end_of(pattern: re.Pattern[str], text: str, start: int) -> int:
+    return pattern.match(text, start).end()  # type: ignore[union-attr]
 
 
 def _json_float(digits: str) -> int | float:
