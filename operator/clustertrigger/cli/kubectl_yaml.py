@@ -34,6 +34,8 @@ _INTEGER = re.compile(
     r"(?P<sign>[-+]?)(?:0[bB](?P<two>[01]+)|0[xX](?P<sixteen>[0-9a-fA-F]+)|0[oO]?(?P<eight>[0-7]+)|(?P<ten>0|[1-9]\d*))",
     re.ASCII,
 )
+_SIGN_INSIDE = re.compile(r"^0b(?P<sign>[-+])(?=[01])")
+"""Matches where go-yaml also accepts the sign of a number in base 2."""
 _FLOAT = re.compile(r"[-+]?(?:\.\d+|\d+(?:\.\d*)?)(?:[eE][-+]?\d+)?", re.ASCII)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LONGEST_INTEGER = 20
@@ -454,7 +456,7 @@ def _plain(text: str, node: yaml.ScalarNode) -> Json:
 
 def _integer(text: str) -> int | None:
     """Returns a whole number that fits into 64 bits, with or without a sign."""
-    match = _INTEGER.fullmatch(text) if len(text) <= _LONGEST_DIGITS else None
+    match = _INTEGER.fullmatch(_SIGN_INSIDE.sub(r"\g<sign>0b", text, count=1)) if len(text) <= _LONGEST_DIGITS else None
     if match is None:
         return None
     base = next(base for base, name in ((2, "two"), (8, "eight"), (16, "sixteen"), (10, "ten")) if match[name])
