@@ -12,6 +12,7 @@ import base64
 import binascii
 import json
 import re
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Any, ClassVar
@@ -42,6 +43,8 @@ _LONGEST_INTEGER = 20
 """Maximum number of characters of a whole number that may fit into 64 bits."""
 _LONGEST_DIGITS = 70
 """The same in base 2."""
+_MOST_PLACES = 6
+"""Maximum number of digits before the point of a fraction that is a key; larger ones have an exponent."""
 _FEW_ALIASED, _FEW_READ = 100, 1000
 """go-yaml allows any share of aliased nodes up to these numbers of aliased nodes and of all nodes."""
 _SMALL, _LARGE = 400_000, 4_000_000
@@ -391,7 +394,28 @@ class _Values:
             return "true" if key else "false"
         if key is None:
             raise _error("a key is null", node)
-        return str(key) if isinstance(key, int) else f"{key:.6g}"
+        if isinstance(key, float):
+            return _fraction_as_key(key)
+        if key >= 2**63:
+            raise _error("a key is a number of 64 bits: write it in quotes", node)
+        return str(key)
+
+
+def _fraction_as_key(value: float) -> str:
+    """Returns the key that kubectl makes of a fraction: in single precision, with as few digits as identify it."""
+    try:
+        single = _single(value)
+    except OverflowError:
+        return ".inf" if value > 0 else "-.inf"
+    digits = next(digits for digits in range(1, 10) if _single(float(f"{single:.{digits}g}")) == single)
+    if abs(single) >= 10**_MOST_PLACES:
+        return f"{single:.{digits - 1}e}"
+    return f"{single:.{digits if abs(single) < 1 else max(digits, _MOST_PLACES)}g}"
+
+
+def _single(value: float) -> float:
+    single: float = struct.unpack("<f", struct.pack("<f", value))[0]
+    return single
 
 
 def _allowed_share(read: int) -> float:
@@ -412,13 +436,15 @@ def _scalar(node: yaml.ScalarNode) -> Json:
         return _plain(text, node)
     if tag == f"{_TAG}binary":
         try:
-            return base64.b64decode("".join(text.split()), validate=True).decode()
+            return base64.b64decode(re.sub(r"[\r\n]", "", text), validate=True).decode()
         except (binascii.Error, UnicodeDecodeError) as error:
             raise _error(f"!!binary is not base64 text: {error}", node) from error
     if tag not in (f"{_TAG}int", f"{_TAG}float", f"{_TAG}bool", f"{_TAG}null"):
         return text
     value, wanted = _plain(text, node), tag.removeprefix(_TAG)
-    if _kind(value) != wanted and (_kind(value), wanted) != ("int", "float"):
+    if wanted == "float" and _kind(value) == "int" and value < 2**63:
+        return float(value)
+    if _kind(value) != wanted:
         raise _error(f"{text!r} is not a !!{wanted}", node)
     return value
 
