@@ -257,6 +257,32 @@ def test_a_folder_named_like_a_file(tmp_path: Path, capsys: Check) -> None:
     assert capsys.readouterr().out.startswith(f"{tmp_path}/a.yaml:1: ClusterTrigger search/nightly: OK")
 
 
+LIST = f"{HEAD}kind: CollectionList\nitems:\n"
+ITEM = "- metadata: {name: a}\n  spec: {source: {uri: s3://b/a.parquet}}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (LIST + ITEM, "stdin:1: Collection default/a: OK"),
+        (f"{LIST}{ITEM}  kind: ''\n  apiVersion: null\n", "stdin:1: Collection default/a: OK"),
+        (f"{LIST}{ITEM}  kind: Collection\n",
+         "stdin:1: Collection default/a: apiVersion: is not a version of the API: write clustertrigger.dev/v1alpha1"),
+        (LIST.replace(HEAD, "") + ITEM,
+         "stdin:1: Collection default/a: apiVersion: is not a version of the API: write clustertrigger.dev/v1alpha1"),
+        (f"apiVersion: v1\nkind: List\nitems:\n{ITEM}",
+         "no ClusterTrigger, ClusterDefinition, Collection or Taxonomy of clustertrigger.dev/v1alpha1 found, only "
+         "(no kind) of (no apiVersion): check apiVersion and kind"),
+        ("apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: List, items: []}\n",
+         "stdin:1: a list is in a list: move its items to the outer one"),
+        (f"{LIST}- a\n", "stdin:1: not an object: write apiVersion, kind, metadata and spec"),
+    ],
+)  # fmt: skip
+def test_items_of_a_list(monkeypatch: pytest.MonkeyPatch, capsys: Check, text: str, line: str) -> None:
+    """kubectl adds the kind to the items of the list of one kind, and refuses a list in a list."""
+    assert validate(monkeypatch, capsys, text)[1][0] == line
+
+
 def test_the_same_object_twice(monkeypatch: pytest.MonkeyPatch, capsys: Check) -> None:
     code, lines = validate(monkeypatch, capsys, COLLECTION, COLLECTION)
     assert code == 1

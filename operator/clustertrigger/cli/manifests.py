@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -125,14 +125,28 @@ def _manifests(file: str, text: str) -> Iterator[Manifest]:
 
 def _objects(file: str, line: int, content: object) -> Iterator[Manifest]:
     """Yields the object, or the objects of a List."""
+    document = _object(file, line, content)
+    if not _is_list(document.content):
+        yield document
+        return
+    for content_of_item in document.content["items"]:
+        item = _object(file, line, content_of_item)
+        if _is_list(item.content):
+            raise MalformedFileError(f"{file}:{line}: a list is in a list: move its items to the outer one")
+        kind = document.kind.removesuffix("List")
+        if kind and not item.kind and not item.api_version:  # An API server leaves both out, and kubectl adds them.
+            item = replace(item, content={**item.content, "apiVersion": document.api_version, "kind": kind})
+        yield item
+
+
+def _object(file: str, line: int, content: object) -> Manifest:
     if not isinstance(content, dict):
         raise MalformedFileError(f"{file}:{line}: not an object: write apiVersion, kind, metadata and spec")
-    items = content.get("items")
-    if _text(content.get("kind")).endswith("List") and isinstance(items, list):
-        for item in items:
-            yield from _objects(file, line, item)
-    else:
-        yield Manifest(file, line, content)
+    return Manifest(file, line, content)
+
+
+def _is_list(content: dict[str, Any]) -> bool:
+    return _text(content.get("kind")).endswith("List") and isinstance(content.get("items"), list)
 
 
 def _malformed(file: str, text: str, error: yaml.MarkedYAMLError) -> str:
