@@ -257,6 +257,12 @@ def test_a_folder_named_like_a_file(tmp_path: Path, capsys: Check) -> None:
     assert capsys.readouterr().out.startswith(f"{tmp_path}/a.yaml:1: ClusterTrigger search/nightly: OK")
 
 
+def test_a_label_without_a_value(monkeypatch: pytest.MonkeyPatch, capsys: Check) -> None:
+    """In metadata, the API server reads null as an empty string."""
+    collection = COLLECTION.replace("namespace: search", "labels: {a: }, annotations: {b: null}")
+    assert validate(monkeypatch, capsys, collection) == (0, ["stdin:1: Collection default/first: OK"])
+
+
 LIST = f"{HEAD}kind: CollectionList\nitems:\n"
 ITEM = "- metadata: {name: a}\n  spec: {source: {uri: s3://b/a.parquet}}\n"
 

@@ -188,8 +188,9 @@ def _pair_problems(field: str, pairs: object) -> Iterator[Problem]:
         yield Problem(f"metadata.{field}", pairs, "must be an object: write its keys below it, or remove it")
         return
     size = 0
-    for key, value in pairs.items():
+    for key, given in pairs.items():
         at = f"metadata.{field}.{key}"
+        value = "" if given is None else given  # The API server reads it so in metadata.
         # Kubernetes compares the lower case of an annotation's key.
         if (reason := wrong_label_key(str(key).lower() if field == "annotations" else str(key))) is not None:
             yield Problem(at, None, reason)
