@@ -19,6 +19,8 @@ _TEMPLATE = "{{"
 _NO_BREAK_SPACE = "\u00a0"
 _JOINED = re.compile(r"\s*[A-Za-z_]+:[^\s:/]+\s*$")
 """Matches a field and its value without a space between them, which YAML reads as text."""
+_UNQUOTED = re.compile(r":\s+([*@].*?),?\s*(?=$|[}\]]|,\s*[\w\"']+:)")
+"""Matches a cron expression without quotes: `*` begins an alias in YAML, and `@` is not allowed."""
 _COMMENT = re.compile(r"(?:^|\s)#.*$")
 
 
@@ -155,15 +157,14 @@ def _malformed(file: str, text: str, error: yaml.MarkedYAMLError) -> str:
         return f"{file}: not valid YAML: {error.problem}: correct it"
     lines = [_COMMENT.sub("", line) for line in text.splitlines()[: mark.line + 1]]
     line = lines[mark.line] if mark.line < len(lines) else ""
-    _, colon, value = line.partition(": ")
+    unquoted = [found[1] for found in _UNQUOTED.finditer(line) if found.start(1) <= mark.column]
     joined = next((number for number in _last_two(lines) if _JOINED.match(lines[number])), None)
     blank = next((number for number in _last_two(lines) if _NO_BREAK_SPACE in lines[number]), None)
     remedy = "correct it"
     if _TEMPLATE in line:
         remedy = "render the template first, such as with helm template, and validate its output"
-    elif colon and value.lstrip()[:1] in ("*", "@"):
-        # This is a cron expression without quotes: `*` begins an alias in YAML, and `@` is not allowed.
-        remedy = f'put it in quotes: "{value.strip()}"'
+    elif unquoted:
+        remedy = f'put it in quotes: "{unquoted[-1]}"'
     elif line.lstrip(" ").startswith("\t"):
         remedy = "indent with spaces"
     elif line.startswith("---"):

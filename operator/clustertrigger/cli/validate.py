@@ -166,11 +166,15 @@ def _metadata_problems(content: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem("metadata.generateName", metadata["generateName"], "does not work with apply: set metadata.name")
     elif name is None:
         yield Problem("metadata.name", None, "is required: set it")
-    elif not isinstance(name, str) or not paths.is_name(name):
+    elif not isinstance(name, str):
+        yield Problem("metadata.name", name, _not_text(name))
+    elif not paths.is_name(name):
         remedy = "write up to 253 lower-case letters, digits, '-' and '.'"
         yield Problem("metadata.name", name, f"is not an object's name: {remedy}")
     namespace = metadata.get("namespace")
-    if namespace not in (None, "") and not (isinstance(namespace, str) and paths.is_namespace(namespace)):
+    if namespace is not None and not isinstance(namespace, str):
+        yield Problem("metadata.namespace", namespace, _not_text(namespace))
+    elif namespace and not paths.is_namespace(namespace):
         remedy = "write up to 63 lower-case letters, digits and '-', with a letter or digit at both ends"
         yield Problem("metadata.namespace", namespace, f"is not a namespace's name: {remedy}")
     for field in metadata:
@@ -195,13 +199,20 @@ def _pair_problems(field: str, pairs: object) -> Iterator[Problem]:
         if (reason := wrong_label_key(str(key).lower() if field == "annotations" else str(key))) is not None:
             yield Problem(at, None, reason)
         if not isinstance(value, str):
-            yield Problem(at, value, "must be a string: write it in quotes")
+            yield Problem(at, value, _not_text(value))
         elif field == "labels" and (reason := wrong_label_value(value)) is not None:
             yield Problem(at, value, reason)
         size += len(f"{key}{value}".encode())
     if field == "annotations" and size > _MOST_ANNOTATIONS:
         reason = f"has {size:,} bytes, and Kubernetes accepts {_MOST_ANNOTATIONS:,}: shorten the values"
         yield Problem(f"metadata.{field}", None, reason)
+
+
+def _not_text(value: object) -> str:
+    """Returns what is wrong with a value, such as 2024, 1e3 or y, that is text only in quotes."""
+    if isinstance(value, (list, Mapping)):
+        return f"must be a string, and not {'a list' if isinstance(value, list) else 'an object'}: write one value"
+    return "must be a string: write it in quotes"
 
 
 def _catalog(manifests: Iterable[Manifest]) -> Catalog:
