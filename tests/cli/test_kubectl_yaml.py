@@ -271,7 +271,14 @@ def test_a_key_given_twice_is_an_error(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("a: " + "9" * 5000, "9" * 5000), ("a: " + "9" * 200, float("9" * 200)), ("a: 1e999", "1e999")]
+    ("text", "value"),
+    [
+        ("a: " + "9" * 5000, "9" * 5000),
+        ("a: " + "9" * 200, float("9" * 200)),
+        ("a: 1e999", "1e999"),
+        ("a: 18446744073709551.15", 18446744073709550),
+        ("a: 18446744073709551", 18446744073709551),
+    ],
 )
 def test_numbers_of_any_length(text: str, value: Any) -> None:
     assert list(documents(text)) == [(0, {"a": value})]

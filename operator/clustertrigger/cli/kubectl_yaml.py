@@ -14,6 +14,7 @@ import json
 import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from math import isfinite
 from typing import Any, ClassVar
 
@@ -494,10 +495,12 @@ def _integer(text: str) -> int | None:
 def json_number(value: float) -> int | float:
     """Returns a number as the API server gets it.
 
-    A number such as 3600.0 becomes 3600, and one that exceeds 64 bits becomes a fraction.
+    A number such as 3600.0 becomes 3600, and one that exceeds 64 bits becomes a fraction. A fraction is sent with as
+    few digits as identify it.
     """
-    fits = -(2**63) <= value < 2**63
-    return int(value) if fits and value == int(value) else float(value)
+    if not (-(2**63) <= value < 2**63 and value == int(value)):
+        return float(value)
+    return int(Decimal(repr(value)))
 
 
 def _error(problem: str, node: yaml.Node) -> yaml.MarkedYAMLError:
