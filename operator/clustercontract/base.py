@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -42,12 +42,31 @@ class ApiModel(FrugalModel):
     @model_validator(mode="before")
     @classmethod
     def _null_is_absent(cls, data: object) -> object:
-        """Treats null as absent, as the API server does: it prunes nulls before it applies defaults."""
-        if isinstance(data, dict) and None not in data.values():
-            return data  # The usual case: objects that the API server stores contain no nulls.
+        """Treats null as absent, as the API server does: it prunes nulls before it applies defaults.
+
+        It prunes them from fields and from maps, such as labels, but not from lists.
+        """
         if not isinstance(data, Mapping):
             return data
-        return {name: value for name, value in data.items() if value is not None or name not in cls.model_fields}
+        maps = [name for name in _maps(cls) if isinstance(data.get(name), Mapping) and None in data[name].values()]
+        if isinstance(data, dict) and not maps and None not in data.values():
+            return data  # The usual case: objects that the API server stores contain no nulls.
+        present = {name: value for name, value in data.items() if value is not None or name not in cls.model_fields}
+        return {**present, **{name: _without_nulls(present[name]) for name in maps}}
+
+
+@lru_cache(maxsize=1024)
+def _maps(model: type[BaseModel]) -> tuple[str, ...]:
+    """Returns the names of a model's fields that are maps, or None."""
+    return tuple(name for name, field in model.model_fields.items() if _is_map(field.annotation))
+
+
+def _is_map(annotation: object) -> bool:
+    return get_origin(annotation) is dict or any(get_origin(one) is dict for one in get_args(annotation))
+
+
+def _without_nulls(pairs: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in pairs.items() if value is not None}
 
 
 Blame = Literal["FieldValueInvalid", "FieldValueRequired", "FieldValueForbidden"]

@@ -187,6 +187,27 @@ def test_null_is_absent_as_on_the_api_server() -> None:
     assert problems_of({**CRON, "status": None, "run": None, "execution_config": None}) == []
 
 
+@pytest.mark.parametrize(
+    "run",
+    [
+        {"pod_labels": {"a": None, "b": "c"}},
+        {"pod_labels": {"not a key": None}},
+        {"pod_annotations": {"a": None}},
+        {"node_selector": {"a": None}},
+        {"resources": {"requests": {"cpu": None}, "limits": {"memory": None}}},
+        {"engine": {"type": "spark", "executor": {"node_selector": {"a": None}}}},
+        {"affinity": {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [
+            {"topologyKey": "zone", "labelSelector": {"matchLabels": {"a": None}}}]}}},
+    ],
+)  # fmt: skip
+def test_null_in_a_map_is_absent_as_on_the_api_server(run: dict[str, Any]) -> None:
+    """It stores `{}` for `{a: null}`, while a null in a list is invalid."""
+    assert problems_of({**CRON, "run": run}) == []
+    assert problems_of({**CRON, "run": {**run, "tolerations": [None]}}) == [
+        "spec.run.tolerations[0]: must be an object: write its fields below it, or remove it"
+    ]
+
+
 def test_the_webhooks_read_only_view_of_a_spec_is_read_like_any_other() -> None:
     schedule = MappingProxyType(with_schedule("interval", interval_seconds=60)["schedule_config"])
     view = MappingProxyType({**CRON, "trigger_type": "interval", "schedule_config": schedule})
