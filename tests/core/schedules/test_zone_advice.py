@@ -55,6 +55,19 @@ NOW = datetime(2026, 11, 21, 21, 4, tzinfo=UTC)
         ("PDT", "America/Los_Angeles"),
         ("JST", "Asia/Tokyo"),
         ("XYZ", "Europe/Berlin or America/New_York"),
+        ("wst", "Australia/Perth or Pacific/Apia"),
+        ("Wst", "Australia/Perth or Pacific/Apia"),
+        ("Asia/wst", "Australia/Perth or Pacific/Apia"),
+        ("xst", "Europe/Berlin or America/New_York"),
+        ("Europe/WEST", "Europe/Lisbon"),
+        ("Asia/west", "Europe/Lisbon"),
+        ("Etc/WEST", "Europe/Lisbon"),
+        ("MDT", "America/Denver"),
+        ("har", "America/Denver"),
+        ("AEDT", "Australia/Sydney"),
+        ("ACDT", "Australia/Adelaide"),
+        ("HDT", "America/Adak"),
+        ("HADT", "America/Adak"),
     ],
 )
 def test_abbreviations_get_a_city_and_no_similar_spelling(zone: str, cities: str) -> None:
@@ -141,6 +154,11 @@ def test_neighbours_of_offsets_and_abbreviations(zone: str, remedy: str) -> None
         ("Salvador", "did you mean America/Bahia?"),
         ("Porto Alegre", "did you mean America/Sao_Paulo?"),
         ("Kano", "did you mean Africa/Lagos?"),
+        ("Asia/North", "write an IANA name, such as Europe/Berlin or UTC"),
+        ("Asia/Calcuta", "did you mean Asia/Kolkata, the current name of Asia/Calcutta?"),
+        ("Calcutta", "did you mean Asia/Kolkata, the current name of Asia/Calcutta?"),
+        ("Asia/Tel_Avi", "did you mean Asia/Jerusalem, the current name of Asia/Tel_Aviv?"),
+        ("Factory", "write an IANA name, such as Europe/Berlin or UTC"),
         ("Kanpur", "write an IANA name, such as Europe/Berlin or UTC"),
         ("Tokio", "did you mean Asia/Tokyo?"),
         ("Lissabon", "did you mean Europe/Lisbon?"),
@@ -167,9 +185,35 @@ def test_the_suggestion_for_a_misspelt_city_has_its_time() -> None:
             continue
         for typo in (city[:2] + city[3:], city[:3] + city[2:], city[:2] + city[3] + city[2] + city[4:]):
             said = zone_advice.remedy(f"{region}/{typo}", zone_names())
-            offered = said.removeprefix("did you mean ").removesuffix("?")
+            offered = said.removeprefix("did you mean ").removesuffix("?").partition(",")[0]
             if offered in zone_names():
                 assert winter_and_summer(offered) == winter_and_summer(zone), (zone, typo, said)
+
+
+OFFSETS = {
+    "act": 9.5, "aet": 10, "akt": -9, "arst": -2, "art": -3, "ast": (-4, 3), "at": -4, "awdt": 9, "brst": -2, "brt": -3,
+    "bst": (1, 6), "clst": -3, "clt": -4, "cot": -5, "ct": -6, "et": -5, "gst": 4, "hac": -5, "hadt": -9, "hae": -4,
+    "hap": -7, "har": -6, "hast": -10, "heec": 2, "hnc": -6, "hne": -5, "hnec": 1, "hnp": -8, "hnr": -7, "ict": 7,
+    "irst": 3.5, "isdt": 3, "medst": 2, "mest": 2, "mesz": 2, "met": 1, "mewt": 1, "mez": 1, "msd": 4, "mt": -7,
+    "npt": 5.75, "nt": -3.5, "nzt": 12, "oesz": 3, "oez": 2, "pet": -5, "pht": 8, "pt": -8, "sgt": 8, "sst": (-11, 8),
+    "trt": 3, "vet": -4, "wst": (8, 13),
+}  # fmt: skip
+"""Hours east of Greenwich of abbreviations that the time zone database does not have for all of their cities."""
+ABOLISHED = {"arst", "awdt", "brst", "msd"}
+"""Daylight saving time of places that have none today."""
+
+
+@pytest.mark.parametrize(("abbreviation", "cities"), zone_advice._CITIES.items())
+def test_cities_of_an_abbreviation_have_its_time(abbreviation: str, cities: tuple[str, ...]) -> None:
+    """MDT is not the time of Phoenix, which has no daylight saving time."""
+    hours = OFFSETS.get(abbreviation, ())
+    for city in cities:
+        zone = wall_clock(city).zone
+        shown = [datetime(NOW.year, month, 15, tzinfo=UTC).astimezone(zone) for month in range(1, 13)]
+        offsets = {offset / timedelta(hours=1) for local in shown if (offset := local.utcoffset()) is not None}
+        has_name = abbreviation.upper() in {local.tzname() for local in shown}
+        has_offset = not offsets.isdisjoint(hours if isinstance(hours, tuple) else (hours,))
+        assert has_name or has_offset or abbreviation in ABOLISHED, city
 
 
 def test_advice_on_zones_names_zones_that_exist() -> None:

@@ -114,8 +114,8 @@ def _seconds(moment: datetime) -> int:
 
 @lru_cache(maxsize=1)
 def zone_names() -> frozenset[str]:
-    """Names of the IANA time zones."""
-    return frozenset((resources.files("tzdata") / "zones").read_text(encoding="utf-8").split())
+    """Names of the IANA time zones, without Factory, which means that the zone has not been set."""
+    return frozenset((resources.files("tzdata") / "zones").read_text(encoding="utf-8").split()) - {"Factory"}
 
 
 @lru_cache(maxsize=1024)

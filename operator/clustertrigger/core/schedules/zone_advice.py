@@ -25,18 +25,23 @@ _CITIES = {
     **dict.fromkeys(("msk", "msd"), ("Europe/Moscow",)),
     **dict.fromkeys(("est", "edt", "et", "hne", "hae"), ("America/New_York",)),
     **dict.fromkeys(("cdt", "ct", "hnc", "hac"), ("America/Chicago",)),
-    **dict.fromkeys(("mst", "mdt", "mt", "hnr", "har"), ("America/Denver", "America/Phoenix")),
+    **dict.fromkeys(("mst", "mt", "hnr"), ("America/Denver", "America/Phoenix")),
+    **dict.fromkeys(("mdt", "har"), ("America/Denver",)),
     **dict.fromkeys(("pst", "pdt", "pt", "hnp", "hap"), ("America/Los_Angeles",)),
     **dict.fromkeys(("akst", "akdt", "akt"), ("America/Anchorage",)),
-    **dict.fromkeys(("hst", "hdt", "hast", "hadt"), ("Pacific/Honolulu",)),
+    **dict.fromkeys(("hst", "hast"), ("Pacific/Honolulu",)),
+    **dict.fromkeys(("hdt", "hadt"), ("America/Adak",)),
     **dict.fromkeys(("adt", "at"), ("America/Halifax",)),
     **dict.fromkeys(("nst", "ndt", "nt"), ("America/St_Johns",)),
     **dict.fromkeys(("brt", "brst"), ("America/Sao_Paulo",)),
     **dict.fromkeys(("art", "arst"), ("America/Argentina/Buenos_Aires",)),
     **dict.fromkeys(("clt", "clst"), ("America/Santiago",)),
-    **dict.fromkeys(("aest", "aedt", "aet"), ("Australia/Sydney", "Australia/Brisbane")),
-    **dict.fromkeys(("acst", "acdt", "act"), ("Australia/Adelaide", "Australia/Darwin")),
+    **dict.fromkeys(("aest", "aet"), ("Australia/Sydney", "Australia/Brisbane")),
+    "aedt": ("Australia/Sydney",),
+    **dict.fromkeys(("acst", "act"), ("Australia/Adelaide", "Australia/Darwin")),
+    "acdt": ("Australia/Adelaide",),
     **dict.fromkeys(("awst", "awdt"), ("Australia/Perth",)),
+    "wst": ("Australia/Perth", "Pacific/Apia"),
     **dict.fromkeys(("nzst", "nzdt", "nzt"), ("Pacific/Auckland",)),
     **dict.fromkeys(("idt", "isdt"), ("Asia/Jerusalem",)),
     "bst": ("Europe/London", "Asia/Dhaka"),
@@ -121,6 +126,8 @@ _COUNTRIES = {
     "uae": "united_arab_emirates",
 }
 """Other names of countries."""
+_PARTS_OF_AUSTRALIA = ("act", "lhi", "nsw", "north", "south", "west")
+"""Names of zones that are not cities, although their region has cities: Europe/West is not Australia/West."""
 _DIRECTIONS = ("east", "west", "north", "south", "central")
 """Words that are not misspelt cities: Eastern is spelt like Pacific/Easter."""
 _SHORT = 6
@@ -150,7 +157,8 @@ _OFFSET = re.compile(
 _DISPLAYED = re.compile(r"\((?:UTC|GMT)[^)]*\)\s*(?P<city>\w[^,(]*)", re.IGNORECASE)
 """A zone as Windows displays it: `(UTC+01:00) Amsterdam, Berlin, Bern`."""
 _POSIX = re.compile(r"<?(?P<word>[a-z]{2,5})>?[-+]?\d.*")
-_ABBREVIATION = re.compile(r"[A-Z]{1,5}")
+_ABBREVIATION = re.compile(r"[A-Z]{1,5}|(?i:[a-z][sd]t)")
+"""Capital letters, or what ends like "standard time" or "daylight time"."""
 _MINUSES = str.maketrans({"\N{MINUS SIGN}": "-", "\N{EN DASH}": "-", "\N{FULLWIDTH PLUS SIGN}": "+"})
 _EASTERNMOST, _WESTERNMOST = 14, -12
 
@@ -185,11 +193,10 @@ def _spelt(name: str, zones: Collection[str]) -> str:
     by_folded = {zone.casefold(): zone for zone in sorted(zones)}
     if (exact := by_folded.get(folded)) is not None:
         return f"did you mean {exact}{_explained(exact)}?"
-    places = {folded: zone for folded, zone in by_folded.items() if _is_place(zone)}
-    by_city = {folded.rpartition("/")[2]: zone for folded, zone in places.items()}
+    by_city = _by_city(zones)
     last = folded.rpartition("/")[2]
     if (known := by_city.get(last) or _ZONE_OF_CITY.get(last)) is not None:
-        return f"did you mean {known}?"
+        return f"did you mean {_current(known)}?"
     if last == folded and (american := by_folded.get(f"us/{last}")) is not None:
         return f"did you mean {american}?"
     if last in ("utc", "gmt", "zulu", "universal"):
@@ -207,7 +214,27 @@ def _spelt(name: str, zones: Collection[str]) -> str:
         return _for_abbreviation(word, last)
     unlike = re.search(r"\d", folded) or "time" in folded.split("_") or last.startswith(_DIRECTIONS)
     near = None if unlike else _nearest(folded, last, by_city)
-    return f"did you mean {near}?" if near else _GENERIC
+    return f"did you mean {_current(near)}?" if near else _GENERIC
+
+
+def _by_city(zones: Collection[str]) -> dict[str, str]:
+    """Returns zones by the cities they are named after, in lower case."""
+    places = {zone.rpartition("/")[2].casefold(): zone for zone in sorted(zones) if _is_place(zone)}
+    return {city: zone for city, zone in places.items() if city not in _PARTS_OF_AUSTRALIA}
+
+
+def _current(zone: str) -> str:
+    """Returns a zone, with the current name in front if its own is an old one that is kept for compatibility."""
+    current = _current_names().get(zone)
+    return f"{current}, the current name of {zone}" if current else zone
+
+
+@lru_cache(maxsize=1)
+def _current_names() -> dict[str, str]:
+    """Returns the current names of zones by their old ones."""
+    current = {zone for _, zone in _pairs("zone.tab", 2)}
+    links = (line.split() for line in _lines("tzdata.zi") if line.startswith("L "))
+    return {old: target for _, target, old in links if old not in current and target in current}
 
 
 @lru_cache(maxsize=1)
@@ -224,11 +251,14 @@ def _zones_of_countries() -> dict[str, list[str]]:
 
 def _pairs(table: str, column: int) -> Iterator[tuple[str, str]]:
     """Yields the code of the country and another column of a table."""
-    text = (resources.files("tzdata") / "zoneinfo" / table).read_text(encoding="utf-8")
-    for line in text.splitlines():
+    for line in _lines(table):
         if line and not line.startswith("#"):
             cells = line.split("\t")
             yield cells[0], cells[column]
+
+
+def _lines(table: str) -> list[str]:
+    return (resources.files("tzdata") / "zoneinfo" / table).read_text(encoding="utf-8").splitlines()
 
 
 def _is_place(zone: str) -> bool:
