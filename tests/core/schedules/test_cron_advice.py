@@ -179,7 +179,11 @@ NONE = "cron cannot express only the days that match both"
                         "day itself"),
         ("@every 10", "a cron expression cannot express an interval: use trigger_type interval with interval_seconds"),
         ("@every 500ms", "a cron expression cannot express an interval: use trigger_type interval with "
-                         "interval_seconds: 1"),
+                         "interval_seconds: 1, which is the shortest interval"),
+        ("@every 0s", "a cron expression cannot express an interval: use trigger_type interval with "
+                      "interval_seconds: 1, which is the shortest interval"),
+        ("@every 1.5s", "a cron expression cannot express an interval: use trigger_type interval with "
+                        "interval_seconds: 2, because it must be a whole number"),
         ("@every_minute", "a cron expression cannot express an interval: use trigger_type interval with "
                           "interval_seconds: 60"),
         ("@minutely", "unknown shortcut: write * * * * *"),

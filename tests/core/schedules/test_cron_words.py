@@ -51,7 +51,10 @@ def test_schedules_in_words(text: str, remedy: str | None) -> None:
     ("seconds", "end"),
     [
         (None, ""),
-        (0.4, ": 1"),
+        (0.0, ": 1, which is the shortest interval"),
+        (0.4, ": 1, which is the shortest interval"),
+        (1.5, ": 2, because it must be a whole number"),
+        (1.1 * 3600, ": 3960"),
         (LONGEST_INTERVAL, f": {LONGEST_INTERVAL}"),
         (LONGEST_INTERVAL + 1, f", which is at most {LONGEST_INTERVAL} (366 days)"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from math import isclose
 
 from clustertrigger.core.humanize import read_duration
 from clustertrigger.core.schedules.cron_fields import DAY_OF_WEEK, FIELDS, Field
@@ -71,9 +72,16 @@ def for_interval(seconds: float | None) -> str:
     Args:
         seconds: Its length; None if it is unknown.
     """
-    every = "interval_seconds" if seconds is None else f"interval_seconds: {max(1, round(seconds))}"
-    if seconds is not None and seconds > LONGEST_INTERVAL:
+    if seconds is None:
+        every = "interval_seconds"
+    elif seconds > LONGEST_INTERVAL:
         every = f"interval_seconds, which is at most {LONGEST_INTERVAL} (366 days)"
+    elif seconds < 1:
+        every = "interval_seconds: 1, which is the shortest interval"
+    elif not isclose(seconds, round(seconds)):
+        every = f"interval_seconds: {round(seconds)}, because it must be a whole number"
+    else:
+        every = f"interval_seconds: {round(seconds)}"
     return f"a cron expression cannot express an interval: use trigger_type interval with {every}"
 
 
