@@ -13,15 +13,9 @@ from collections.abc import Collection, Iterator, Sequence
 
 from clustertrigger.core.schedules.cron_expression import CronExpression
 from clustertrigger.core.schedules.cron_fields import DAY_OF_MONTH, DAY_OF_WEEK, FIELDS, Field
-from clustertrigger.core.schedules.cron_words import (
-    GROUPS,
-    LONGEST_INTERVAL,
-    SHORTCUTS,
-    Reads,
-    for_interval,
-    for_words,
-    short_name,
-)
+from clustertrigger.core.schedules.cron_names import GROUPS, short_name
+from clustertrigger.core.schedules.cron_reading import Reads
+from clustertrigger.core.schedules.cron_words import LONGEST_INTERVAL, SHORTCUTS, for_interval, for_words
 from clustertrigger.core.schedules.zone_advice import cities_of
 
 _LAST_DAY = (
@@ -58,7 +52,7 @@ def for_shape(expression: str, fields: Sequence[str], reads: Reads, zones: Colle
     Args:
         expression: The expression as written.
         fields: Its fields.
-        reads: Returns whether an expression is valid.
+        reads: Returns an expression if it is valid.
         zones: Names of time zones.
     """
     text = " ".join(fields)

@@ -35,6 +35,11 @@ class CronExpression:
     days_and_weekdays: bool
     follows_wall: bool
 
+    @property
+    def comes(self) -> bool:
+        """Whether there is a day on which it is due."""
+        return self.next_after(0) is not None
+
     def next_after(self, minute: int) -> int | None:
         """Returns the first matching minute after this one, both as minutes of wall time since 1970-01-01 00:00."""
         day, of_day = divmod(minute, 1440)

@@ -7,6 +7,7 @@ every item is checked here first.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from croniter import croniter
@@ -14,6 +15,7 @@ from croniter import croniter
 from clustertrigger.core.schedules import cron_advice
 from clustertrigger.core.schedules.cron_expression import CronExpression
 from clustertrigger.core.schedules.cron_fields import FIELDS, Field
+from clustertrigger.core.schedules.cron_reading import NEVER
 from clustertrigger.core.schedules.cron_words import SHORTCUTS
 from clustertrigger.core.schedules.schedule_error import ScheduleError
 from clustertrigger.core.schedules.wallclock import zone_names
@@ -30,25 +32,16 @@ def parse(expression: str) -> CronExpression:
         ScheduleError: not what crontab(5) describes, or it names no day that ever comes.
     """
     fields = SHORTCUTS.get(expression.strip().lower(), expression).split()
-    if not _is_good(" ".join(fields)):
-        reason = cron_advice.for_shape(expression, fields, _is_good, zone_names())
+    if _read(" ".join(fields)) is None:
+        reason = cron_advice.for_shape(expression, fields, _read, zone_names())
         if reason is not None:
             raise ScheduleError(FIELD, expression, reason)
     try:
-        minutes, hours, days, months, weekdays = (_values(position, text) for position, text in enumerate(fields))
+        parsed = _expression(fields)
     except _FieldError as error:
         raise ScheduleError(FIELD, expression, f"{error}{cron_advice.about_numbers(fields)}") from None
-    parsed = CronExpression(
-        minutes,
-        hours,
-        days,
-        months,
-        frozenset(weekdays),
-        days_and_weekdays=fields[2].startswith("*") or fields[4].startswith("*"),
-        follows_wall=fields[0].startswith("*") or fields[1].startswith("*"),
-    )
-    if parsed.next_after(0) is None:
-        raise ScheduleError(FIELD, expression, "never fires, because no such day exists: change day of month or month")
+    if not parsed.comes:
+        raise ScheduleError(FIELD, expression, NEVER)
     return parsed
 
 
@@ -65,13 +58,27 @@ def warnings(expression: str) -> tuple[str, ...]:
     return *((days,) if days else ()), *cron_advice.for_wide_steps(fields)
 
 
-def _is_good(expression: str) -> bool:
-    """Returns whether an expression is valid. It computes no advice, because the advice calls this function."""
+def _read(expression: str) -> CronExpression | None:
+    """Returns an expression if it is valid. It computes no advice, because the advice calls this function."""
     fields = expression.split()
     try:
-        return len(fields) == len(FIELDS) and all(_values(position, text) for position, text in enumerate(fields))
+        return _expression(fields) if len(fields) == len(FIELDS) else None
     except _FieldError:
-        return False
+        return None
+
+
+def _expression(fields: Sequence[str]) -> CronExpression:
+    """Returns the expression of five fields."""
+    minutes, hours, days, months, weekdays = (_values(position, text) for position, text in enumerate(fields))
+    return CronExpression(
+        minutes,
+        hours,
+        days,
+        months,
+        frozenset(weekdays),
+        days_and_weekdays=fields[2].startswith("*") or fields[4].startswith("*"),
+        follows_wall=fields[0].startswith("*") or fields[1].startswith("*"),
+    )
 
 
 class _FieldError(Exception):
