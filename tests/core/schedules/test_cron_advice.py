@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 
 import pytest
 from hypothesis import given
@@ -11,11 +12,13 @@ from hypothesis import strategies as st
 from clustertrigger.api.schedule import IntervalSchedule
 from clustertrigger.core.schedules.cron_syntax import parse, warnings
 from clustertrigger.core.schedules.schedule_error import ScheduleError
+from tests.core.schedules.offered_expressions import offered
 
 EITHER = "cron combines day of month and day of week with OR, so the trigger is due on {} days of a month: "
 BOTH = "for days that match both write {}"
 ZONE = "a time zone does not belong in the expression: remove it and set schedule_config.timezone"
 NONE = "cron cannot express only the days that match both"
+NO_DAY = "no day ever matches both"
 
 
 @pytest.mark.parametrize(
@@ -38,16 +41,15 @@ NONE = "cron cannot express only the days that match both"
         ("0 0 1 mar-feb *", "month range 'mar-feb' is reversed: write *, which is every month"),
         ("0 12-11 * * *", "hour range '12-11' is reversed: write *, which is every hour"),
         ("0 0 L * *",
-         "day of month 'L' is Quartz syntax for the last day: write 1, the day after, or make three triggers: day 31 "
-         "in months "
-         "1,3,5,7,8,10,12, day 30 in 4,6,9,11 and day 28 in 2"),
+         "day of month 'L' is Quartz syntax for the last day: write 0 0 1 * *, the day after, or make a trigger for "
+         "each: 0 0 31 1,3,5,7,8,10,12 *; 0 0 30 4,6,9,11 *; 0 0 28 2 *, one day early in leap years"),
         ("0 0 L-3 * *",
-         "day of month 'L-3' is Quartz syntax for 3 days before the last day: write a day that every month has, such "
-         "as 25"),
+         "day of month 'L-3' is Quartz syntax for 3 days before the last day: make a trigger for each: "
+         "0 0 28 1,3,5,7,8,10,12 *; 0 0 27 4,6,9,11 *; 0 0 25 2 *, one day early in leap years"),
         ("0 0 LW * *",
-         "day of month 'LW' is Quartz syntax for the last working day, which cron cannot express: write 28, or write "
-         "1, the day "
-         "after, or make three triggers: day 31 in months 1,3,5,7,8,10,12, day 30 in 4,6,9,11 and day 28 in 2"),
+         "day of month 'LW' is Quartz syntax for the last working day, which cron cannot express: for the last day, "
+         "write 0 0 1 * *, the day after, or make a trigger for each: 0 0 31 1,3,5,7,8,10,12 *; 0 0 30 4,6,9,11 *; "
+         "0 0 28 2 *, one day early in leap years"),
         ("0 0 15W * *", "day of month '15W' is Quartz syntax for the working day nearest to the 15th: write 15, the "
                         "day itself"),
         ("0 0 * * 5L",
@@ -230,8 +232,8 @@ NONE = "cron cannot express only the days that match both"
          "week, days of week as names, because Quartz and AWS count them from 1 = Sunday"),
         ("0 0 2 L * ?",
          "has 6 fields, but cron has neither seconds nor years: day of month 'L' is Quartz syntax for the last day: "
-         "write 1, the "
-         "day after, or make three triggers: day 31 in months 1,3,5,7,8,10,12, day 30 in 4,6,9,11 and day 28 in 2"),
+         "write 0 2 1 * *, the day after, or make a trigger for each: 0 2 31 1,3,5,7,8,10,12 *; 0 2 30 4,6,9,11 *; "
+         "0 2 28 2 *, one day early in leap years"),
         ("0 0 2 * * * 2027", "has 7 fields, but cron has neither seconds nor years: write 0 2 * * *"),
         ("0 0 2 * * ? 2027", "has 7 fields, but cron has neither seconds nor years: write 0 2 * * *"),
         ("0 0 2 * * ? *", "has 7 fields, but cron has neither seconds nor years: write 0 2 * * *"),
@@ -281,6 +283,17 @@ NONE = "cron cannot express only the days that match both"
         ("0 2 1/5 * *", "day of month '1/5' has a step without a range: write 1-31/5"),
         ("0 2 * * * # every night", "has 8 fields, but cron has neither seconds nor years: a command or a comment does "
          "not belong in it: write 0 2 * * *"),
+        ("'0 9 30 2 *'", "quotes do not belong in the expression: 0 9 30 2 * never fires, because no such day exists: "
+                         "change day of month or month"),
+        ("0 9 30 2 *; 0 9 * * 1", "contains 2 expressions: 0 9 30 2 * never fires, because no such day exists: change "
+                                  "day of month or month"),
+        ("0 9 30 2 mon, tue", "spaces separate the fields: write lists, ranges and steps without them: 0 9 30 2 "
+                              "mon,tue"),
+        ("0 9 30, 31 2 *", "spaces separate the fields: write lists, ranges and steps without them: 0 9 30,31 2 * "
+                           "never fires, because no such day exists: change day of month or month"),
+        ("cron(0 9 30 2 *)", "cron( ) does not belong in the expression: 0 9 30 2 * never fires, because no such day "
+                             "exists: change day of month or month"),
+        ("cron(0 9 1-7 * MON)", "cron( ) does not belong in the expression: write 0 9 1-7 * MON"),
         ("'0 2 * * *'", "quotes do not belong in the expression: write 0 2 * * *"),
         ('"61 * * * *"', "remove the quotes: write five: minute, hour, day of month, month, day of week"),
     ],
@@ -289,8 +302,8 @@ def test_other_schedulers_expressions_get_a_remedy(expression: str, reason: str)
     with pytest.raises(ScheduleError) as refused:
         parse(expression)
     assert refused.value.reason == reason
-    for offered in re.findall(r"write ([\d*]\S* [\d*]\S* \S+ \S+ [^\s,]+)", reason):
-        parse(offered.rstrip(";"))
+    if "never fires" not in reason:
+        assert all(map(parse, offered(reason)))
 
 
 @pytest.mark.parametrize(
@@ -305,6 +318,10 @@ def test_other_schedulers_expressions_get_a_remedy(expression: str, reason: str)
         ("0 2 1 * mon-sun", None, None),
         ("0 2 1-31 * 1", "28 to 31", BOTH.format("0 2 * * 1")),
         ("0 2 1 3 0-7", "31", BOTH.format("0 2 1 3 *")),
+        ("0 9 31 4 0-6", "30", NO_DAY),
+        ("0 9 31 2,4 0", "4 to 5", NO_DAY),
+        ("0 9 30 2 MON", "4 to 5", NO_DAY),
+        ("0 9 31 1,2 0", "4 to 6", BOTH.format("0 9 31 1,2 */7")),
         ("0 2 1 3 1-7", "31", BOTH.format("0 2 1 3 *")),
     ],
 )
@@ -401,18 +418,24 @@ def test_an_expression_can_have_several_warnings() -> None:
     assert [said.split(" ")[0] for said in warnings("*/90 */36 1 * 1")] == ["cron", "minute", "hour"]
 
 
-@given(st.sets(st.integers(1, 31), min_size=1), st.sets(st.integers(0, 7), min_size=1))
-def test_the_expression_for_both_days_names_exactly_those(days: set[int], weekdays: set[int]) -> None:
+MONTHS = st.one_of(st.just(set(range(1, 13))), st.sets(st.integers(1, 12), min_size=1, max_size=3))
+
+
+@given(st.sets(st.integers(1, 31), min_size=1), MONTHS, st.sets(st.integers(0, 7), min_size=1))
+def test_the_expression_for_both_days_names_exactly_those(days: set[int], months: set[int], weekdays: set[int]) -> None:
     """The advice uses a property of Vixie cron: a list may begin with the * of a step that matches one value only."""
-    expression = f"0 2 {','.join(map(str, sorted(days)))} * {','.join(map(str, sorted(weekdays)))}"
-    (said,) = warnings(expression)
-    offered = said.partition("write ")[2]
-    if not offered:
+    written = [",".join(map(str, sorted(numbers))) for numbers in (days, months, weekdays)]
+    (said,) = warnings(f"0 2 {' '.join(written)}")
+    if min(days) > max(monthrange(2024, month)[1] for month in months):
+        assert said.endswith(NO_DAY)
+        return
+    both = said.partition("write ")[2]
+    if not both:
         assert said.endswith(NONE)
         assert 1 not in days
         assert not {0, 7} & weekdays
         return
-    parsed = parse(offered)
+    parsed = parse(both)
     assert parsed.days_and_weekdays
     assert set(parsed.days) == days
     assert {weekday % 7 for weekday in parsed.weekdays} == {weekday % 7 for weekday in weekdays}

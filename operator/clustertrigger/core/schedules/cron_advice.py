@@ -8,21 +8,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from calendar import monthrange
 from collections.abc import Collection, Iterator, Sequence
 
-from clustertrigger.core.schedules.cron_expression import CronExpression
-from clustertrigger.core.schedules.cron_fields import DAY_OF_MONTH, DAY_OF_WEEK, FIELDS, Field
+from clustertrigger.core.schedules.cron_both_days import ranges
+from clustertrigger.core.schedules.cron_fields import DAY_OF_MONTH, DAY_OF_WEEK, FIELDS, Field, to_the_end
 from clustertrigger.core.schedules.cron_names import GROUPS, short_name
-from clustertrigger.core.schedules.cron_reading import Reads
+from clustertrigger.core.schedules.cron_reading import NEVER, Reads, comes, said, write, write_each
+from clustertrigger.core.schedules.cron_special_days import for_special_day, for_special_days, for_special_weekday
 from clustertrigger.core.schedules.cron_words import LONGEST_INTERVAL, SHORTCUTS, for_interval, for_words
 from clustertrigger.core.schedules.zone_advice import cities_of
 
-_LAST_DAY = (
-    "write 1, the day after, or make three triggers: day 31 in months 1,3,5,7,8,10,12, day 30 in 4,6,9,11 and day 28 "
-    "in 2"
-)
-_LAST_WEEKDAY = "cron cannot express the last weekday of a month: write {day}, which matches every week"
 _FIVE = "write five: minute, hour, day of month, month, day of week"
 _EVERY_SO_MANY_SECONDS = re.compile(r"\*(?:/(?P<step>[1-9]\d*))?|0/(?P<from_zero>[1-9]\d*)")
 _YEAR = re.compile(r"(?:19|20)\d\d")
@@ -60,7 +55,11 @@ def for_shape(expression: str, fields: Sequence[str], reads: Reads, zones: Colle
     if (zone := _for_zone(fields, zones)) is not None:
         return zone
     if (bare := text.strip(_QUOTES)) != text:
-        return f"quotes do not belong in the expression: write {bare}" if reads(bare) else f"remove the quotes: {_FIVE}"
+        return (
+            f"quotes do not belong in the expression: {write(bare, reads)}"
+            if reads(bare)
+            else f"remove the quotes: {_FIVE}"
+        )
     if first == "@reboot":
         return "@reboot has no meaning in a cluster: use trigger_type interval with start_immediately"
     if (wrapped := re.fullmatch(r"cron\((.*)\)", text, re.IGNORECASE)) is not None:
@@ -70,16 +69,16 @@ def for_shape(expression: str, fields: Sequence[str], reads: Reads, zones: Colle
     if first.startswith("@"):
         return f"unknown shortcut: use one of {', '.join(SHORTCUTS)}"
     if len(several := _several(expression, fields, reads)) > 1:
-        return f"contains {len(several)} expressions: make a trigger for each: {'; '.join(several)}"
+        return f"contains {len(several)} expressions: {write_each(several, reads)}"
     if not reads(text) and reads(typed := _typed(text)):
-        return f"has characters that crontab does not know: write {typed}"
+        return f"has characters that crontab does not know: {write(typed, reads)}"
     if len(fields) > len(FIELDS) and reads(closed := _SPACED.sub(r"\1", text)):
-        return f"spaces separate the fields: write lists, ranges and steps without them: {closed}"
+        return f"spaces separate the fields: write lists, ranges and steps without them: {said(closed, reads)}"
     if len(fields) > len(FIELDS):
         return f"has {len(fields)} fields, but cron has neither seconds nor years: {_for_six_or_more(fields, reads)}"
     if len(fields) < len(FIELDS):
         return f"has {len(fields)} {'field' if len(fields) == 1 else 'fields'}: {_FIVE}"
-    return None
+    return for_special_days(fields, reads)
 
 
 def for_item(field: Field, item: str) -> str | None:
@@ -93,8 +92,8 @@ def for_item(field: Field, item: str) -> str | None:
     if "~" in item:
         return f"{field.name} {item!r} is OpenBSD syntax for a random time: write a fixed number"
     if position == DAY_OF_MONTH:
-        return _for_special_day(item)
-    return _for_special_weekday(field, item) if position == DAY_OF_WEEK else None
+        return for_special_day(item)
+    return for_special_weekday(field, item) if position == DAY_OF_WEEK else None
 
 
 def about_numbers(fields: Sequence[str]) -> str:
@@ -131,69 +130,11 @@ def for_backward_range(field: Field, item: str, low: int, high: int, step: int) 
         written = "*"
     elif weekday:
         # 7 is Sunday too, so that a range may end with it.
-        written = f"{low}-7" if high == 0 else ",".join(_ranges([(low, 7), (1, high)] if low > high else [(low, high)]))
+        written = f"{low}-7" if high == 0 else ",".join(ranges([(low, 7), (1, high)] if low > high else [(low, high)]))
     else:
-        written = ",".join(_ranges([(low, last), (field.low, high)]))
+        written = ",".join(ranges([(low, last), (field.low, high)]))
     meaning = f", which is every {field.name}" if written == "*" else ""
     return f"{field.name} range {item!r} is reversed: write {written}{meaning}"
-
-
-def for_either_day(fields: Sequence[str], parsed: CronExpression) -> str | None:
-    """Returns a warning if both day fields are restricted, so that either is sufficient; None otherwise."""
-    if parsed.days_and_weekdays:
-        return None
-    counts = {_named_days(parsed, length, first) for length in _lengths(parsed) for first in range(7)}
-    both = _for_both_days(fields, parsed)
-    remedy = f"for days that match both write {both}" if both else "cron cannot express only the days that match both"
-    return (
-        f"cron combines day of month and day of week with OR, so the trigger is due on {_reach(counts)} days of a month"
-        f": {remedy}"
-    )
-
-
-def for_stepped_days(fields: Sequence[str], parsed: CronExpression) -> str | None:
-    """Returns a warning if a step such as */2 makes both day fields necessary; None otherwise.
-
-    Kubernetes CronJobs do not count */2 as a field that begins with *, so that such an expression is due there on more
-    days. A step that matches only one value, such as */31, is what `for_either_day` offers for days that match both.
-    """
-    days, weekdays = set(parsed.days), {weekday % 7 for weekday in parsed.weekdays}
-    stepped = [at for at in (DAY_OF_MONTH, DAY_OF_WEEK) if fields[at].startswith("*")]
-    written = {at: _without_star(at, fields[at]) for at in stepped}
-    if not stepped or len(days) == 31 or len(weekdays) == 7 or None in written.values():
-        return None
-    counts = {
-        sum(day in days and (first + day - 1) % 7 in weekdays for day in range(1, length + 1))
-        for length in _lengths(parsed)
-        for first in range(7)
-    }
-    either = " ".join(written.get(at) or text for at, text in enumerate(fields))
-    item = fields[stepped[0]].partition(",")[0]
-    return (
-        f"{FIELDS[stepped[0]].name} {item!r} begins with *, so that a day must match both day of month and day of "
-        f"week, which is {_reach(counts)} days of a month. In a Kubernetes CronJob, one of them is enough: for that, "
-        f"write {either}"
-    )
-
-
-def _without_star(position: int, text: str) -> str | None:
-    """Returns a field whose first item is a step with its range written out; None if it matches only one value."""
-    first, *others = text.split(",")
-    field, step = FIELDS[position], int(first.partition("/")[2] or 1)
-    last = 6 if position == DAY_OF_WEEK else field.high
-    if field.low + step > last:
-        return None
-    return ",".join([f"{field.low}-{last}/{step}", *others])
-
-
-def _lengths(parsed: CronExpression) -> set[int]:
-    """Returns the lengths of the months in which an expression is due."""
-    return {monthrange(year, month)[1] for year in (2023, 2024) for month in parsed.months}
-
-
-def _reach(counts: Collection[int]) -> str:
-    least, most = min(counts), max(counts)
-    return str(least) if least == most else f"{least} to {most}"
 
 
 def for_wide_steps(fields: Sequence[str]) -> Iterator[str]:
@@ -232,42 +173,6 @@ def _for_wide_step(fields: Sequence[str], position: int, step: int, size: int) -
     return f"for every {step} {unit}, use trigger_type interval with interval_seconds: {step * seconds}; {same_times}"
 
 
-def _named_days(parsed: CronExpression, length: int, first: int) -> int:
-    """Returns how many days an expression selects in a month of this length that begins on this day of the week."""
-    return sum(day in parsed.days or (first + day - 1) % 7 in parsed.weekdays for day in range(1, length + 1))
-
-
-def _for_both_days(fields: Sequence[str], parsed: CronExpression) -> str | None:
-    """Returns an expression for days that match both fields, if there is one.
-
-    Both must match if one begins with *, and a list can begin with the * of a step that matches only one value.
-    """
-    days, weekdays = set(parsed.days), {weekday % 7 for weekday in parsed.weekdays}
-    day, weekday = fields[DAY_OF_MONTH], fields[DAY_OF_WEEK]
-    if len(days) == 31:
-        day = "*"
-    elif len(weekdays) == 7:
-        weekday = "*"
-    elif 0 in weekdays:
-        weekday = ",".join(["*/7", *_runs(weekdays - {0})])
-    elif 1 in days:
-        day = ",".join(["*/31", *_runs(days - {1})])
-    else:
-        return None
-    return " ".join([*fields[:DAY_OF_MONTH], day, fields[3], weekday])
-
-
-def _runs(values: set[int]) -> list[str]:
-    """Returns numbers as ranges, ascending."""
-    firsts = [value for value in sorted(values) if value - 1 not in values]
-    lasts = [value for value in sorted(values) if value + 1 not in values]
-    return _ranges(list(zip(firsts, lasts, strict=True)))
-
-
-def _ranges(bounds: Sequence[tuple[int, int]]) -> list[str]:
-    return [str(low) if low == high else f"{low}-{high}" for low, high in bounds]
-
-
 def _for_six_or_more(fields: Sequence[str], reads: Reads) -> str:
     """Returns the remedy for six or more fields: those five of them that crontab has, if they have the same meaning."""
     if len(fields) > 5 and _COMMAND.search(fields[5]) and reads(" ".join(fields[:5])):
@@ -279,7 +184,10 @@ def _for_six_or_more(fields: Sequence[str], reads: Reads) -> str:
         return f"{_FIVE}, days of week as names, because Quartz and AWS count them from 1 = Sunday"
     written = _plain(five)
     if not reads(written):
-        return next((hint for position, item in enumerate(five) if (hint := for_item(FIELDS[position], item))), _FIVE)
+        hints = (hint for position, item in enumerate(five) if (hint := for_item(FIELDS[position], item)))
+        return for_special_days(written.split(), reads) or next(hints, _FIVE)
+    if not comes(written, reads):
+        return f"{written} {NEVER}"
     every = _EVERY_SO_MANY_SECONDS.fullmatch(seconds)
     if every is not None and set(written.split()) == {"*"}:
         return for_interval(int(every["step"] or every["from_zero"] or 1))
@@ -345,12 +253,6 @@ def _with_range(field: Field, item: str) -> str:
     return to_the_end(field, int(step["low"]), int(step["step"]))
 
 
-def to_the_end(field: Field, low: int, step: int) -> str:
-    """Returns the range that other schedulers mean by a step without one: from a value to the end of the field."""
-    high = 6 if FIELDS.index(field) == DAY_OF_WEEK else field.high  # 7 is Sunday, where the week begins
-    return f"{low}-{high}/{step}" if low < high else str(low)
-
-
 def _five_of(fields: Sequence[str]) -> tuple[Sequence[str] | None, str]:
     """Returns the five fields of crontab, and the seconds.
 
@@ -385,72 +287,3 @@ def _for_hash(field: Field, item: str, jenkins: re.Match[str]) -> str:
     else:
         written = f"{low}-{high}/{jenkins['step']}"
     return f"{field.name} {item!r} is Jenkins syntax that spreads the load: write {written}"
-
-
-def _for_special_day(item: str) -> str | None:
-    folded = item.lower()
-    if folded == "l":
-        return f"day of month {item!r} is Quartz syntax for the last day: {_LAST_DAY}"
-    if (before := re.fullmatch(r"l-(\d+)", folded)) is not None:
-        return (
-            f"day of month {item!r} is Quartz syntax for {before[1]} days before the last day: write a day that "
-            "every month has, "
-            f"such as {max(1, 28 - int(before[1]))}"
-        )
-    if folded == "w":
-        return f"day of month {item!r} is Quartz syntax for a working day: write * and day of week 1-5"
-    if (near := re.fullmatch(r"(\d+)w|w(\d+)", folded)) and 1 <= int(day := near[1] or near[2]) <= 31:
-        return (
-            f"day of month {item!r} is Quartz syntax for the working day nearest to the {_ordinal(int(day))}: write "
-            f"{day}, the day "
-            "itself"
-        )
-    if folded in ("lw", "wl"):
-        return (
-            f"day of month {item!r} is Quartz syntax for the last working day, which cron cannot express: write 28, or "
-            f"{_LAST_DAY}"
-        )
-    return None
-
-
-def _for_special_weekday(field: Field, item: str) -> str | None:
-    """Returns the remedy for the last and the nth weekday of a month."""
-    folded = item.lower()
-    if folded == "l":
-        return f"day of week {item!r} is Quartz syntax for Saturday: write 6"
-    if (last := re.fullmatch(r"(\w+?)l|l(\w+)", folded)) is not None:
-        day = last[1] or last[2]
-        if (number := field.number(day)) is None or number > field.high:
-            return None
-        return f"day of week {item!r} is Quartz syntax: {_LAST_WEEKDAY.format(day=day)}{_in_quartz(field, day)}"
-    nth = re.fullmatch(r"(\w+)#(\d|l)", folded)
-    if nth is None or (number := field.number(nth[1])) is None or number > field.high:
-        return None
-    return f"day of week {item!r} is Quartz syntax: {_for_nth(nth[1], number % 7, nth[2])}{_in_quartz(field, nth[1])}"
-
-
-def _in_quartz(field: Field, day: str) -> str:
-    """Returns which day a number is in Quartz; empty for a name, and for a number that Quartz does not have."""
-    if day not in tuple("1234567"):
-        return ""
-    return f" ({field.names[int(day) - 1]} if {day} is from Quartz, where 1 is Sunday)"
-
-
-def _for_nth(day: str, number: int, nth: str) -> str:
-    """Returns the expression for the nth weekday of a month.
-
-    Days of month and of week must both match, which requires that one of them begins with *.
-    """
-    if nth == "1":
-        days = "*/31,2-7"
-        return f"write day of month {days} and day of week {day}, which must then both match"
-    if number == 0 and nth in ("2", "3", "4"):
-        first = 7 * (int(nth) - 1) + 1
-        return f"write day of month {first}-{first + 6} and day of week */7, which must then both match"
-    ordinal = "last" if nth == "l" else _ordinal(int(nth))
-    return f"cron cannot express the {ordinal} such day of a month: write {day}, which matches every week"
-
-
-def _ordinal(number: int) -> str:
-    ending = "th" if 11 <= number % 100 <= 13 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f"{number}{ending}"

@@ -36,3 +36,9 @@ FIELDS = (
     Field("month", 1, 12, ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), 1),
     Field("day of week", 0, 7, ("sun", "mon", "tue", "wed", "thu", "fri", "sat")),
 )
+
+
+def to_the_end(field: Field, low: int, step: int) -> str:
+    """Returns the range that other schedulers mean by a step without one: from a value to the end of the field."""
+    high = 6 if FIELDS.index(field) == DAY_OF_WEEK else field.high  # 7 is Sunday, where the week begins
+    return f"{low}-{high}/{step}" if low < high else str(low)

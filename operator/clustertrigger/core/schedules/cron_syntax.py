@@ -12,9 +12,9 @@ from functools import lru_cache
 
 from croniter import croniter
 
-from clustertrigger.core.schedules import cron_advice
+from clustertrigger.core.schedules import cron_advice, cron_both_days
 from clustertrigger.core.schedules.cron_expression import CronExpression
-from clustertrigger.core.schedules.cron_fields import FIELDS, Field
+from clustertrigger.core.schedules.cron_fields import FIELDS, Field, to_the_end
 from clustertrigger.core.schedules.cron_reading import NEVER
 from clustertrigger.core.schedules.cron_words import SHORTCUTS
 from clustertrigger.core.schedules.schedule_error import ScheduleError
@@ -54,7 +54,7 @@ def warnings(expression: str) -> tuple[str, ...]:
     """
     fields = SHORTCUTS.get(expression.strip().lower(), expression).split()
     parsed = parse(expression)
-    days = cron_advice.for_either_day(fields, parsed) or cron_advice.for_stepped_days(fields, parsed)
+    days = cron_both_days.for_either_day(fields, parsed) or cron_both_days.for_stepped_days(fields, parsed)
     return *((days,) if days else ()), *cron_advice.for_wide_steps(fields)
 
 
@@ -123,7 +123,7 @@ def _item(field: Field, item: str) -> str:
     low = _bound(field, match["low"])
     if match["high"] is None:
         if step:
-            written = cron_advice.to_the_end(field, low, step)
+            written = to_the_end(field, low, step)
             raise _FieldError(f"{field.name} {item!r} has a step without a range: write {written}")
         return str(low)
     high = _bound(field, match["high"])
