@@ -170,6 +170,11 @@ NO_DAY = "no day ever matches both"
         ("0 2 * * 1-5 (UTC)", f"{ZONE}: UTC"),
         ("America/New_York 0 2 * * *", f"{ZONE}: America/New_York"),
         ("0 2 * * * CEST", f"{ZONE}, such as Europe/Berlin"),
+        ("0 9 * * 1 Europe/Berln", f"{ZONE}: Europe/Berlin"),
+        ("0 9 * * 1 Asia/Calcuta", f"{ZONE}: Asia/Kolkata"),
+        ("0 9 * * MON-FRI Berlin", f"{ZONE}: Europe/Berlin"),
+        ("0 9 * * MON-FRI New York", f"{ZONE}: America/New_York"),
+        ("Munich 0 9 * * 1", f"{ZONE}: Europe/Berlin"),
         ("0 2 * * * BST", f"{ZONE}, such as Europe/London or Asia/Dhaka"),
         ("0 0 2 * * SUN", "has 6 fields, but cron has neither seconds nor years: write 0 2 * * SUN"),
         ("every weekday", "write minute and hour too: 0 0 * * 1-5 is midnight"),
@@ -234,10 +239,10 @@ NO_DAY = "no day ever matches both"
          "has 6 fields, but cron has neither seconds nor years: day of month 'L' is Quartz syntax for the last day: "
          "write 0 2 1 * *, the day after, or make a trigger for each: 0 2 31 1,3,5,7,8,10,12 *; 0 2 30 4,6,9,11 *; "
          "0 2 28 2 *, one day early in leap years"),
-        ("0 0 2 * * * 2027", "has 7 fields, but cron has neither seconds nor years: write 0 2 * * *"),
-        ("0 0 2 * * ? 2027", "has 7 fields, but cron has neither seconds nor years: write 0 2 * * *"),
+        ("0 0 2 * * * 2027", "has 7 fields, but cron has neither seconds nor years: write 0 2 * * * (in every year)"),
+        ("0 0 2 * * ? 2027", "has 7 fields, but cron has neither seconds nor years: write 0 2 * * * (in every year)"),
         ("0 0 2 * * ? *", "has 7 fields, but cron has neither seconds nor years: write 0 2 * * *"),
-        ("0 2 * * * 2027", "has 6 fields, but cron has neither seconds nor years: write 0 2 * * *"),
+        ("0 2 * * * 2027", "has 6 fields, but cron has neither seconds nor years: write 0 2 * * * (in every year)"),
         ("*/10 * * * * *",
          "has 6 fields, but cron has neither seconds nor years: a cron expression cannot express an interval: use "
          "trigger_type "
@@ -293,6 +298,7 @@ NO_DAY = "no day ever matches both"
                            "never fires, because no such day exists: change day of month or month"),
         ("cron(0 9 30 2 *)", "cron( ) does not belong in the expression: 0 9 30 2 * never fires, because no such day "
                              "exists: change day of month or month"),
+        ("cron(0 9 * * Monday)", "cron( ) does not belong in the expression: write 0 9 * * mon"),
         ("cron(0 9 1-7 * MON)", "cron( ) does not belong in the expression: write 0 9 1-7 * MON"),
         ("'0 2 * * *'", "quotes do not belong in the expression: write 0 2 * * *"),
         ('"61 * * * *"', "remove the quotes: write five: minute, hour, day of month, month, day of week"),

@@ -11,19 +11,15 @@ import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 
 from clustertrigger.core.schedules.cron_both_days import ranges
-from clustertrigger.core.schedules.cron_fields import DAY_OF_MONTH, DAY_OF_WEEK, FIELDS, Field, to_the_end
+from clustertrigger.core.schedules.cron_dialects import FIVE, for_six_or_more, for_wrapped
+from clustertrigger.core.schedules.cron_fields import DAY_OF_MONTH, DAY_OF_WEEK, FIELDS, Field
 from clustertrigger.core.schedules.cron_names import GROUPS, short_name
-from clustertrigger.core.schedules.cron_reading import NEVER, Reads, comes, said, write, write_each
+from clustertrigger.core.schedules.cron_reading import Reads, said, write, write_each
 from clustertrigger.core.schedules.cron_special_days import for_special_day, for_special_days, for_special_weekday
-from clustertrigger.core.schedules.cron_words import LONGEST_INTERVAL, SHORTCUTS, for_interval, for_words
-from clustertrigger.core.schedules.zone_advice import cities_of
+from clustertrigger.core.schedules.cron_words import LONGEST_INTERVAL, SHORTCUTS, for_words
+from clustertrigger.core.schedules.zone_advice import cities_of, zone_meant
 
-_FIVE = "write five: minute, hour, day of month, month, day of week"
-_EVERY_SO_MANY_SECONDS = re.compile(r"\*(?:/(?P<step>[1-9]\d*))?|0/(?P<from_zero>[1-9]\d*)")
-_YEAR = re.compile(r"(?:19|20)\d\d")
-_COMMAND = re.compile(r"[A-Za-z]{4,}|^[/.~#]")
 _QUOTES = "'\"`\u201c\u201d\u2018\u2019"
-_STEP = re.compile(r"(?P<low>\d+)/(?P<step>[1-9]\d*)", re.ASCII)
 
 _RANGE_STEP = re.compile(r"(?:\*|(?P<low>\w+)-(?P<high>\w+))/(?P<step>\d+)", re.ASCII)
 _PERIODS = ("hour", "day", "month", "year", "week")
@@ -58,12 +54,12 @@ def for_shape(expression: str, fields: Sequence[str], reads: Reads, zones: Colle
         return (
             f"quotes do not belong in the expression: {write(bare, reads)}"
             if reads(bare)
-            else f"remove the quotes: {_FIVE}"
+            else f"remove the quotes: {FIVE}"
         )
     if first == "@reboot":
         return "@reboot has no meaning in a cluster: use trigger_type interval with start_immediately"
     if (wrapped := re.fullmatch(r"cron\((.*)\)", text, re.IGNORECASE)) is not None:
-        return f"cron( ) does not belong in the expression: {_for_six_or_more(wrapped[1].split(), reads)}"
+        return f"cron( ) does not belong in the expression: {for_wrapped(wrapped[1].split(), reads)}"
     if (words := for_words(text, reads)) is not None:
         return words
     if first.startswith("@"):
@@ -75,9 +71,9 @@ def for_shape(expression: str, fields: Sequence[str], reads: Reads, zones: Colle
     if len(fields) > len(FIELDS) and reads(closed := _SPACED.sub(r"\1", text)):
         return f"spaces separate the fields: write lists, ranges and steps without them: {said(closed, reads)}"
     if len(fields) > len(FIELDS):
-        return f"has {len(fields)} fields, but cron has neither seconds nor years: {_for_six_or_more(fields, reads)}"
+        return f"has {len(fields)} fields, but cron has neither seconds nor years: {for_six_or_more(fields, reads)}"
     if len(fields) < len(FIELDS):
-        return f"has {len(fields)} {'field' if len(fields) == 1 else 'fields'}: {_FIVE}"
+        return f"has {len(fields)} {'field' if len(fields) == 1 else 'fields'}: {FIVE}"
     return for_special_days(fields, reads)
 
 
@@ -173,45 +169,19 @@ def _for_wide_step(fields: Sequence[str], position: int, step: int, size: int) -
     return f"for every {step} {unit}, use trigger_type interval with interval_seconds: {step * seconds}; {same_times}"
 
 
-def _for_six_or_more(fields: Sequence[str], reads: Reads) -> str:
-    """Returns the remedy for six or more fields: those five of them that crontab has, if they have the same meaning."""
-    if len(fields) > 5 and _COMMAND.search(fields[5]) and reads(" ".join(fields[:5])):
-        return f"a command or a comment does not belong in it: write {' '.join(fields[:5])}"
-    five, seconds = _five_of(fields)
-    if five is None:
-        return _FIVE
-    if "?" in fields and re.search(r"\d", five[DAY_OF_WEEK]):
-        return f"{_FIVE}, days of week as names, because Quartz and AWS count them from 1 = Sunday"
-    written = _plain(five)
-    if not reads(written):
-        hints = (hint for position, item in enumerate(five) if (hint := for_item(FIELDS[position], item)))
-        return for_special_days(written.split(), reads) or next(hints, _FIVE)
-    if not comes(written, reads):
-        return f"{written} {NEVER}"
-    every = _EVERY_SO_MANY_SECONDS.fullmatch(seconds)
-    if every is not None and set(written.split()) == {"*"}:
-        return for_interval(int(every["step"] or every["from_zero"] or 1))
-    if len(fields) == 6 and fields[5] == "*" and "?" not in fields and reads(_plain(fields[:5])):
-        return f"write {written} if the first is seconds, {_plain(fields[:5])} if the last is years"
-    # Numbers can be a list of days as well as a month and a day.
-    listed = " ".join([*fields[:4], ",".join(fields[4:])])
-    if len(fields) == 6 and fields[4][:1].isdigit() and reads(listed):
-        return f"write {written} if the first is seconds, {listed} if the last two are days of the week"
-    return f"write {written}"
-
-
 def _for_zone(fields: Sequence[str], zones: Collection[str]) -> str | None:
     """Returns the remedy for a time zone before or after the fields."""
     parts = re.sub(r" ?([=:]) ?", r"\1", " ".join(fields)).split()
-    for part in dict.fromkeys([*parts[:1], *parts[-1:]]):
+    for part in dict.fromkeys([*parts[:1], *parts[-1:], "_".join(parts[len(FIELDS) :])]):
         bare = part.strip("[](),;" + _QUOTES)
         assigned = _ZONE.fullmatch(bare)
         name = assigned["name"] if assigned else bare
         cities = cities_of(name) if assigned or name.isupper() else ()
         known = assigned or "/" in name or name.isupper()
         named = {zone.casefold(): zone for zone in zones}.get(name.casefold()) if known else None
-        if assigned or named or cities:
-            value = f": {named}" if named else f", such as {' or '.join(cities)}" if cities else ""
+        meant = named or (None if cities else zone_meant(name, zones))
+        if assigned or meant or cities:
+            value = f": {meant}" if meant else f", such as {' or '.join(cities)}" if cities else ""
             return f"a time zone does not belong in the expression: remove it and set schedule_config.timezone{value}"
     return None
 
@@ -233,47 +203,6 @@ def _typed(text: str) -> str:
     """Returns an expression as it would be typed in a terminal."""
     plain = unicodedata.normalize("NFKC", text).translate(_CHARACTERS)
     return plain.strip(" .;").replace("..", "-").replace(";", ",")
-
-
-def _plain(five: Sequence[str]) -> str:
-    """Returns five fields of Quartz, Spring or AWS in the syntax of crontab: no ?, and no step without a range."""
-    return " ".join(
-        "*" if text == "?" else ",".join(_with_range(field, item) for item in text.split(","))
-        for field, text in zip(FIELDS, five, strict=True)
-    )
-
-
-def _with_range(field: Field, item: str) -> str:
-    step = _STEP.fullmatch(item)
-    # With a *, day of month and day of week would have another meaning together.
-    if step is None:
-        return item
-    if int(step["low"]) == field.low and not field.name.startswith("day"):
-        return f"*/{step['step']}"
-    return to_the_end(field, int(step["low"]), int(step["step"]))
-
-
-def _five_of(fields: Sequence[str]) -> tuple[Sequence[str] | None, str]:
-    """Returns the five fields of crontab, and the seconds.
-
-    Spring and Quartz begin with seconds, AWS does not. Both AWS and Quartz end with a year.
-    """
-    if len(fields) == 5:
-        return fields, "0"
-    if len(fields) == 6 and (_YEAR.match(fields[5]) or ("?" in (fields[2], fields[4]) and fields[5] == "*")):
-        return fields[:5], "0"
-    if len(fields) == 6 and _is_weekday(fields[5]):
-        return fields[1:], fields[0]
-    if len(fields) == 7 and (_YEAR.match(fields[6]) or fields[6] in ("*", "?")):
-        return fields[1:6], fields[0]
-    return None, "0"
-
-
-def _is_weekday(text: str) -> bool:
-    return (
-        re.fullmatch(r"[?*]|\*/\d|(?:[0-7]|[a-z]{3})(?:[-,/](?:[0-7]|[a-z]{3}))*|[0-7a-z]+[#l]\d?", text.lower())
-        is not None
-    )
 
 
 def _for_hash(field: Field, item: str, jenkins: re.Match[str]) -> str:

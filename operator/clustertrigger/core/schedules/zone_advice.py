@@ -184,6 +184,17 @@ def cities_of(abbreviation: str) -> Sequence[str]:
     return _CITIES.get(abbreviation.casefold(), ())
 
 
+def zone_meant(name: str, zones: Collection[str]) -> str | None:
+    """Returns the zone of a city that is beside a cron expression, perhaps misspelt; None if it can be another word."""
+    folded = name.replace(" ", "_").casefold()
+    region, _, city = folded.rpartition("/")
+    if name.islower() or (region and region not in map(str.casefold, _PLACES)):
+        return None
+    by_city = _by_city(zones)
+    known = by_city.get(city) or _ZONE_OF_CITY.get(city) or (_nearest(folded, city, by_city) if region else None)
+    return _current_names().get(known, known) if known else None
+
+
 def _spelt(name: str, zones: Collection[str]) -> str:
     """Returns what to write instead of a misspelt zone, a city, a country, an abbreviation or an offset."""
     written = re.sub(r"\s*\(.*\)$", "", name.strip()).translate(_MINUSES)
