@@ -14,6 +14,7 @@ from functools import lru_cache
 from importlib import resources
 
 from clustertrigger.core.schedules.windows_zones import zones_of_windows
+from clustertrigger.core.spelling import edits
 
 _GENERIC = "write an IANA name, such as Europe/Berlin or UTC"
 _BERLIN = "Europe/Berlin"
@@ -287,21 +288,9 @@ def _nearest(folded: str, last: str, by_city: dict[str, str]) -> str | None:
     of_region = {city: zone for city, zone in by_city.items() if zone.casefold().startswith(f"{region}/")}
     for cities in (of_region, by_city):
         for near in difflib.get_close_matches(last, cities, n=5, cutoff=0.8):
-            if _edits(last, near) <= (1 if len(last) < _SHORT else 2):
+            if edits(last, near) <= (1 if len(last) < _SHORT else 2):
                 return cities[near]
     return None
-
-
-def _edits(one: str, other: str) -> int:
-    """Returns the number of letters to insert, remove or replace (Levenshtein distance)."""
-    before = list(range(len(other) + 1))
-    for row, letter in enumerate(one, 1):
-        current = [row]
-        for column, wanted in enumerate(other, 1):
-            replaced = before[column - 1] + (letter != wanted)
-            current.append(min(before[column] + 1, current[column - 1] + 1, replaced))
-        before = current
-    return before[-1]
 
 
 def _explained(zone: str) -> str:
