@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import re
 import socket
 import ssl
@@ -73,6 +75,15 @@ def test_too_large(caller: Caller) -> None:
 
     refused(caller.http.post(CLUSTER, content=iter(chunks()), headers={"Content-Type": "application/json"}), 413)
     ok(caller.get(UNIFIED))
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "identity, br", "unheard-of"])
+def test_compressed_bodies_are_rejected(caller: Caller, encoding: str) -> None:
+    body = gzip.compress(json.dumps(every()).encode())
+    headers = {"Content-Type": "application/json", "Content-Encoding": encoding}
+    error = refused(caller.http.post(CLUSTER, content=body, headers=headers), 415)
+    assert error["type"] == "unsupported_media_type"
+    ok(caller.http.post(CLUSTER, json=every(), headers={"Content-Encoding": "identity"}))
 
 
 @pytest.mark.parametrize(

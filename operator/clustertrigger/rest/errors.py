@@ -21,6 +21,7 @@ TYPES = {
     408: "request_timeout",
     409: "conflict",
     413: "request_too_large",
+    415: "unsupported_media_type",
     422: "validation_error",
     429: "rate_limited",
     431: "headers_too_large",

@@ -152,6 +152,7 @@ class Gate:
         lengths = [value for name, value in scope["headers"] if name == b"content-length"]
         if not lengths and not any(name == b"transfer-encoding" for name, _ in scope["headers"]):
             return receive  # There is no body.
+        _check_encoding(scope["headers"])
         if lengths and lengths[0].isdigit() and int(lengths[0]) > self._largest:
             raise self._too_large()
         chunks: list[bytes] = []
@@ -185,6 +186,15 @@ class Gate:
 
     def _too_large(self) -> RefusedError:
         return RefusedError(413, f"the body is longer than {self._largest} bytes", headers={"Connection": "close"})
+
+
+def _check_encoding(headers: Iterable[tuple[bytes, bytes]]) -> None:
+    """A small compressed body can expand to gigabytes, so none is decompressed."""
+    encodings = b",".join(value for name, value in headers if name == b"content-encoding")
+    if any(encoding.strip().lower() not in (b"", b"identity") for encoding in encodings.split(b",")):
+        raise RefusedError(
+            415, "the body has a content encoding: send it uncompressed", headers={"Connection": "close"}
+        )
 
 
 def _is_foreign(headers: Iterable[tuple[bytes, bytes]]) -> bool:

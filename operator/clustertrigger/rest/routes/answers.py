@@ -25,6 +25,7 @@ _ERRORS = {
     408: "The body did not arrive in time.",
     409: "The request conflicts with the trigger's state, with its owner, or with another change.",
     413: "The body is too long.",
+    415: "The body is compressed.",
     422: "Some fields are invalid: details.errors names each of them.",
     429: "There are too many requests with this token, or in total. Retry-After gives the time to wait.",
     431: "The headers are too long.",

@@ -10,6 +10,7 @@ import kopf
 from aiohttp import web
 
 from clustertrigger.net.sources import source_of
+from clustertrigger.shell.serving.bodies import BodyError, read_body
 from clustertrigger.shell.serving.fair_turns import FairTurns
 from clustertrigger.shell.serving.http_server import Limits, serve
 
@@ -41,7 +42,9 @@ class AdmissionServer(kopf.WebhookServer):
         async def answer(request: web.Request) -> web.Response:
             try:
                 async with asyncio.timeout(_SLOWEST_BODY), self._bodies.turn(source_of(request.remote or "")):
-                    await request.read()
+                    await read_body(request)
+            except BodyError as error:
+                return web.Response(status=error.status, text=f"{error}\n")
             except TimeoutError:
                 raise web.HTTPRequestTimeout from None
             return await self._serve(fn, request)

@@ -30,6 +30,7 @@ from clustertrigger.shell.events.senders import Senders
 from clustertrigger.shell.kube.api_server import ApiServer
 from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.observed.triggers import Triggers
+from clustertrigger.shell.serving.bodies import BodyError, read_body
 from clustertrigger.shell.serving.fair_turns import CrowdedError
 from clustertrigger.shell.serving.http_server import Limits, serve
 from clustertrigger.shell.status.status_writer import StatusWriter
@@ -78,7 +79,7 @@ class EventsEndpoint:
         """Returns the response to one request."""
         try:
             response = await self._receive(request)
-        except EventError as error:
+        except (EventError, BodyError) as error:
             response = _no(error.status, str(error))
         except web.HTTPRequestEntityTooLarge:
             response = _no(413, f"the body is larger than {LARGEST_BODY} bytes: send fewer events at once")
@@ -110,7 +111,7 @@ class EventsEndpoint:
                 f"namespace {namespace!r} is not watched by this operator: use one of {', '.join(self._namespaces)}",
             )
         async with asyncio.timeout(_SLOWEST_BODY):
-            body = await request.read()
+            body = await read_body(request)
         events = read_events({name.lower(): value for name, value in request.headers.items()}, body)
         receipt = await self._count(namespace, events)
         for result, count in (

@@ -2,7 +2,7 @@
 
 aiohttp limits the lines of a header, a body, and the requests that wait on one connection. This module limits the
 number of connections, the duration of a TLS handshake, a header and idle time, and the time that a client takes to read
-its response.
+its response. It never decompresses a body: a small one can expand to gigabytes, also while it is discarded.
 """
 
 from __future__ import annotations
@@ -101,6 +101,7 @@ async def serve(
         lingering_time=_REST,
         max_headers=_MOST_FIELDS,
         read_bufsize=_READ_AHEAD,
+        auto_decompress=False,
     )
     await runner.setup()
     certificate = ServerCertificate(cert_dir) if cert_dir else None
