@@ -9,7 +9,9 @@ from collections import Counter
 from dataclasses import dataclass
 
 from clustertrigger.core.kube.answers import ApiError
+from clustertrigger.core.kube.paths import is_name, is_namespace
 from clustertrigger.core.resources.trigger import Key, Trigger
+from clustertrigger.core.text import cut
 from clustertrigger.shell.observed.triggers import Triggers
 from clustertrigger.shell.status.status_writer import Outcome, StatusWriter
 
@@ -21,6 +23,9 @@ _PATIENCE = 10.0
 """Seconds after which an admitted object has been created or never will be."""
 _PAUSE = 0.5
 _WRITES_AT_ONCE = 8
+_LONGEST_UID = 36
+_LONGEST_USERNAME = 512
+"""Maximum number of characters that are stored. A service account's name has up to 339; other users' are unlimited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,8 @@ class Creators:
     """Writes status.created_by once, behind the admission request.
 
     Any client that reaches the webhook can invent admissions. Therefore an admission causes no write until the watch
-    reports such a trigger, and it is ignored for a trigger that already existed.
+    reports such a trigger, and it is ignored for a trigger that already existed. What is kept of it is limited in
+    number and in length.
     """
 
     def __init__(self, triggers: Triggers, statuses: StatusWriter) -> None:
@@ -46,10 +52,10 @@ class Creators:
 
     def admitted(self, key: Key, uid: str, username: str) -> None:
         """Records an admitted creation. The object may still not be created."""
-        if self._known(key, uid) or uid in self._admitted:
+        if not _is_possible(key, uid, username) or self._known(key, uid) or uid in self._admitted:
             return
         if len(self._admitted) < _BACKLOG and self._by_namespace[key.namespace] < _OF_A_NAMESPACE:
-            self._admitted[uid] = _Admission(key, username, time.monotonic() + _PATIENCE)
+            self._admitted[uid] = _Admission(key, cut(username, _LONGEST_USERNAME), time.monotonic() + _PATIENCE)
             self._by_namespace[key.namespace] += 1
 
     async def run(self) -> None:
@@ -90,3 +96,14 @@ class Creators:
             # An error with one trigger must not stop the writer for all others.
             logger.exception("Internal error: writing created_by of %s failed", trigger.key)
         return True
+
+
+def _is_possible(key: Key, uid: str, username: str) -> bool:
+    """Returns whether an API server can have created such an object. An invented request has any values."""
+    texts = (key.namespace, key.name, uid, username)
+    return (
+        all(isinstance(text, str) for text in texts)
+        and is_namespace(key.namespace)
+        and is_name(key.name)
+        and 0 < len(uid) <= _LONGEST_UID
+    )

@@ -20,7 +20,8 @@ _LARGEST_BODY = 2**23
 """Maximum size of a request in bytes. It contains an object twice, before and after, each of up to 3 MiB."""
 _SLOWEST_BODY = 10.0
 """Timeout in seconds, which is the default of API servers."""
-_BODIES_AT_ONCE, _BODIES_OF_A_SOURCE = 32, 16
+_REQUESTS_AT_ONCE, _REQUESTS_OF_A_SOURCE = 32, 16
+"""Maximum number of requests whose body is in memory."""
 
 
 class AdmissionServer(kopf.WebhookServer):
@@ -34,20 +35,21 @@ class AdmissionServer(kopf.WebhookServer):
     def __init__(self, port: int, cert_dir: Path) -> None:
         super().__init__(port=port)
         self._cert_dir = cert_dir
-        self._bodies = FairTurns(_BODIES_AT_ONCE, _BODIES_OF_A_SOURCE)
+        self._turns = FairTurns(_REQUESTS_AT_ONCE, _REQUESTS_OF_A_SOURCE)
 
     async def __call__(self, fn: kopf.WebhookFn) -> AsyncIterator[kopf.WebhookClientConfig]:
         """Serves until the generator is closed."""
 
         async def answer(request: web.Request) -> web.Response:
             try:
-                async with asyncio.timeout(_SLOWEST_BODY), self._bodies.turn(source_of(request.remote or "")):
+                async with asyncio.timeout(_SLOWEST_BODY) as reading, self._turns.turn(source_of(request.remote or "")):
                     await read_body(request)
+                    reading.reschedule(None)
+                    return await self._serve(fn, request)
             except BodyError as error:
                 return web.Response(status=error.status, text=f"{error}\n")
             except TimeoutError:
                 raise web.HTTPRequestTimeout from None
-            return await self._serve(fn, request)
 
         app = web.Application(client_max_size=_LARGEST_BODY)
         app.add_routes([web.post("/{id:.*}", answer)])
