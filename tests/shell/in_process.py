@@ -126,6 +126,11 @@ def head(length: int | None, *headers: str, token: str = GOOD) -> bytes:
     return "\r\n".join(lines).encode() + b"\r\n\r\n"
 
 
+def whole(body: bytes, *headers: str, token: str = GOOD) -> bytes:
+    """Returns a request."""
+    return head(len(body), *headers, token=token) + body
+
+
 def message(event_id: str = "x", **attributes: Any) -> bytes:
     """Returns an event as a body."""
     return json.dumps(event(event_id, **attributes)).encode()

@@ -1,4 +1,4 @@
-"""Tests of the bodies of requests with events: none is decompressed."""
+"""Tests of the bodies of requests with events: none is decompressed, and their space is limited."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import asyncio
 import gzip
 import time
 import zlib
+from contextlib import ExitStack
 
 import pytest
 
-from tests.shell.in_process import FakeApi, ask, head, message, serving_events
+from clustertrigger.shell.events.endpoint import LARGEST_BODY, SPACE_FOR_BODIES
+from clustertrigger.shell.serving.bodies import Bodies, BodyError
+from tests.shell.in_process import FakeApi, ask, head, message, serving_events, whole
 
 BOMB = gzip.compress(b" " * (200 * 2**20))
 """204 KB that stand for 200 MiB."""
@@ -60,3 +63,43 @@ async def test_compressed_bodies_are_rejected(encoding: str, body: bytes) -> Non
 async def test_the_encoding_identity_is_accepted() -> None:
     async with serving_events(FakeApi()) as port:
         assert (await ask(port, head(len(message()), "Content-Encoding: identity") + message()))[0] == 202
+
+
+async def test_withheld_bodies_of_one_source_take_half_of_the_space() -> None:
+    """100 requests of almost 1 MiB that never end; without a limit, all of them stayed in memory for 30 s."""
+    most = SPACE_FOR_BODIES // 2 // LARGEST_BODY
+    async with serving_events(FakeApi()) as port:
+        assert (await ask(port, whole(message())))[0] == 202
+        withheld = head(LARGEST_BODY) + b" " * (LARGEST_BODY - 2)
+        sending = [asyncio.create_task(ask(port, withheld, source="127.0.0.7")) for _ in range(100)]
+        done, waiting = await asyncio.wait(sending, timeout=8)
+        assert {task.result()[0] for task in done} == {429}
+        assert len(waiting) <= most + 8, "some of which have not arrived yet"
+        honest = await asyncio.gather(*(ask(port, whole(message(f"e{n}"))) for n in range(20)))
+        large = message("large", padding="x" * (LARGEST_BODY - 1_000))
+        honest.append(await ask(port, whole(large)))
+        assert {status for status, _ in honest} == {202}
+        for task in waiting:
+            task.cancel()
+        await asyncio.wait(waiting)
+        await asyncio.sleep(0.2)
+        assert (await ask(port, whole(large), source="127.0.0.7"))[0] == 202, "the space is free again"
+
+
+def test_a_source_leaves_as_much_space_as_it_takes() -> None:
+    bodies = Bodies(1_000, 100, 1)
+    taken = {}
+    with ExitStack() as stack:
+        for source in "abc":
+            taken[source] = 0
+            with pytest.raises(BodyError) as refused:  # noqa: PT012 - which one, is what is looked for
+                while True:
+                    stack.enter_context(bodies.of(source))._take(50)
+                    taken[source] += 50
+            assert refused.value.status == 429
+    assert taken == {"a": 500, "b": 250, "c": 150}
+    assert bodies._taken.free == 1_000
+    with bodies.of("a") as body, pytest.raises(BodyError) as refused:  # noqa: PT012 - the third is one too many
+        for _ in range(3):
+            body._take(50)
+    assert refused.value.status == 413

@@ -10,7 +10,7 @@ import kopf
 from aiohttp import web
 
 from clustertrigger.net.sources import source_of
-from clustertrigger.shell.serving.bodies import BodyError, read_body
+from clustertrigger.shell.serving.bodies import BodyError, check_encoding
 from clustertrigger.shell.serving.fair_turns import FairTurns
 from clustertrigger.shell.serving.http_server import Limits, serve
 
@@ -42,8 +42,9 @@ class AdmissionServer(kopf.WebhookServer):
 
         async def answer(request: web.Request) -> web.Response:
             try:
+                check_encoding(request)
                 async with asyncio.timeout(_SLOWEST_BODY) as reading, self._turns.turn(source_of(request.remote or "")):
-                    await read_body(request)
+                    await request.read()
                     reading.reschedule(None)
                     return await self._serve(fn, request)
             except BodyError as error:

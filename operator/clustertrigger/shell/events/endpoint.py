@@ -30,7 +30,7 @@ from clustertrigger.shell.events.senders import Senders
 from clustertrigger.shell.kube.api_server import ApiServer
 from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.observed.triggers import Triggers
-from clustertrigger.shell.serving.bodies import BodyError, read_body
+from clustertrigger.shell.serving.bodies import Bodies, BodyError
 from clustertrigger.shell.serving.fair_turns import CrowdedError
 from clustertrigger.shell.serving.http_server import Limits, serve
 from clustertrigger.shell.status.status_writer import StatusWriter
@@ -39,6 +39,8 @@ logger = logging.getLogger(__name__)
 
 PATH = "/v1/namespaces/{namespace}/events"
 LARGEST_BODY = 2**20
+SPACE_FOR_BODIES = 2**26
+"""Maximum number of bytes of all bodies whose requests are not yet answered."""
 _SLOWEST_BODY = 30.0
 _COME_BACK = {"Retry-After": "1"}
 _DRAIN = 15.0
@@ -72,6 +74,7 @@ class EventsEndpoint:
         self._waiting_for = waiting_for
         self.proxies = proxies
         self._senders = Senders(api)
+        self._bodies = Bodies(SPACE_FOR_BODIES, LARGEST_BODY, _SLOWEST_BODY)
         self._freshness = Freshness(api, triggers)
         self.commits = GroupCommit(StatusWriter(api, triggers), clock, triggers, metrics)
 
@@ -79,16 +82,14 @@ class EventsEndpoint:
         """Returns the response to one request."""
         try:
             response = await self._receive(request)
-        except (EventError, BodyError) as error:
+        except EventError as error:
             response = _no(error.status, str(error))
-        except web.HTTPRequestEntityTooLarge:
-            response = _no(413, f"the body is larger than {LARGEST_BODY} bytes: send fewer events at once")
+        except BodyError as error:
+            response = _no(error.status, str(error), retry=error.status == 429)
         except CrowdedError:
             response = _no(429, "too many requests from your address wait for authentication: send again", retry=True)
         except BacklogError as error:
             response = _no(429, f"{error}: send again", retry=True)
-        except TimeoutError:
-            response = _no(408, f"the body did not arrive within {_SLOWEST_BODY:.0f} s: send it again")
         except (ApiError, NotStoredError) as error:
             logger.warning("Rejected events: %s", error)
             response = _no(503, f"the count was not stored: send the events again: {error}", retry=True)
@@ -103,17 +104,19 @@ class EventsEndpoint:
             )
         if missing := self._waiting_for():
             return _no(503, f"not ready: waiting for {missing}", retry=True)
-        if denial := await self._senders.denial(request.headers.get("Authorization"), namespace, self._source(request)):
+        source = self._source(request)
+        if denial := await self._senders.denial(request.headers.get("Authorization"), namespace, source):
             return _no(denial.status, denial.message)
         if self._namespaces and namespace not in self._namespaces:
             return _no(
                 404,
                 f"namespace {namespace!r} is not watched by this operator: use one of {', '.join(self._namespaces)}",
             )
-        async with asyncio.timeout(_SLOWEST_BODY):
-            body = await read_body(request)
-        events = read_events({name.lower(): value for name, value in request.headers.items()}, body)
-        receipt = await self._count(namespace, events)
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        with self._bodies.of(source) as body:
+            # The names in events, which are kept until the count is stored, can be as long as the body.
+            events = read_events(headers, await body.read(request))
+            receipt = await self._count(namespace, events)
         for result, count in (
             ("accepted", receipt.accepted),
             ("duplicate", receipt.duplicates),
