@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import socket
 import time
+import tracemalloc
 import zlib
 from contextlib import ExitStack
 
@@ -84,6 +86,27 @@ async def test_withheld_bodies_of_one_source_take_half_of_the_space() -> None:
         await asyncio.wait(waiting)
         await asyncio.sleep(0.2)
         assert (await ask(port, whole(large), source="127.0.0.7"))[0] == 202, "the space is free again"
+
+
+async def test_little_of_a_body_is_read_before_its_sender_is_authenticated() -> None:
+    """4,096 connections are allowed. It was 125 KiB of each."""
+    api, number = FakeApi(), 200
+    api.delay = 60
+    request = head(LARGEST_BODY, token="made-up") + b" " * LARGEST_BODY
+    async with serving_events(api) as port:
+        tracemalloc.start()
+        try:
+            with ExitStack() as stack:
+                for _ in range(number):
+                    stranger = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+                    stranger.setblocking(False)
+                    stranger.send(request)
+                    await asyncio.sleep(0.001)
+                await asyncio.sleep(1)
+                taken, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert taken / number < 90 * 1024
 
 
 def test_a_source_leaves_as_much_space_as_it_takes() -> None:

@@ -131,8 +131,11 @@ async def _telling(
         connection.answered(body_is_read=request.content.is_eof())
 
 
-class _Connection(asyncio.Protocol):
+class _Connection(asyncio.BufferedProtocol):
     """Measures time between a transport and aiohttp's protocol, and passes everything else on.
+
+    It receives in small pieces. Otherwise, up to 256 KiB of each connection would be in memory before aiohttp pauses
+    it, while thousands of requests wait for authentication.
 
     Attributes:
         source: Source of the connection.
@@ -163,7 +166,12 @@ class _Connection(asyncio.Protocol):
         self._end_at(self._loop.time() + HEADER)
         self._inner.connection_made(transport)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Returns where to put what is received next."""
+        return self._entrance.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        data = bytes(self._entrance.buffer[:nbytes])
         if self._reads_header:
             self._look_for_end(data)
         self._inner.data_received(data)
@@ -250,6 +258,8 @@ class _Entrance:
         self._by_source: defaultdict[str, dict[_Connection, None]] = defaultdict(dict)
         """Connections by source; those that have waited longest come first."""
         self._count = 0
+        self.buffer = memoryview(bytearray(_READ_AHEAD))
+        """What a connection receives. It copies that at once, so that all connections share the buffer."""
 
     def open(self, port: int) -> int:
         """Listens on all addresses."""
