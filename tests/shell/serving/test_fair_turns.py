@@ -19,7 +19,7 @@ class Work:
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
     async def ask(self, *names: str) -> None:
-        """Each requests a turn; the first letter is the group that it belongs to."""
+        """Each requests a turn; the first letter is its source, and another one its group."""
         for name in names:
             self._over[name] = asyncio.Event()
             self.tasks[name] = asyncio.create_task(self._have(name))
@@ -37,7 +37,7 @@ class Work:
         await asyncio.sleep(0)
 
     async def _have(self, name: str) -> None:
-        async with self._turns.turn(name[0]):
+        async with self._turns.turn(name[0], name[1:-1] or None):
             self.begun.append(name)
             await self._over[name].wait()
 
@@ -59,6 +59,18 @@ async def test_a_sharer_leaves_as_many_turns_as_it_gets() -> None:
     assert work.begun[8:] == [], "it is left to the next source"
     await work.ask("e0")
     assert work.begun[8:] == ["e0"]
+
+
+async def test_groups_of_a_sharer_take_turns_within_its_share() -> None:
+    work = Work(FairTurns(at_once=4, each=2, most_waiting=2))
+    await work.ask("ax1", "ax2", "ax3", "ax4", "ay1", "ay2", "b1")
+    assert work.begun == ["ax1", "ax2", "b1"]
+    await work.end("ax1", "ax2")
+    assert work.begun[3:] == ["ax3", "ay1"]
+    await work.cancel("ay2")
+    await work.end("ay1", "ax3", "ax4", "b1")
+    assert not work._turns._waiting
+    assert not work._turns._taken
 
 
 async def test_no_sharer_gets_more_than_its_share() -> None:

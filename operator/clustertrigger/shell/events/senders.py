@@ -96,10 +96,7 @@ class Senders:
     async def _answer(self, question: _Question, token: str, source: str) -> Denial | None:
         review = self._reviews.get(question)
         if review is None:
-            # Most valid tokens are JWTs and most invented ones are not. The two groups of one source do not wait for
-            # each other.
-            sharer = (source, _JWT.fullmatch(token) is not None)
-            review = _Review(asyncio.create_task(self._ask(token, question[1], sharer)))
+            review = _Review(asyncio.create_task(self._ask(token, question[1], source)))
             self._reviews[question] = review
             review.task.add_done_callback(lambda task: self._remember(question, task))
         review.waiting += 1
@@ -112,9 +109,11 @@ class Senders:
                 self._reviews.pop(question, None)
                 review.task.cancel()
 
-    async def _ask(self, token: str, namespace: str, sharer: tuple[str, bool]) -> Denial | None:
+    async def _ask(self, token: str, namespace: str, source: str) -> Denial | None:
+        # Most valid tokens are JWTs and most invented ones are not. The two groups of one source take turns.
+        group = _JWT.fullmatch(token) is not None
         try:
-            async with asyncio.timeout(_PATIENCE), self._turns.turn(sharer):
+            async with asyncio.timeout(_PATIENCE), self._turns.turn(source, group):
                 return await self._review_both(token, namespace)
         except TimeoutError:
             raise ApiError(
