@@ -1,11 +1,11 @@
-"""Tests of the limit of connections: one client cannot keep others out."""
+"""Tests of the limits of connections, in number and in time: one client cannot keep others out."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import ExitStack
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -19,8 +19,8 @@ ELSEWHERE = "127.0.0.2"
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
-@pytest.fixture
-async def port(tmp_path: Path) -> AsyncIterator[int]:
+@asynccontextmanager
+async def serving(tmp_path: Path, sending_seconds: float) -> AsyncIterator[int]:
     app = FastAPI()
     app.state.leaving = asyncio.Event()
     slow = asyncio.Event()
@@ -34,16 +34,24 @@ async def port(tmp_path: Path) -> AsyncIterator[int]:
         await slow.wait()
         return "ok"
 
-    settings = Settings(server="http://127.0.0.1:1", token_file=tmp_path, connections=MOST, sending_seconds=60)
+    settings = Settings(
+        server="http://127.0.0.1:1", token_file=tmp_path, connections=MOST, sending_seconds=sending_seconds
+    )
     listener = socket.create_server(("127.0.0.1", 0))
     server = Server(app, settings)
-    serving = asyncio.create_task(server.serve([listener]))
+    running = asyncio.create_task(server.serve([listener]))
     while not server.started:  # noqa: ASYNC110 - a test may poll
         await asyncio.sleep(0.01)
     yield listener.getsockname()[1]
     slow.set()
     server.should_exit = True
-    await serving
+    await running
+
+
+@pytest.fixture
+async def port(tmp_path: Path) -> AsyncIterator[int]:
+    async with serving(tmp_path, 60) as port:
+        yield port
 
 
 async def connect(stack: ExitStack, port: int, source: str) -> socket.socket:
@@ -86,3 +94,36 @@ async def test_a_connection_whose_request_is_answered_is_kept(port: int) -> None
         surplus = await connect(stack, port, ELSEWHERE)
         assert await answer(surplus) == b"", "all others of its source are busy"
         assert await answer(other) == b"HTTP/1.1 200"
+
+
+HALF = b"GET /li"
+
+
+@pytest.mark.parametrize(
+    ("parts", "is_closed"),
+    [
+        ([REQUEST + HALF], True),
+        ([REQUEST + b"\r\n\r\n" + HALF], True),
+        ([REQUEST + REQUEST + HALF], True),
+        ([REQUEST, HALF], True),
+        ([REQUEST, b"\r\n\r\n" + HALF], True),
+        ([REQUEST], False),
+        ([REQUEST + REQUEST[:10], REQUEST[10:]], False),
+        ([REQUEST + REQUEST], False),
+    ],
+)
+async def test_half_a_header_is_not_awaited(tmp_path: Path, parts: list[bytes], *, is_closed: bool) -> None:
+    async with serving(tmp_path, 0.5) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            for part in parts:
+                writer.write(part)
+                await asyncio.sleep(0.2)
+            async with asyncio.timeout(2):
+                answers = await reader.read()
+            assert is_closed
+            assert answers.startswith(b"HTTP/1.1 200")
+        except TimeoutError:
+            assert not is_closed
+        finally:
+            writer.transport.abort()

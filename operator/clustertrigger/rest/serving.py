@@ -102,6 +102,8 @@ class _Guarded(HttpToolsProtocol):
     _cut: asyncio.TimerHandle | None = None
     _head = 0
     """Number of bytes of an incomplete header."""
+    _has_begun = False
+    """Whether a part of a header has arrived."""
     _waits_since: float | None = None
     """Since when it has waited for a request; None while one is answered."""
 
@@ -125,16 +127,24 @@ class _Guarded(HttpToolsProtocol):
                 self._stop_waiting()
                 _refuse(self.transport, RefusedError(431, f"the headers are longer than {_LARGEST_HEAD} bytes"))
 
+    def on_message_begin(self) -> None:
+        """Notes it, because the request before this one can still be unanswered."""
+        self._has_begun = True
+        super().on_message_begin()
+
     def on_headers_complete(self) -> None:
         """Stops the timer."""
+        self._has_begun = False
         self._stop_waiting()
         self._waits_since = None
         super().on_headers_complete()
 
     def on_response_complete(self) -> None:
-        """Waits for the next request."""
+        """Waits for the next request, or for its rest."""
         self._waits_since = self.loop.time()
         super().on_response_complete()
+        if self._has_begun and self.cycle.response_complete:
+            self._wait()
 
     def send_400_response(self, msg: str) -> None:
         """Rejects what is not HTTP."""

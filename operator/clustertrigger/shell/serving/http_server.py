@@ -46,6 +46,8 @@ _PAUSE = 1.0
 """Seconds without accepting after file descriptors run out."""
 _MOST_FILES = 2**16
 _END_OF_HEADER = b"\r\n\r\n"
+_OVERLAP = len(_END_OF_HEADER) - 1
+"""Number of bytes in which the end of a header can begin, before the rest of it arrives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,10 @@ async def _telling(
     try:
         return await handler(request)
     finally:
-        connection.answered(body_is_read=request.content.is_eof())
+        is_chunked = "Transfer-Encoding" in request.headers
+        connection.answered(
+            body_is_read=request.content.is_eof(), body_size=None if is_chunked else request.content.total_bytes
+        )
 
 
 class _Connection(asyncio.BufferedProtocol):
@@ -143,8 +148,8 @@ class _Connection(asyncio.BufferedProtocol):
     """
 
     __slots__ = (
-        "_deadline", "_entrance", "_header_size", "_inner", "_loop", "_reads_header", "_tail", "_timer", "_transport",
-        "opening", "source", "waits",
+        "_after_header", "_deadline", "_entrance", "_header_size", "_inner", "_loop", "_reads_header", "_tail",
+        "_timer", "_transport", "opening", "source", "waits",
     )  # fmt: skip
 
     def __init__(self, entrance: _Entrance, source: str, inner: asyncio.Protocol) -> None:
@@ -159,6 +164,8 @@ class _Connection(asyncio.BufferedProtocol):
         self._deadline: float | None = None
         self._reads_header = True
         self._header_size = 0
+        self._after_header: int | None = None
+        """Number of bytes behind the header of the request that is answered; None if that is unknown."""
         self._tail = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -174,6 +181,13 @@ class _Connection(asyncio.BufferedProtocol):
         data = bytes(self._entrance.buffer[:nbytes])
         if self._reads_header:
             self._look_for_end(data)
+            if self._header_size > LARGEST_HEADER:
+                self.abort()
+                return
+        else:
+            self._tail = (self._tail + data)[-_OVERLAP:]
+            if self._after_header is not None:
+                self._after_header += nbytes
         self._inner.data_received(data)
 
     def eof_received(self) -> bool | None:
@@ -198,17 +212,26 @@ class _Connection(asyncio.BufferedProtocol):
         self._reads_header = False
         self._deadline = None
 
-    def answered(self, *, body_is_read: bool) -> None:
-        """The response is being sent; the next request may come."""
+    def answered(self, *, body_is_read: bool, body_size: int | None) -> None:
+        """The response is being sent; the next request may come, or has already begun.
+
+        Args:
+            body_is_read: Whether the body has arrived.
+            body_size: Its size in bytes; None if it came in chunks.
+        """
         self.waits = True
         # The rest of a body is not a header. A client that takes too long to send it is disconnected.
         self._reads_header = body_is_read
         self._header_size = 0
-        self._tail = b""
-        if body_is_read:
-            self._deadline = self._loop.time() + IDLE
-        else:
+        if not body_is_read:
             self._end_at(self._loop.time() + 2 * _REST)
+        elif self._has_begun_another(body_size):
+            self._header_size = len(self._tail)
+            self._end_at(self._loop.time() + HEADER)
+        else:
+            self._tail = b""
+            self._deadline = self._loop.time() + IDLE
+        self._after_header = None
         self._entrance.waits_again(self)
 
     def abort(self) -> None:
@@ -218,17 +241,31 @@ class _Connection(asyncio.BufferedProtocol):
         elif self.opening is not None:
             self.opening.cancel()
 
+    def _has_begun_another(self, body_size: int | None) -> bool:
+        """Returns whether the client has sent more than the request that is answered.
+
+        It is assumed if it is unknown: such a connection has less time to be idle.
+        """
+        if self._after_header is None:
+            return True
+        if body_size is None:  # The last of the chunks ends like a header, so that there is no half one behind it.
+            return self._tail != _END_OF_HEADER[-_OVERLAP:]
+        return self._after_header > body_size
+
     def _look_for_end(self, data: bytes) -> None:
-        """Returns whether a header ends here. An incomplete header has limited time and size."""
-        if _END_OF_HEADER in self._tail + data:
+        """Looks whether a header ends here. An incomplete header has limited time and size."""
+        if not self._header_size:
+            data = data.lstrip(b"\r\n")  # Empty lines before a request are ignored.
+            if not data:
+                return
+            if self._deadline is not None:
+                self._end_at(min(self._deadline, self._loop.time() + HEADER))
+        _, end, after = (self._tail + data).partition(_END_OF_HEADER)
+        self._header_size += len(data) - len(after)
+        self._tail = (self._tail + data)[-_OVERLAP:]
+        if end:
             self._reads_header = False
-            return
-        if not self._header_size and self._deadline is not None:
-            self._end_at(min(self._deadline, self._loop.time() + HEADER))
-        self._header_size += len(data)
-        self._tail = (self._tail + data)[-len(_END_OF_HEADER) + 1 :]
-        if self._header_size > LARGEST_HEADER:
-            self.abort()
+            self._after_header = len(after)
 
     def _end_at(self, deadline: float) -> None:
         self._deadline = deadline
