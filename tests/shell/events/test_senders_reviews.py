@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
+
+import pytest
 
 from tests.shell.in_process import FakeApi, ask, message, serving_events, whole
 
@@ -22,3 +25,37 @@ async def test_one_address_gets_half_of_the_reviews_whatever_its_tokens_look_lik
         answers = await asyncio.gather(*sending)
     assert {status for status, _ in answers} == {401}
     assert api.most_open == 9, "eight of one address, and one of the other"
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        [],
+        "x",
+        ["a"],
+        {"authenticated": True},
+        {"authenticated": True, "user": "me"},
+        {"authenticated": True, "user": ["x"]},
+        {"authenticated": True, "user": {}},
+        {"authenticated": True, "user": {"username": ["me"]}},
+        {"authenticated": True, "user": {"username": "me", "groups": "system:masters"}},
+        {"authenticated": True, "user": {"username": "me", "extra": ["x"]}},
+    ],
+)
+async def test_malformed_answers_of_the_api_server_are_no_internal_errors(
+    status: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    api = FakeApi()
+    api.status = status
+    async with serving_events(api) as port:
+        code, answer = await ask(port, whole(message()))
+    assert (code, b"malformed" in answer) == (503, True)
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+@pytest.mark.parametrize("status", [{}, {"authenticated": "true"}, {"authenticated": False, "user": "x"}])
+async def test_only_true_authenticates(status: Any) -> None:
+    api = FakeApi()
+    api.status = status
+    async with serving_events(api) as port:
+        assert (await ask(port, whole(message())))[0] == 401

@@ -77,3 +77,12 @@ async def test_a_path_with_other_characters_is_not_requested(answers: Answers) -
         assert refused.value.status == 404
         with pytest.raises(ApiError, match="is not a path"):
             await api.names(path, remembered=True)
+
+
+@pytest.mark.parametrize("items", ["x", 1, {"a": 1}, [None], ["x"], [{}, []]])
+async def test_a_list_has_objects(answers: Answers, items: Any) -> None:
+    answers["body"] = {"kind": "ClusterTriggerList", "metadata": {"resourceVersion": "1"}, "items": items}
+    api: ApiServer = answers["api"]
+    with pytest.raises(ApiError, match="items are not objects") as refused:
+        await api.list(paths.custom("clustertriggers", "search"))
+    assert refused.value.is_temporary

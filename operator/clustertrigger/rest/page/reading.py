@@ -197,4 +197,5 @@ class Reader:
             if problem.status != 403:
                 raise
             return False
-        return bool((found.get("status") or {}).get("allowed"))
+        status = found.get("status")
+        return isinstance(status, dict) and status.get("allowed") is True

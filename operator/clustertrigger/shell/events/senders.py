@@ -124,14 +124,14 @@ class Senders:
         review = await self._review(TOKEN_REVIEWS, "authentication", "TokenReview", {"token": token})
         if review.get("authenticated") is not True:
             return Denial(401, "the token is not valid in this cluster: send a current one")
-        user = review.get("user") or {}
+        user = _user_in(review)
         access = await self._review(
             ACCESS_REVIEWS,
             "authorization",
             "SubjectAccessReview",
             {
                 **{field: user[field] for field in ("uid", "groups", "extra") if user.get(field)},
-                "user": user.get("username", ""),
+                "user": user["username"],
                 "resourceAttributes": {
                     "group": GROUP,
                     "version": VERSION,
@@ -146,13 +146,15 @@ class Senders:
             return None
         return Denial(
             403,
-            f"{user.get('username')!r} is not allowed to create clustertriggers/events in the namespace "
+            f"{user['username']!r} is not allowed to create clustertriggers/events in the namespace "
             f"{namespace!r}: bind the ClusterRole for event senders there",
         )
 
     async def _review(self, path: str, group: str, kind: str, spec: dict[str, Any]) -> dict[str, Any]:
         body = {"apiVersion": f"{group}.k8s.io/v1", "kind": kind, "spec": spec}
-        status: dict[str, Any] = (await self._api.create(path, body)).get("status") or {}
+        status: object = (await self._api.create(path, body)).get("status")
+        if not isinstance(status, dict):
+            raise _not_understood(kind)
         return status
 
     def _remember(self, question: _Question, task: asyncio.Task[Denial | None]) -> None:
@@ -163,6 +165,27 @@ class Senders:
             return
         denial = task.result()
         (self._denied if denial else self._granted).put(question, denial)
+
+
+_KINDS_OF_A_USER = {"username": str, "uid": str, "groups": list, "extra": dict}
+
+
+def _user_in(review: dict[str, Any]) -> dict[str, Any]:
+    """Returns the user of a TokenReview.
+
+    Raises:
+        ApiError: there is none.
+    """
+    user = review.get("user")
+    if not isinstance(user, dict) or not user.get("username"):
+        raise _not_understood("TokenReview")
+    if not all(isinstance(user[field], kind) for field, kind in _KINDS_OF_A_USER.items() if user.get(field)):
+        raise _not_understood("TokenReview")
+    return user
+
+
+def _not_understood(kind: str) -> ApiError:
+    return ApiError(0, "NotUnderstood", f"the API server answered with a malformed {kind}")
 
 
 class _Answers:

@@ -110,8 +110,10 @@ class ApiServer:
         while True:
             page = {**parameters, "limit": str(_PAGE), **following}
             answer = await self._request(Request("GET", path, parameters=page))
-            metadata = answer.get("metadata") or {}
-            yield answer.get("items") or [], metadata.get("resourceVersion", "")
+            metadata, items = answer.get("metadata") or {}, answer.get("items") or []
+            if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+                raise ApiError(0, "NotUnderstood", f"{path}: the response is a list whose items are not objects")
+            yield items, metadata.get("resourceVersion", "")
             if not metadata.get("continue"):
                 return
             following = {"continue": metadata["continue"]}
