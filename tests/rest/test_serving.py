@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 
+from clustertrigger.net.seldom import SeldomLine
+from clustertrigger.rest import serving as serving_module
 from clustertrigger.rest.serving import Server
 from clustertrigger.rest.settings import Settings
 
@@ -127,3 +130,15 @@ async def test_half_a_header_is_not_awaited(tmp_path: Path, parts: list[bytes], 
             assert not is_closed
         finally:
             writer.transport.abort()
+
+
+async def test_malformed_requests_cause_one_line(
+    port: int, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving_module, "_malformed", SeldomLine(logging.getLogger("clustertrigger.x")))
+    with ExitStack() as stack:
+        for request in (b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n") * 5:
+            assert await answer(await connect(stack, port, "127.0.0.1"), request) == b"HTTP/1.1 400"
+        upgrade = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+        await answer(await connect(stack, port, "127.0.0.1"), upgrade)
+    assert len([record for record in caplog.records if record.levelno >= logging.WARNING]) == 1

@@ -47,3 +47,13 @@ def test_readable_lines_name_the_trigger(capsys: pytest.CaptureFixture[str]) -> 
     with log_context(namespace="search", trigger="products"):
         logging.getLogger("clustertrigger.x").warning("Retrying")
     assert capsys.readouterr().err.endswith("WARNING Retrying  namespace=search trigger=products\n")
+
+
+def test_denied_admissions_are_not_logged(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logging("text", "INFO")
+    kopf = logging.getLogger("kopf.objects")
+    kopf.error("Handler 'validate-clustertrigger' failed permanently: spec.x: is unknown")
+    kopf.error("Handler 'validate-clustertrigger' failed with an exception and will stop now: x")
+    assert [line.partition("failed ")[2] for line in capsys.readouterr().err.splitlines()] == [
+        "with an exception and will stop now: x"
+    ]

@@ -6,6 +6,7 @@ By itself, it limits neither the duration of a request's header nor the number o
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections import defaultdict
 from http import HTTPStatus
@@ -16,10 +17,13 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from clustertrigger.core.json_text import write_json
 from clustertrigger.net.listening import listen_everywhere
+from clustertrigger.net.seldom import SeldomLine
 from clustertrigger.net.sources import source_of
 from clustertrigger.net.tls import ServerCertificate
 from clustertrigger.rest.errors import RefusedError
 from clustertrigger.rest.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 _KEEP_ALIVE = 75
 _LEAVING = 20
@@ -42,6 +46,7 @@ class Server(uvicorn.Server):
     """
 
     def __init__(self, app: FastAPI, settings: Settings) -> None:
+        logging.getLogger("uvicorn.error").addFilter(_leave_out_malformed)
         self._certificate = ServerCertificate(settings.cert_dir) if settings.cert_dir else None
         self._looked_at_every = settings.certificate_seconds
         certificate = self._certificate
@@ -88,6 +93,17 @@ def listeners(settings: Settings) -> list[socket.socket]:
         return listen_everywhere(settings.port, _BACKLOG)
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     return [socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)]
+
+
+_malformed = SeldomLine(logger)
+
+
+def _leave_out_malformed(record: logging.LogRecord) -> bool:
+    """Returns whether a line of uvicorn is an error of the server. Its warnings are about requests of anyone."""
+    if record.levelno != logging.WARNING:
+        return True
+    _malformed.log(f"Rejected a malformed request: {record.getMessage()}")
+    return False
 
 
 class _Guarded(HttpToolsProtocol):

@@ -47,6 +47,11 @@ class _Readable(logging.Formatter):
         return f"{line}  {' '.join(fields)}" if fields else line
 
 
+def _is_no_denial(record: logging.LogRecord) -> bool:
+    """Kopf logs each admission that a webhook denies as an error. Its user gets it. Anyone can send such objects."""
+    return " failed permanently: " not in record.getMessage()
+
+
 def set_up_logging(log_format: str, level: str) -> None:
     """Sets up the root logger.
 
@@ -74,5 +79,6 @@ def set_up_logging(log_format: str, level: str) -> None:
     logging.getLogger("clustertrigger").setLevel(level)
     # The library logs an election that another replica won as an error; lease.py reports real errors.
     logging.getLogger("kubernetes.aio.leaderelection").setLevel(logging.CRITICAL)
+    logging.getLogger("kopf.objects").addFilter(_is_no_denial)
     # Kopf warns at each start that it handles no signals, which is intended.
     logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)

@@ -21,6 +21,7 @@ from clustertrigger.core.events.seen_events import fingerprint
 from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.kube.paths import is_namespace
 from clustertrigger.core.resources.trigger import Key
+from clustertrigger.net.seldom import SeldomLine
 from clustertrigger.net.sources import Proxies
 from clustertrigger.net.unawaited import retrieve_error
 from clustertrigger.shell.clock import Clock
@@ -74,6 +75,7 @@ class EventsEndpoint:
         self._waiting_for = waiting_for
         self.proxies = proxies
         self._senders = Senders(api)
+        self._rejected = SeldomLine(logger)
         self._bodies = Bodies(SPACE_FOR_BODIES, LARGEST_BODY, _SLOWEST_BODY)
         self._freshness = Freshness(api, triggers)
         self.commits = GroupCommit(StatusWriter(api, triggers), clock, triggers, metrics)
@@ -91,7 +93,7 @@ class EventsEndpoint:
         except BacklogError as error:
             response = _no(429, f"{error}: send again", retry=True)
         except (ApiError, NotStoredError) as error:
-            logger.warning("Rejected events: %s", error)
+            self._rejected.log(f"Rejected events: {error}")
             response = _no(503, f"the count was not stored: send the events again: {error}", retry=True)
         self._metrics.event_requests.labels(str(response.status)).inc()
         return _without_body(response) if _wants_an_event_back(request) else response

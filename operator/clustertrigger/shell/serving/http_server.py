@@ -20,8 +20,10 @@ from pathlib import Path
 from typing import cast
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from clustertrigger.net.listening import listen_everywhere
+from clustertrigger.net.seldom import SeldomLine
 from clustertrigger.net.sources import source_of
 from clustertrigger.net.tls import ServerCertificate
 
@@ -93,6 +95,7 @@ async def serve(
         drain: Seconds at the end to finish responses.
         handler_cancellation: Whether a handler is cancelled when its client disconnects.
     """
+    logging.getLogger("aiohttp.server").addFilter(_leave_out_malformed)
     app.middlewares.append(_telling)
     runner = web.AppRunner(
         app,
@@ -116,6 +119,18 @@ async def serve(
             renewing.cancel()
         entrance.close()
         await runner.cleanup()
+
+
+_malformed = SeldomLine(logger)
+
+
+def _leave_out_malformed(record: logging.LogRecord) -> bool:
+    """Returns whether a line of aiohttp is about anything but a malformed request, which anyone can send."""
+    error = record.exc_info[1] if record.exc_info else None
+    if not isinstance(error, HttpProcessingError):
+        return True
+    _malformed.log(f"Rejected a malformed request: {error.message}")
+    return False
 
 
 @web.middleware
