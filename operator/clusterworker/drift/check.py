@@ -152,7 +152,7 @@ def _baseline(spec: CheckSpec, mounts: Mounts) -> "StoredBaseline":
 
 
 def _comparable(spec: CheckSpec, baseline: "StoredBaseline", collections: "list[Collection]") -> None:
-    from clusterworker.data.sources.collections import embedding_model
+    from clusterworker.data.sources.models import of_model_other_than
 
     run, first = spec.baseline.run, collections[0]
     if first.dimensions != baseline.dimensions:
@@ -161,13 +161,12 @@ def _comparable(spec: CheckSpec, baseline: "StoredBaseline", collections: "list[
             f"collection {first.collection_id} has {first.dimensions} dimensions, and the baseline of run {run} has "
             f"{baseline.dimensions}: not comparable",
         )
-    model = embedding_model(collections)
-    if model and baseline.embedding_model and model != baseline.embedding_model:
-        embedded = next(collection for collection in collections if collection.embedding_model)
+    other = of_model_other_than(baseline.embedding_model, collections)
+    if other is not None:
         raise ObstacleFound(
             "model_changed",
-            f"collection {embedded.collection_id} is embedded by {model}, and the baseline of run {run} by "
-            f"{baseline.embedding_model}: not comparable",
+            f"collection {other.collection_id} is embedded by {other.embedding_model}, and the baseline of run {run} "
+            f"by {baseline.embedding_model}: not comparable",
         )
 
 

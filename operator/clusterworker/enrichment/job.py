@@ -170,8 +170,10 @@ def _check_alike(taxonomy: "Taxonomy", collection: "Collection") -> None:
             f"collection {collection.collection_id} has {collection.dimensions} dimensions, and {nodes} have "
             f"{taxonomy.dimensions}: embed both with one model"
         )
+    from clusterworker.data.sources.models import are_different
+
     models = collection.embedding_model, taxonomy.embedding_model
-    if all(models) and models[0] != models[1]:
+    if are_different(*models):
         raise MisconfiguredError(
             f"collection {collection.collection_id} is embedded by {models[0]}, and {nodes} by {models[1]}: embed both "
             "with one model, or, if it is one, give it the same name everywhere"

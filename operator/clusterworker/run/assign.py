@@ -14,8 +14,8 @@ from clusterworker.clustering.succession import Succession
 from clusterworker.clustering.survey import assign
 from clusterworker.data.dataset import StreamedDataset
 from clusterworker.data.sources.collection import Collection
-from clusterworker.data.sources.collections import embedding_model
 from clusterworker.data.sources.messages import OTHER_MODEL
+from clusterworker.data.sources.models import of_model_other_than
 from clusterworker.process.errors import MisconfiguredError
 from clusterworker.run.distributed import Given, assign_by_parts
 from clusterworker.run.findings import Findings
@@ -102,9 +102,9 @@ def _refuse_unlike(base: PreviousRun, stored: StoredCentroids, collections: Sequ
             f"collection {first.collection_id} has {dimensions} dimensions, but the clusters of run "
             f"{base.run} have {expected}: {_REMEDY}"
         )
-    model = embedding_model(collections)
-    if model and stored.embedding_model not in ("", model):
+    other = of_model_other_than(stored.embedding_model, collections)
+    if other is not None:
         raise MisconfiguredError(
-            f"collection {first.collection_id} is embedded by {model}, but run {base.run} clustered vectors of "
-            f"{stored.embedding_model}: {OTHER_MODEL}; then {_REMEDY}"
+            f"collection {other.collection_id} is embedded by {other.embedding_model}, but run {base.run} clustered "
+            f"vectors of {stored.embedding_model}: {OTHER_MODEL}; then {_REMEDY}"
         )

@@ -210,7 +210,7 @@ class _Run:
 
     def _nodes(self, findings: "Findings", collections: "list[Collection]") -> dict[str, bytes]:
         """Returns the clusters of all layers as the nodes of a taxonomy."""
-        from clusterworker.data.sources.collections import embedding_model
+        from clusterworker.data.sources.models import embedding_model
         from clusterworker.run.results.layers import NODES, nodes_of
 
         layered, described = findings.clustering.layered, findings.layers
@@ -220,7 +220,7 @@ class _Run:
 
     def _write(self, findings: "Findings", collections: "list[Collection]") -> Baseline | None:
         from clusterworker.clustering.survey import Survey
-        from clusterworker.data.sources.collections import embedding_model
+        from clusterworker.data.sources.models import embedding_model
         from clusterworker.drift.record import measured_before
         from clusterworker.run.report.contents import write_report
         from clusterworker.run.results.baseline import baseline_of, describe_baseline

@@ -84,6 +84,91 @@ def test_two_models_in_one_file(pod: Pod) -> None:
             pod.run(pod.spec(KMEANS))
 
 
+Metadata = dict[str, str]
+
+
+def write_metadata(file: Path, of_file: Metadata, of_vectors: Metadata, part: str, added: Metadata) -> None:
+    """Writes the metadata of a file and of its vectors, and further one only into the footer, as Polars does."""
+    written = table(VECTORS[:100], [f"{part}-{row}" for row in range(100)])
+    place = written.schema.get_field_index("embedding")
+    schema = written.schema.set(place, written.schema.field(place).with_metadata(of_vectors)).with_metadata(of_file)
+    with pq.ParquetWriter(file, schema) as writer:
+        writer.write_table(written.cast(schema))
+        writer.add_key_value_metadata(added)
+
+
+NAMED: list[tuple[Metadata, Metadata, Metadata, Metadata, str]] = [
+    ({"model": "pipe"}, {"embedding_model": "A"}, {"model": "pipe"}, {"embedding_model": "B"}, "B, A"),
+    ({"model": "p"}, {"model": "A"}, {"model": "p"}, {"model": "B"}, "B, A"),
+    ({"model": "p"}, {"model": "A"}, {"model": "q"}, {"model": "A"}, "A"),
+    ({"model": "p", "embedding_model": "A"}, {}, {"model": "q", "embedding_model": "A"}, {}, "A"),
+    ({"model": "p"}, {}, {"model": "q"}, {}, "q, p"),
+    (
+        {"embedding_model": "openai", "model_name": "small"},
+        {},
+        {"embedding_model": "openai", "model_name": "large"},
+        {},
+        "openai / large, openai / small",
+    ),
+    ({"embedding_model": "openai"}, {}, {"embedding_model": "openai", "model_name": "large"}, {}, "openai / large"),
+    ({"model_name": "large"}, {}, {"embedding_model": "openai", "model_name": "large"}, {}, "openai / large"),
+    ({"model_name": "A"}, {}, {"embedding_model": "A"}, {}, "A"),
+    ({"model_name": "A"}, {}, {}, {"embedding_model": "B"}, "B, A"),
+]
+
+
+@pytest.mark.parametrize(("file", "vectors", "other_file", "other_vectors", "expected"), NAMED)
+def test_names_are_compared_key_by_key(
+    pod: Pod, file: Metadata, vectors: Metadata, other_file: Metadata, other_vectors: Metadata, expected: str
+) -> None:
+    """A name of the vectors, or of an embedding model, counts more than `model` of a file, which can name anything."""
+    write_metadata(pod.volume / "a.parquet", file, vectors, "a", {})
+    write_metadata(pod.volume / "b.parquet", other_file, other_vectors, "b", {})
+    other, _, first = expected.partition(", ")
+    two = {"uri": "a.parquet"}, {"uri": "b.parquet"}
+    if first:
+        assert refused(pod, {"uri": "."}) == f"b.parquet: embedded by {other}, but a.parquet by {first}: {REMEDY}"
+        assert refused(pod, *two) == f"collection col_0 is embedded by {first} and col_1 by {other}: {REMEDY}"
+        return
+    spec = pod.spec(KMEANS, {"uri": "."})
+    pod.run(spec)
+    pod.run(pod.spec(KMEANS, *two, run="nightly-2"))
+    for run in (spec.run, "nightly-2"):
+        with np.load(pod.results / "search/nightly" / run / "baseline.npz") as baseline:
+            assert str(baseline["embedding_model"]) == expected
+
+
+def test_a_name_that_only_the_footer_has(pod: Pod) -> None:
+    """The Arrow schema of these files names no model, or another one."""
+    for name, model in (("a", "mini-lm"), ("b", "e5")):
+        write_metadata(pod.volume / f"{name}.parquet", {}, {}, name, {"embedding_model": model})
+    assert refused(pod, {"uri": "."}) == f"b.parquet: embedded by e5, but a.parquet by mini-lm: {REMEDY}"
+    write_metadata(pod.volume / "a.parquet", {"embedding_model": "x"}, {}, "a", {"embedding_model": "e5"})
+    assert refused(pod, {"uri": "."}) == (
+        f"a.parquet: embedding_model is e5 in the metadata of the file, and x in the metadata of its Arrow schema: "
+        f"{REMEDY}"
+    )
+
+
+def test_a_run_remembers_all_names(pod: Pod) -> None:
+    """A later assignment and a check compare them."""
+    names = {"embedding_model": "openai", "model_name": "small"}
+    write_metadata(pod.volume / "data.parquet", names, {}, "a", {})
+    spec = pod.spec(KMEANS)
+    result = pod.run(spec)
+    base = {"run": spec.run, "uri": result.results_uri, "next_cluster_id": result.next_cluster_id}
+    write_metadata(pod.volume / "data.parquet", {"embedding_model": "openai"}, {}, "a", {})
+    assert perform(pod, check_spec(spec, result)).obstacle is None
+    pod.run(pod.spec(KMEANS, run="hourly-1", mode="assign", base=base))
+    write_metadata(pod.volume / "data.parquet", names | {"model_name": "large"}, {}, "a", {})
+    assert perform(pod, check_spec(spec, result)).error == (
+        f"collection col_0 is embedded by openai / large, and the baseline of run {spec.run} by openai / small: "
+        "not comparable"
+    )
+    with pytest.raises(MisconfiguredError, match="by openai / large, but run nightly-1a2b clustered vectors of openai"):
+        pod.run(pod.spec(KMEANS, run="hourly-2", mode="assign", base=base))
+
+
 def test_a_long_name_leaves_room_for_the_remedy(pod: Pod) -> None:
     write(pod.volume / "d/0.parquet", "m" * 100_000)
     write(pod.volume / "d/1.parquet", "m" * 100_000 + "n")

@@ -1,11 +1,13 @@
 """Opens the collections of a RunSpec, or counts their documents."""
 
 from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 
 from clustercontract.container import CollectionInput
 from clusterworker.data.sources.collection import Collection
 from clusterworker.data.sources.messages import OTHER_MODEL, model_shown
+from clusterworker.data.sources.models import are_different
 from clusterworker.data.sources.parquet.collection import ParquetCollection, count_rows
 from clusterworker.data.sources.parquet.store import BucketStore, FileStore, VolumeStore
 from clusterworker.process.errors import MisconfiguredError
@@ -48,18 +50,9 @@ def of_other_dimensions(collections: Sequence[Collection]) -> tuple[Collection, 
 
 
 def of_another_model(collections: Sequence[Collection]) -> tuple[Collection, Collection] | None:
-    """Returns the first collection that names its embedding model, and the first one that names another.
-
-    The second one is None if there is none.
-    """
-    named = [collection for collection in collections if collection.embedding_model]
-    differing = (other for other in named if other.embedding_model != named[0].embedding_model)
-    return next(((named[0], other) for other in differing), None)
-
-
-def embedding_model(collections: Sequence[Collection]) -> str:
-    """Returns the name of the embedding model of opened collections, "" if none names it."""
-    return next((collection.embedding_model for collection in collections if collection.embedding_model), "")
+    """Returns the first two collections that name different embedding models, if there are two."""
+    pairs = combinations(collections, 2)
+    return next(((one, two) for one, two in pairs if are_different(one.embedding_model, two.embedding_model)), None)
 
 
 def count_documents(inputs: Sequence[CollectionInput], secrets: Path) -> int:

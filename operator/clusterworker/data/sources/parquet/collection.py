@@ -22,16 +22,13 @@ from clusterworker.data.sources.matrix import (
     is_vector_type,
     to_numbers,
 )
-from clusterworker.data.sources.messages import OTHER_MODEL, missing, model_shown, no_documents, twice, type_shown
+from clusterworker.data.sources.messages import missing, no_documents, twice, type_shown
 from clusterworker.data.sources.parquet.file import ParquetFile, RowGroup
+from clusterworker.data.sources.parquet.model_names import model_of
 from clusterworker.data.sources.parquet.store import FileStore
 from clusterworker.data.sources.plain import is_text
 from clusterworker.data.sources.predicate import predicate
 from clusterworker.process.errors import MisconfiguredError
-
-MODEL_KEYS = (b"embedding_model", b"model_name", b"model")
-"""Keys of the metadata of a file's schema, or of its vectors' field, in which writers store the embedding model."""
-
 
 WIDE = "if these are the numbers of the vectors, write them into one column, as one list of numbers for each document"
 """The remedy for vectors whose numbers are in separate columns, as data frames have them."""
@@ -74,7 +71,7 @@ class ParquetCollection:
         if self.rows == 0:
             filtered = any(file.written for file in files)
             raise MisconfiguredError(f"{_shown(source, source.uri)}: {no_documents(collection_id, filtered=filtered)}")
-        self.embedding_model = self._one_model()
+        self.embedding_model = model_of(self._files, self._vector_column)
 
     @cached_property
     def dimensions(self) -> int:
@@ -204,18 +201,6 @@ class ParquetCollection:
                 "write one list of numbers for each document, or set source.vector_column to another column"
             )
 
-    def _one_model(self) -> str:
-        """Name of the embedding model in the files; "" if none has one."""
-        named = {file.shown: model for file in self._files if (model := _model(file, self._vector_column))}
-        first = next(iter(named), "")
-        for name, model in named.items():
-            if model != named[first]:
-                raise MisconfiguredError(
-                    f"{name}: embedded by {model_shown(model)}, but {first} by "
-                    f"{model_shown(named[first])}: {OTHER_MODEL}"
-                )
-        return named.get(first, "")
-
     def _type(self, file: ParquetFile, column: str) -> tuple[Any, str]:
         """Returns a column's plain type, and its type as written for messages."""
         if column in file.partitions:
@@ -262,24 +247,6 @@ def _is_wide(file: ParquetFile) -> bool:
     """Returns whether the numbers of a vector can be in separate columns, because no column contains lists."""
     kinds = [field.type for field in file.types]
     return sum(map(pa.types.is_floating, kinds)) > 1 and not any(map(pa.types.is_nested, kinds))
-
-
-def _model(file: ParquetFile, vector_column: str) -> str:
-    """Returns the name of the embedding model in the metadata of a file, or of its vectors.
-
-    Raises:
-        MisconfiguredError: The two differ.
-    """
-    places = [file.schema.metadata or {}, file.schema.field(vector_column).metadata or {}]
-    found = [[metadata.get(key, b"").decode(errors="replace").strip() for metadata in places] for key in MODEL_KEYS]
-    for key, (of_file, of_vectors) in zip(MODEL_KEYS, found, strict=True):
-        if of_file and of_vectors and of_file != of_vectors:
-            raise MisconfiguredError(
-                f"{file.shown}: {key.decode()} is {model_shown(of_file)} in the metadata of the file, and "
-                f"{model_shown(of_vectors)} in the metadata of column {vector_column}: {OTHER_MODEL}"
-            )
-    names = [of_file for of_file, _ in found] + [of_vectors for _, of_vectors in found]
-    return next((name for name in names if name), "")
 
 
 def _texts(values: Any) -> list[str]:

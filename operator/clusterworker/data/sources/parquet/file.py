@@ -28,6 +28,8 @@ BUFFER_BYTES = 4 << 20
 """Whether column chunks are read in pieces; otherwise, a row group of a million vectors would be loaded at once."""
 _INT96 = "us"
 """Unit of the times that Impala and old Spark write: in nanoseconds, the year 9999 silently becomes 1816."""
+_ARROW_SCHEMA = b"ARROW:schema"
+"""Key of the footer's metadata; the value can be long."""
 _ROW = "\0row"
 """Name of a column of row numbers, in addition to those of the file."""
 
@@ -53,6 +55,7 @@ class ParquetFile:
 
     Attributes:
         schema: pyarrow schema, as written.
+        metadata: Keys and values in the footer, without the Arrow schema.
         types: The same columns with plain types, as `records` yields them.
         partitions: Columns in the file's path, without those that the file itself has.
         rows: Number of selected rows.
@@ -71,6 +74,7 @@ class ParquetFile:
         self._identity: Identity | None = None
         with self._opened() as parquet:
             self.schema = parquet.schema_arrow
+            self.metadata = _metadata(parquet)
             self._footer = _footer(parquet)
             self.types = pa.schema([field.with_type(plain_type(field.type)) for field in self.schema])
             self.partitions: Partitions = {
@@ -253,6 +257,10 @@ def _is_cut(file: Any) -> bool:
         return False
     begin, end = file.read_at(length, 0), file.read_at(length, size - length)
     return bool(begin == MAGIC != end)
+
+
+def _metadata(parquet: Any) -> dict[bytes, bytes]:
+    return {key: value for key, value in (parquet.metadata.metadata or {}).items() if key != _ARROW_SCHEMA}
 
 
 def _footer(parquet: Any) -> tuple[Any, ...]:
