@@ -54,11 +54,15 @@ class Earlier:
         file: Its table.
         errors: Context in which errors of reading the table become one line.
         taxonomy: The taxonomy that it was made with.
+        integer_ids: Whether ids are taken over as integers; as text otherwise.
     """
 
-    def __init__(self, file: pq.ParquetFile, errors: AbstractContextManager[None], taxonomy: Taxonomy) -> None:
+    def __init__(
+        self, file: pq.ParquetFile, errors: AbstractContextManager[None], taxonomy: Taxonomy, *, integer_ids: bool
+    ) -> None:
         self._file = file
         self._errors = errors
+        self._type = pa.int64() if integer_ids else pa.string()
         self._nodes = pa.array(taxonomy.tree.ids, pa.string())
         keys = [np.empty(0, np.int64)]
         for batch in file.iter_batches(_ROWS, columns=["document_id", "rank"]):
@@ -94,7 +98,7 @@ class Earlier:
                     continue
                 nodes = pc.fill_null(pc.index_in(part["node_id"], value_set=self._nodes), NO_NODE)
                 yield Taken(
-                    part["document_id"],
+                    part["document_id"].cast(self._type),
                     part["rank"].to_numpy().astype(np.int64),
                     nodes.to_numpy(zero_copy_only=False).astype(np.int64),
                     part["score"].to_numpy().astype(np.float64),
@@ -125,10 +129,10 @@ def earlier_of(
         return None, (_full("this trigger has no completed enrichment"),)
     try:
         file, errors = _open(f"{last.uri}/{ENRICHMENT_FILE}", spec, secrets)
-        why = _unlike(read_provenance(file), spec, taxonomy) or _kind_of_ids(file, last.run, integer_ids=integer_ids)
+        why = _unlike(read_provenance(file), spec, taxonomy)
         if why is None and file.metadata.num_rows * BYTES_PER_DOCUMENT > memory * _SHARE_OF_MEMORY:
             why = f"{last.run} has too many documents for the memory: raise run.resources.limits.memory"
-        return (None, (_full(why),)) if why else (Earlier(file, errors, taxonomy), ())
+        return (None, (_full(why),)) if why else (Earlier(file, errors, taxonomy, integer_ids=integer_ids), ())
     except (RunError, OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
         return None, (_full(f"the results of {last.run} cannot be read: {one_line(error)}"),)
 
@@ -148,14 +152,6 @@ def _unlike(made: Provenance, spec: EnrichmentSpec, taxonomy: Taxonomy) -> str |
         if before != now:
             return f"{name} was {before:.12g} in {made.run}, and is {now:.12g} now"
     return None
-
-
-def _kind_of_ids(file: pq.ParquetFile, run: str, *, integer_ids: bool) -> str | None:
-    were_integers = pa.types.is_integer(file.schema_arrow.field("document_id").type)
-    kinds = {True: "integers", False: "text"}
-    if were_integers == integer_ids:
-        return None
-    return f"document ids were {kinds[were_integers]} in {run}, and are {kinds[integer_ids]} now"
 
 
 def _open(uri: str, spec: EnrichmentSpec, secrets: Path) -> tuple[pq.ParquetFile, AbstractContextManager[None]]:

@@ -93,6 +93,24 @@ def test_known_documents_are_taken_over(enriching: Enriching, searched: list[int
     assert "200 of them taken over" in (enriching.folder(spec) / "report.html").read_text()
 
 
+@pytest.mark.parametrize("turned", [1, -1])
+def test_ids_that_turn_to_text_or_back(enriching: Enriching, searched: list[int], turned: int) -> None:
+    """One id that is not an integer makes all of them text; the other documents stay what they were."""
+    enriching.nodes(NODES, [""] * 6)
+    kinds: list[Any] = [list(range(300)), [*map(str, range(300)), "x"]][::turned]
+    specs: list[EnrichmentSpec] = []
+    for kind in kinds:
+        write(enriching.pod.volume / "data.parquet", DOCUMENTS[: len(kind)], kind)
+        fields = {"previous": {"run": specs[0].run, "uri": str(enriching.folder(specs[0]))}} if specs else {}
+        specs.append(enriching.spec(run=f"labels-1a2b-{len(specs) + 1}", incremental=True, **fields))
+        searched.clear()
+        result = enriching.run(specs[-1])
+    assert (sum(searched), result.notes) == (1 if turned == 1 else 0, [])
+    full = enriching.spec(run="labels-1a2b-3")
+    enriching.run(full)
+    assert rows(enriching.table(specs[1])) == rows(enriching.table(full))
+
+
 def test_nothing_new_means_no_search(enriching: Enriching, searched: list[int]) -> None:
     before = first(enriching)
     searched.clear()
@@ -125,10 +143,6 @@ def changed_parents(enriching: Enriching) -> None:
     enriching.nodes(NODES, ["", "n0", "n0", "", "n0", ""])
 
 
-def integer_ids(enriching: Enriching) -> None:
-    write(enriching.pod.volume / "data.parquet", DOCUMENTS[:300], range(300))
-
-
 def damaged(enriching: Enriching) -> None:
     [file] = enriching.pod.results.rglob("enrichment.parquet")
     file.write_bytes(b"PAR1")
@@ -147,7 +161,6 @@ def gone(enriching: Enriching) -> None:
         (None, {"top_k": 2}, {}, "top_k was 1 in labels-1a2b-1, and is 2 now"),
         (None, {"min_score": 0.25}, {}, "min_score was 0 in labels-1a2b-1, and is 0.25 now"),
         (None, {"min_score": 0.12345678}, {}, "min_score was 0 in labels-1a2b-1, and is 0.12345678 now"),
-        (integer_ids, {}, {}, "document ids were text in labels-1a2b-1, and are integers now"),
         (damaged, {}, {}, "the results of labels-1a2b-1 cannot be read: "),
         (gone, {}, {}, "the results of labels-1a2b-1 cannot be read: "),
         (None, {}, {"collection": "col_other"}, "labels-1a2b-1 read collection col_docs"),

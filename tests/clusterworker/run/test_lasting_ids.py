@@ -80,6 +80,46 @@ def test_ids_stay_where_sizes_change_their_order(pod: Pod) -> None:
     assert row["left"] == len(gone)
 
 
+HDBSCAN: dict[str, Any] = {"algorithm": "hdbscan", "min_cluster_size": 20, "reduce": "none"}
+
+
+@pytest.mark.parametrize(("config", "added"), [(KMEANS, 2**63), (HDBSCAN, "x")])
+@pytest.mark.parametrize("turned", [1, -1])
+def test_ids_that_turn_to_text_or_back(pod: Pod, config: dict[str, Any], added: int | str, turned: int) -> None:
+    """One id that is not a 64-bit integer makes all of them text; the other documents are found again."""
+    vectors, _ = topics(0, 1, 2, 3)
+    numbers = [number - 2**63 for number in range(3)] + [2**63 - number for number in range(1, 4)]
+    numbers += [10**18 - 1, 10**18, 1 - 10**18, -(10**18), *range(len(vectors) - len(numbers) - 4)]
+    kinds: list[Any] = [numbers, [*map(str, numbers), str(added)]][::turned]
+    write(pod.volume / "data.parquet", np.concatenate([vectors, vectors[:1]])[: len(kinds[0])], kinds[0])
+    first = pod.spec(config, run="nightly-1")
+    result = pod.run(first)
+    before = {str(document): label for document, label in clusters_of(pod.folder(first)).items()}
+    write(pod.volume / "data.parquet", np.concatenate([vectors, vectors[:1]])[: len(kinds[1])], kinds[1])
+    second = after(pod, first, result, "nightly-2", config)
+    found = pod.run(second)
+    now = {str(document): label for document, label in clusters_of(pod.folder(second)).items()}
+    assert found.changes is not None
+    assert (found.changes.documents, found.changes.moved, found.notes) == (len(numbers), 0, result.notes)
+    assert found.changes.kept == 4
+    assert {document: now[document] for document in map(str, numbers)} == {
+        document: before[document] for document in map(str, numbers)
+    }
+
+
+def test_a_second_collection_with_ids_of_another_kind(pod: Pod) -> None:
+    vectors, _ = topics(0, 1, 2, 3)
+    write(pod.volume / "data.parquet", vectors, list(range(len(vectors))))
+    first = pod.spec(KMEANS, run="nightly-1")
+    result = pod.run(first)
+    write(pod.volume / "more.parquet", vectors[:3], ["a", "b", "c"])
+    previous = {"run": first.run, "uri": result.results_uri, "next_cluster_id": result.next_cluster_id}
+    two = {"uri": "data.parquet"}, {"uri": "more.parquet"}
+    found = pod.run(pod.spec(KMEANS, *two, run="nightly-2", previous=previous))
+    assert found.changes is not None
+    assert (found.changes.documents, found.changes.moved) == (len(vectors), 0)
+
+
 def test_a_new_topic_has_a_new_number_and_a_gone_one_keeps_its_own(pod: Pod) -> None:
     write(pod.volume / "data.parquet", *topics(0, 1, 2, 3))
     first = pod.spec(KMEANS, run="nightly-1")

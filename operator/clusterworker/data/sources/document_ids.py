@@ -12,6 +12,10 @@ from clusterworker.data.sources.plain import is_text, is_uuid
 from clusterworker.process.errors import MisconfiguredError
 
 LARGEST = 2**63 - 1
+_INTEGER = r"^(0|-?[1-9][0-9]{0,17})$"
+"""An integer as `to_ids` writes it as text. All of these fit into 64 bits."""
+_LONG_INTEGER = r"^-?[1-9][0-9]{18}$"
+"""Some of these fit."""
 _DIGITS = np.frombuffer(b"0123456789abcdef", np.uint8)
 _UUID_LENGTH = 36
 _DASHES = (8, 13, 18, 23)
@@ -79,7 +83,9 @@ def to_ids(column: Any, place: Place, what: str, *, integers: bool) -> Any:
 def document_keys(ids: Any) -> Rows:
     """Returns a hash of 64 bits for each document, shape (rows,), which is valid only within this process.
 
-    The probability of a collision is one in ten for a billion documents, and one in thirty million for a million.
+    An integer and its digits as text have the same hash, because one new id that is not an integer makes all ids of a
+    run text, and the other documents are still those of the previous run. The probability of a collision is one in ten
+    for a billion documents, and one in thirty million for a million.
 
     Args:
         ids: A pyarrow array of integers or strings.
@@ -87,7 +93,16 @@ def document_keys(ids: Any) -> Rows:
     if pa.types.is_integer(ids.type):
         keys: Rows = ids.cast(pa.int64()).to_numpy(zero_copy_only=False)
         return keys
-    return np.fromiter(map(hash, ids.to_pylist()), np.int64, len(ids))
+    keys = np.fromiter(map(hash, ids.to_pylist()), np.int64, len(ids))
+    keys[keys == 0] = hash((0,))  # Python's hash of "" is 0, which is the key of the integer.
+    short = pc.match_substring_regex(ids, _INTEGER)
+    keys[np.flatnonzero(short)] = ids.filter(short).cast(pa.int64()).to_numpy(zero_copy_only=False)
+    long = pc.match_substring_regex(ids, _LONG_INTEGER)
+    for row in np.flatnonzero(long).tolist():
+        number = int(ids[row].as_py())
+        if -LARGEST - 1 <= number <= LARGEST:
+            keys[row] = number
+    return keys
 
 
 def _binary(kind: Any) -> Any:
