@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,10 +18,25 @@ _CODEC = r"(\.(gz|gzip|snappy|zst|zstd|br|brotli|lz4|lzo|uncompressed))?"
 _DATA_FILE = re.compile(rf"\.(parquet|parq|pq){_CODEC}$", re.IGNORECASE)
 """Suffixes of data files. `.parquet.gzip` is a common name for files that pandas has compressed internally."""
 
+_OTHER = """
+    crc md5 sha1 sha256 sha512 asc sig lock pid swp part partial crdownload bak old orig backup manifest
+    json jsonl ndjson geojson csv tsv psv txt text log md rst html htm xml yaml yml toml ini cfg conf properties
+    avro orc arrow arrows feather ipc duckdb db sqlite sqlite3 h5 hdf5 zarr npy npz mat pkl pickle joblib
+    pt pth ckpt safetensors onnx gguf faiss tfrecord pb proto
+    py ipynb sql sh js java scala jar class cpp rs
+    pdf doc docx odt xls xlsx ods ppt pptx rtf tex bib eml
+    png jpg jpeg gif bmp tif tiff webp svg ico heic mp3 mp4 wav flac ogg avi mov mkv webm
+    zip tar tgz 7z rar
+"""
+_OTHER_FILE = re.compile(rf"\.({'|'.join(_OTHER.split())}){_CODEC}$|\.(tmp|temp|inprogress)\b[^/]*$|~$", re.IGNORECASE)
+"""Names of files that are not Parquet, or not complete. They are not opened: in a bucket, each would take a request."""
+
 MAGIC = b"PAR1"
 """First and last bytes of a Parquet file that is not encrypted."""
 MAGICS = (MAGIC, b"PARE")
 """First bytes of a Parquet file; the second ones mark an encrypted file."""
+_READERS = 16
+"""Number of files whose first bytes are read at the same time, because a bucket takes its time for each."""
 
 
 class GlobError(ValueError):
@@ -33,20 +49,25 @@ class Chosen:
 
     Attributes:
         files: Files, sorted.
-        unnamed: Files in a directory without a suffix, as Hive, Trino and Athena write them, sorted. They belong to the
-            collection if they are Parquet files.
+        unnamed: Files in a directory whose names do not tell what they are, as Hive, Trino and Athena write them,
+            sorted: without a suffix, or with an unknown one. They belong to the collection if they are Parquet files.
     """
 
     files: list[str]
     unnamed: list[str]
 
     def parquet(self, begins: Callable[[str], bytes]) -> list[str]:
-        """Returns the files, with those without a suffix that are Parquet files, and not, for example, a README.
+        """Returns the files, with those of the unnamed ones that are Parquet files, and not, for example, a README.
 
         Args:
-            begins: Returns the first bytes of a file, at most as many as MAGIC has.
+            begins: Returns the first bytes of a file, at most as many as MAGIC has. It is called by several threads.
         """
-        return sorted([*self.files, *(name for name in self.unnamed if begins(name) in MAGICS)])
+        if not self.unnamed:
+            return self.files
+        with ThreadPoolExecutor(min(_READERS, len(self.unnamed))) as pool:
+            firsts = list(pool.map(begins, self.unnamed))
+        found = [name for name, first in zip(self.unnamed, firsts, strict=True) if first in MAGICS]
+        return sorted([*self.files, *found])
 
 
 def files_at(path: str, kind: Literal["file", "directory"] | None, below: Callable[[str], Iterable[str]]) -> Chosen:
@@ -204,7 +225,7 @@ def hint(pattern: str) -> str:
 def _add(below: str, path: str, files: list[str], unnamed: list[str]) -> None:
     if is_data_file(below):
         files.append(path)
-    elif "." not in below.rpartition("/")[2] and not any(_is_hidden(part) for part in below.split("/")):
+    elif _OTHER_FILE.search(below) is None and not any(_is_hidden(part) for part in below.split("/")):
         unnamed.append(path)
 
 

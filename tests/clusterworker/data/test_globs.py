@@ -268,6 +268,57 @@ def test_files_without_a_suffix_belong_to_a_directory() -> None:
     assert found.unnamed == ["t/000000_0", "t/lang=en/000001_0"]
 
 
+UNKNOWN = [
+    "data.parq.zstd", "data.PARQUET.GZIP", "2024-01-01.0", "part-0000.c000", "000000_0.deflate", "a.b", "x.tar.parquet",
+    "20240101_123456_00001_abcde-0b9e.v1", "data.parquet.0", "k=v.1/x.2", "template.3", "x.tmpl",
+]  # fmt: skip
+OTHERS = [
+    "a.crc", "a.parquet.crc", "a.json", "a.JSON", "a.txt", "a.csv", "a.csv.gz", "a.json.zst", "a.avro", "a.orc",
+    "a.tmp", "a.parquet.tmp", "a.parquet.tmp.17", "a.tmp-17", "a.inprogress", "a.parquet.inprogress.17",
+    "a.parquet.bak", "a.parquet~", ".a.b", "_a.b", "_t/a.b", ".t/a.b",
+]  # fmt: skip
+
+
+def test_files_with_an_unknown_suffix(pod: Pod, bucket: Bucket, keys: Path) -> None:
+    """They were left out, without a note or an error."""
+    for name in [*UNKNOWN, *OTHERS]:
+        write(pod.volume / "t" / name, VECTORS)
+        bucket.upload(f"t/{name}", pod.volume / "t" / name)
+    for name in ("notes.0", "empty.1"):
+        (pod.volume / "t" / name).write_text("no rows" if name == "notes.0" else "")
+        bucket.upload(f"t/{name}", pod.volume / "t" / name)
+    assert VolumeStore(pod.volume, "t").find() == sorted(f"t/{name}" for name in UNKNOWN)
+    assert pod.run(pod.spec(KMEANS, {"uri": "t"})).num_documents == 10 * len(UNKNOWN)
+    assert pod.run(pod.spec(KMEANS, bucket.source("t"))).num_documents == 10 * len(UNKNOWN)
+
+
+def test_other_files_are_not_opened() -> None:
+    """In a bucket, each would take a request."""
+    found = data_files("", [*UNKNOWN, *OTHERS, "README"])
+    assert [name for name in OTHERS if name in (*found.files, *found.unnamed)] == []
+    opened: list[str] = []
+
+    def begins(name: str) -> bytes:
+        opened.append(name)
+        return b""
+
+    assert found.parquet(begins) == found.files
+    assert sorted(opened) == found.unnamed == sorted({*UNKNOWN, "README"} - set(found.files))
+
+
+def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it is a Parquet file is then unknown. Its directory was named."""
+    write(tmp_path / "d/a.parquet", VECTORS)
+    (tmp_path / "d/private.key").write_text("x")
+
+    def denied(path: Path, *_: Any) -> Any:
+        raise PermissionError(path)
+
+    monkeypatch.setattr(Path, "open", denied)
+    with pytest.raises(MisconfiguredError, match=r"^d/private\.key: permission denied for user "):
+        VolumeStore(tmp_path, "d").find()
+
+
 def test_a_glob_may_match_directories() -> None:
     """Spark writes a directory where others write a file."""
     paths = ["d/a.parquet/part-0.parquet", "d/a.parquet/_SUCCESS", "d/a.parquet/x=1/000_0", "d/b.parquet", "d/c.csv"]

@@ -152,13 +152,14 @@ class VolumeStore:
 
     def _readable(self, chosen: Chosen) -> list[str]:
         def begins(name: str) -> bytes:
-            try:
-                if not self._inside(name).is_file():
-                    return b""  # Opening a named pipe would wait for a writer.
-                with self._inside(name).open("rb") as file:
-                    return file.read(len(MAGIC))
-            except FileNotFoundError:
-                return b""  # It is a link without a target, or was removed.
+            with self.errors(name):
+                try:
+                    if not self._inside(name).is_file():
+                        return b""  # Opening a named pipe would wait for a writer.
+                    with self._inside(name).open("rb") as file:
+                        return file.read(len(MAGIC))
+                except FileNotFoundError:
+                    return b""  # It is a link without a target, or was removed.
 
         return chosen.parquet(begins)
 
