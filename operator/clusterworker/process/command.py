@@ -28,6 +28,8 @@ ALLOCATIONS_PER_COLLECTION = 50_000
 few of them are ever freed. With Python's threshold of 700, searching them for cycles takes half a second of a short
 run.
 """
+_OF_VERSIONS = frozenset({"missing", "extra_forbidden", "literal_error", "union_tag_invalid", "union_tag_not_found"})
+"""pydantic's errors for fields, and for values of a fixed set, that one version has and another does not."""
 S = TypeVar("S", bound=BaseModel)
 R = TypeVar("R", bound=Message)
 
@@ -109,10 +111,10 @@ class Command(Generic[S, R]):
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             field = ".".join(str(part) for part in first["loc"]) or "document"
-            raise MisconfiguredError(
-                f"{origin}: not a valid {name}: {field}: {first['msg']}: "
-                "the operator and the worker's image must have the same version"
-            ) from error
+            problem = f"{origin}: not a valid {name}: {field}: {first['msg'].removeprefix('Value error, ')}"
+            if first["type"] in _OF_VERSIONS:
+                problem += ": the operator and the worker's image must have the same version"
+            raise MisconfiguredError(problem) from error
 
     def _attempt(self, spec: S, progress: Progress, mounts: Mounts, result_file: Path | None) -> int:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -67,7 +68,7 @@ def test_a_file_of_another_encoding(pod: Pod) -> None:
         (
             "{",
             "environment variable CLUSTERWORKER_RUN_SPEC: not a valid RunSpec: document: Invalid JSON: EOF while "
-            "parsing an object at line 1 column 1: the operator and the worker's image must have the same version",
+            "parsing an object at line 1 column 1",
         ),
         (
             '{"version": 2}',
@@ -81,6 +82,27 @@ def test_bad_spec(pod: Pod, spec: str | None, line: str) -> None:
     assert code == 2
     assert result.status == "failed"
     assert result.error == log[-1]["message"] == line
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ({"uri": "p[z-a]*"}, ": uri contains [z-a], whose range is reversed: write a-z instead of z-a"),
+        (
+            {"uri": "a", "colour": "red"},
+            ".colour: Extra inputs are not permitted: the operator and the worker's image must have the same version",
+        ),
+    ],
+)
+def test_a_bad_source_in_a_spec(pod: Pod, source: dict[str, str], problem: str) -> None:
+    """An error of a value has its own remedy; another version is the reason only for unknown fields."""
+    document = pod.spec(KMEANS).model_dump(mode="json", exclude_none=True)
+    document["collections"][0]["source"] = source
+    code, result, _ = finish(pod, start(pod, spec=json.dumps(document)))
+    assert code == 2
+    assert result.error == (
+        f"environment variable CLUSTERWORKER_RUN_SPEC: not a valid RunSpec: collections.0.source{problem}"
+    )
 
 
 def test_wrong_configuration_is_told_without_loading_the_libraries(pod: Pod) -> None:
