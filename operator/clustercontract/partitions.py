@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import re
 from collections.abc import Mapping
 from urllib.parse import unquote
 
@@ -10,14 +10,20 @@ NULL = "__HIVE_DEFAULT_PARTITION__"
 """Name that stands for a missing value."""
 Partitions = Mapping[str, str | None]
 """Values by column; None for a missing value."""
+_UNDECODABLE = re.compile("[\udc80-\udcff]")
+"""Bytes that are not UTF-8, as Python has them in names of files."""
 
 
 def partitions_of(file: str) -> Partitions:
-    """Returns the columns in a file's path."""
+    """Returns the columns in a file's path. Bytes that are not UTF-8 are `%FF`, written as such or not."""
     found: dict[str, str | None] = {}
-    readable = os.fsencode(file).decode(errors="replace")  # A name can be any bytes.
-    for directory in readable.split("/")[:-1]:
+    for directory in file.split("/")[:-1]:
         column, separator, value = directory.partition("=")
         if separator and column:
-            found[unquote(column)] = None if value == NULL else unquote(value)
+            found[_text(column)] = None if value == NULL else _text(value)
     return found
+
+
+def _text(name: str) -> str:
+    decoded = unquote(name, errors="surrogateescape")
+    return _UNDECODABLE.sub(lambda byte: f"%{ord(byte[0]) - 0xDC00:02X}", decoded)

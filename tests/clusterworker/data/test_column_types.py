@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import pickle
 from collections.abc import Callable
 from decimal import Decimal
@@ -630,6 +631,17 @@ def test_numbers_of_partitions_are_not_rounded(tmp_path: Path, operator: str, va
 def test_a_column_of_the_file_goes_before_the_directory(tmp_path: Path) -> None:
     write(tmp_path / "lang=en/a.parquet", lang=pa.array(["de", "fr"]))
     assert ids(opened(tmp_path, ".", filters=Filter(field="lang", operator="eq", value="de"))) == [0]
+
+
+@pytest.mark.parametrize("names", [(b"l=%FF", b"l=%FE"), (b"l=\xff", b"l=\xfe"), (b"l=%FF", b"l=\xfe")])
+def test_bytes_in_names_of_partitions_stay_different(tmp_path: Path, names: tuple[bytes, bytes]) -> None:
+    for name in names:
+        write(tmp_path / "a.parquet", x=pa.array([1]))
+        (tmp_path / os.fsdecode(name)).mkdir()
+        (tmp_path / "a.parquet").rename(tmp_path / os.fsdecode(name) / "a.parquet")
+    assert sorted(ids(opened(tmp_path, ".", document_id_column="l"))) == ["%FE", "%FF"]
+    found = opened(tmp_path, ".", document_id_column="l", filters=where("l", "eq", "%FE"))
+    assert ids(found) == ["%FE"]
 
 
 def test_names_of_partitions_are_unescaped(tmp_path: Path) -> None:

@@ -378,8 +378,8 @@ def test_names_that_are_no_text(pod: Pod) -> None:
     write(pod.volume / "data.parquet", VECTORS)
     name = folder + b"/k\xfcche.parquet"
     os.rename(os.fsencode(pod.volume / "data.parquet"), name)  # noqa: PTH104
-    source: dict[str, Any] = {"uri": "d", "text_column": "sp\ufffdt"}
-    filters = {"field": "sp\ufffdt", "operator": "eq", "value": "\ufffd"}
+    source: dict[str, Any] = {"uri": "d", "text_column": "sp%E4t"}
+    filters = {"field": "sp%E4t", "operator": "eq", "value": "%FF"}
     assert pod.run(pod.spec(KMEANS, source | {"filters": filters})).num_documents == 10
     with open(name, "ab") as file:  # noqa: PTH123
         file.write(b"x")
