@@ -14,7 +14,8 @@ GLOB_SET = re.compile(r"\[([!^]?+)(\]?+[^\]/]*+)\]")
 shell. A `[` without a `]` in the same part of the path is a literal character.
 """
 DOUBLE_STAR = "** beside other characters: write it between slashes, as in a/**/b, or write *"
-_POSIX_CLASS = re.compile(r"\[[!^]?[^\]/]*(\[:[a-z]+:\])")
+_POSIX_CLASS = re.compile(r"\[[!^]?[^\]/]*(\[:[a-z]+:\]|\[([.=])[^/]+?\2\](?=[^/]*\]))")
+"""Matches `[:digit:]` in a set, and `[.a.]` and `[=a=]`."""
 _WILDCARDS = re.compile(r"[*?\[]")
 
 
@@ -43,5 +44,7 @@ def glob_problem(uri: str) -> str | None:
         for found in GLOB_SET.finditer(part):
             for first, last in ranges(found[2]):
                 if first > last:
-                    return f"{found[0]}, whose range is reversed: write {last}-{first} instead of {first}-{last}"
+                    both_cases = "a" <= first <= "z" and "A" <= last <= "Z"
+                    meant = f"{first}-zA-{last}" if both_cases else f"{last}-{first}"
+                    return f"{found[0]}, whose range is reversed: write {meant} instead of {first}-{last}"
     return None

@@ -39,9 +39,12 @@ REVERSED = [
     ("[!b-a].parquet", "[!b-a], whose range is reversed: write a-b instead of b-a"),
     ("[a-cz-x]*", "[a-cz-x], whose range is reversed: write x-z instead of z-x"),
     ("[]-A]*", "[]-A], whose range is reversed: write A-] instead of ]-A"),
+    ("p[a-Z]*", "[a-Z], whose range is reversed: write a-zA-Z instead of a-Z"),
+    ("p[c-M]*", "[c-M], whose range is reversed: write c-zA-M instead of c-M"),
 ]
 POSIX = ", and sets have no POSIX classes: write the characters, as in [0-9] or [a-z]"
-CLASSES = [("p[[:digit:]]*", "[:digit:]" + POSIX), ("day=[!a[:alpha:]]/*.parquet", "[:alpha:]" + POSIX)]
+CLASSES = [("p[[:digit:]]*", "[:digit:]" + POSIX), ("day=[!a[:alpha:]]/*.parquet", "[:alpha:]" + POSIX),
+           ("p[[.a.]]*", "[.a.]" + POSIX), ("p[[=a=]b]*", "[=a=]" + POSIX)]  # fmt: skip
 STARS = "** beside other characters: write it between slashes, as in a/**/b, or write *"
 MALFORMED = [*REVERSED, *CLASSES, ("a/**.parquet", STARS), ("data**/*.parquet", STARS), ("***", STARS)]
 
@@ -356,6 +359,20 @@ def lay_out(root: Path) -> None:
 def test_what_people_have_on_volumes(tmp_path: Path, uri: str, expected: list[str]) -> None:
     lay_out(tmp_path)
     assert VolumeStore(tmp_path, uri).find() == sorted(expected)
+
+
+def test_a_name_that_is_a_malformed_glob(tmp_path: Path) -> None:
+    """The Collection is rejected; a set finds the file."""
+    write(tmp_path / "p[z-a].parquet", VECTORS)
+    with pytest.raises(ValueError, match="whose range is reversed"):
+        Source(uri="p[z-a].parquet")
+    uri = Source(uri="p[[]z-a].parquet").uri
+    assert VolumeStore(tmp_path, uri).find() == ["p[z-a].parquet"]
+
+
+@pytest.mark.parametrize("uri", ["p[[.a]*", "p[[.]*", "p[.a.]*", "p[[=]=]*"])
+def test_sets_with_dots(uri: str) -> None:
+    assert glob_problem(uri) is None
 
 
 def test_a_directory_without_parquet_files(pod: Pod, bucket: Bucket, keys: Path) -> None:
