@@ -660,7 +660,36 @@ TEXT_COLUMNS = [
     (pa.array([["a"], None, []], pa.list_(pa.string_view())), ["['a']", "", "[]"]),
     (pa.array([[("a", "b")], None, []], pa.map_(pa.string(), pa.string_view())), ["[('a', 'b')]", "", "[]"]),
     (pa.array([[[1]], None, []], pa.list_(pa.list_view(pa.int8()))), ["[[1]]", "", "[]"]),
+    (pa.array([UUIDS[0].bytes, None, UUIDS[2].bytes], pa.binary(16)), [str(UUIDS[0]), "", str(UUIDS[2])]),
+    (pa.array([UUIDS[0].bytes, None, UUIDS[2].bytes], pa.uuid()), [str(UUIDS[0]), "", str(UUIDS[2])]),
+    (pa.array([b"abcd", None, b"\xffbcd"], pa.binary(4)), ["abcd", "", "\ufffdbcd"]),
 ]
+
+
+def without_python(kind: str, value: Any) -> pa.Array:
+    """Values in a struct that Python cannot have: bytes that are not UTF-8, or a time in an unknown zone."""
+    if kind == "text":
+        inner = pa.array([value, None, b"x"], pa.binary()).view(pa.string())
+    else:
+        inner = pa.array([value, None, 0], pa.timestamp("us", "Mars/Olympus"))
+    mask = pa.array([False, True, False])
+    return pa.StructArray.from_arrays([pa.array([7, 8, 9]), inner], ["n", "of it"], mask=mask)
+
+
+def test_texts_that_python_cannot_format(tmp_path: Path) -> None:
+    """Arrow's layout of the struct in memory was shown."""
+    texts, times = without_python("text", b"a\xff"), without_python("time", 1)
+    write(tmp_path / "data.parquet", text=texts)
+    found = opened(tmp_path, text_column="text").texts(np.array([0, 1, 2]))
+    assert found == {0: "{'n': 7, 'of it': 'a\ufffd'}", 1: "", 2: "{'n': 9, 'of it': 'x'}"}
+    write(tmp_path / "data.parquet", text=times)
+    found = opened(tmp_path, text_column="text").texts(np.array([0, 1, 2]))
+    assert found == {
+        0: "{'n': 7, 'of it': 1970-01-01 00:00:00.000001Z}", 1: "", 2: "{'n': 9, 'of it': 1970-01-01 00:00:00.000000Z}"
+    }  # fmt: skip
+    write(tmp_path / "data.parquet", text=pa.ListArray.from_arrays([0, 1, 1, 3], texts))
+    found = opened(tmp_path, text_column="text").texts(np.array([0, 1, 2]))
+    assert found == {0: "[{'n': 7, 'of it': 'a\ufffd'}]", 1: "[]", 2: "[None, {'n': 9, 'of it': 'x'}]"}
 
 
 @pytest.mark.parametrize(("column", "expected"), TEXT_COLUMNS, ids=lambda one: str(getattr(one, "type", ""))[:40])

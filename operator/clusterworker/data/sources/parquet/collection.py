@@ -26,7 +26,7 @@ from clusterworker.data.sources.messages import missing, no_documents, twice, ty
 from clusterworker.data.sources.parquet.file import ParquetFile, RowGroup
 from clusterworker.data.sources.parquet.model_names import model_of
 from clusterworker.data.sources.parquet.store import FileStore
-from clusterworker.data.sources.plain import is_text
+from clusterworker.data.sources.parquet.texts import texts_of
 from clusterworker.data.sources.predicate import predicate
 from clusterworker.process.errors import MisconfiguredError
 
@@ -169,7 +169,7 @@ class ParquetCollection:
             inside = wanted[(wanted >= first) & (wanted < first + file.rows)] - first
             if inside.size:
                 for numbers, values in file.select(column, inside):
-                    found |= zip((numbers + first).tolist(), _texts(values), strict=True)
+                    found |= zip((numbers + first).tolist(), texts_of(values), strict=True)
             first += file.rows
         return found
 
@@ -247,25 +247,3 @@ def _is_wide(file: ParquetFile) -> bool:
     """Returns whether the numbers of a vector can be in separate columns, because no column contains lists."""
     kinds = [field.type for field in file.types]
     return sum(map(pa.types.is_floating, kinds)) > 1 and not any(map(pa.types.is_nested, kinds))
-
-
-def _texts(values: Any) -> list[str]:
-    """Returns the texts of values of any type for a report."""
-    if is_text(values.type):
-        large = pa.types.is_large_string(values.type) or pa.types.is_large_binary(values.type)
-        found = values.cast(pa.large_binary() if large else pa.binary()).to_pylist()
-        return ["" if value is None else value.decode(errors="replace") for value in found]
-    return [_text(values[row : row + 1]) for row in range(len(values))]
-
-
-def _text(value: Any) -> str:
-    """Returns a single value as text.
-
-    Python formats it, or Arrow if Python has no such type, for example for times in nanoseconds.
-    """
-    if value.null_count == 1:
-        return ""
-    try:
-        return str(value[0].as_py())
-    except (ValueError, OverflowError, NotImplementedError):
-        return str(value.to_string(skip_new_lines=True)).strip("[]")
