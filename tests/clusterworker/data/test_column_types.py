@@ -527,7 +527,7 @@ def test_lists_of_views_exist_or_do_not(tmp_path: Path, kind: Any) -> None:
 
 def test_a_filter_that_is_no_uuid(tmp_path: Path) -> None:
     write(tmp_path / "data.parquet", f=RAW)
-    with pytest.raises(MisconfiguredError, match="holds UUIDs, but value 'x' is not a UUID: write it as 123e4567-"):
+    with pytest.raises(MisconfiguredError, match=r"holds UUIDs in data\.parquet, but value 'x' is not a UUID: write"):
         opened(tmp_path, filters=Filter(field="f", operator="eq", value="x"))
 
 
@@ -690,6 +690,32 @@ def test_texts_that_python_cannot_format(tmp_path: Path) -> None:
     write(tmp_path / "data.parquet", text=pa.ListArray.from_arrays([0, 1, 1, 3], texts))
     found = opened(tmp_path, text_column="text").texts(np.array([0, 1, 2]))
     assert found == {0: "[{'n': 7, 'of it': 'a\ufffd'}]", 1: "[]", 2: "[None, {'n': 9, 'of it': 'x'}]"}
+
+
+def test_bytes_of_a_fixed_size_in_filters(tmp_path: Path) -> None:
+    """They are ids, and a filter refused them."""
+    write(tmp_path / "data.parquet", f=pa.array([b"abcd", None, b"efgh"], pa.binary(4)))
+    for operator, value, expected in (
+        ("eq", "abcd", [0]), ("eq", "abc", []), ("ne", "abcd", [1, 2]), ("ne", "abc", [0, 1, 2]),
+        ("in", ["efgh", "x"], [2]), ("nin", ["efgh", "x"], [0, 1]), ("exists", False, [1]),
+    ):  # fmt: skip
+        filters = where("f", operator, value)
+        if expected:
+            assert ids(opened(tmp_path, filters=filters)) == expected
+        else:
+            with pytest.raises(MisconfiguredError, match="has no documents that pass"):
+                opened(tmp_path, filters=filters)
+
+
+def test_messages_of_filters_name_the_type_that_was_written(tmp_path: Path) -> None:
+    columns = {
+        "views": pa.array([[1], None, []], pa.list_view(pa.int8())),
+        "category": pa.array(["a", None, "a"], pa.dictionary(pa.int8(), pa.string())),
+    }
+    write(tmp_path / "data.parquet", **columns)
+    for column, kind in (("views", "list_view<"), ("category", "dictionary<values=string, indices=int")):
+        with pytest.raises(MisconfiguredError, match=rf"column {column} holds {kind}.* in data\.parquet"):
+            opened(tmp_path, filters=where(column, "eq", 1))
 
 
 @pytest.mark.parametrize(("column", "expected"), TEXT_COLUMNS, ids=lambda one: str(getattr(one, "type", ""))[:40])

@@ -51,12 +51,13 @@ def expression(predicate: Predicate, schema: Any) -> Any:
     return reduce(operator.and_ if predicate.kind == "and" else operator.or_, parts)
 
 
-def check_columns(predicate: Predicate, schema: Any, file: str, others: Iterable[str] = ()) -> None:
+def check_columns(predicate: Predicate, schema: Any, written: Any, file: str, others: Iterable[str] = ()) -> None:
     """Rejects a filter that the columns of a file do not support.
 
     Args:
         predicate: Predicate of the file's own columns.
         schema: Schema with plain types.
+        written: Schema of the file, for messages.
         file: Name of the file in messages.
         others: Columns in the file's path.
 
@@ -70,7 +71,9 @@ def check_columns(predicate: Predicate, schema: Any, file: str, others: Iterable
             raise twice(file, comparison.field)
         kind = schema.field(comparison.field).type
         if not pa.types.is_null(kind):
-            check_kind(comparison, _kind(kind), f"{type_shown(kind)} in {file}")
+            check_kind(comparison, _kind(kind), f"{type_shown(written.field(comparison.field).type)} in {file}")
+        if is_uuid(kind) and comparison.operator in ("eq", "in"):
+            _check_uuids(comparison, file)
 
 
 def _comparison(comparison: Comparison, kind: Any) -> Any:
@@ -84,7 +87,7 @@ def _comparison(comparison: Comparison, kind: Any) -> Any:
     if steps is None:
         column, compared = _comparable(comparison, field, kind, values)
         compare = _COMPARE.get(comparison.operator)
-        holds = compare(column, compared[0]) if compare else column.isin(compared)
+        holds = compare(column, compared[0]) if compare and len(compared) else column.isin(compared)
     else:
         holds = _in_steps(field, kind, comparison.operator, [_exact(value) * steps.per_one for value in values], steps)
     return ~holds | field.is_null() if comparison.negated else holds
@@ -161,7 +164,10 @@ def _comparable(comparison: Comparison, field: Any, kind: Any, values: list[Any]
     It is the field's own if it can express the values, because statistics require it.
     """
     if is_uuid(kind):
-        return field, pa.array([_uuid_bytes(comparison, value) for value in values], kind)
+        return field, pa.array([uuid.UUID(value).bytes for value in values], kind)
+    if pa.types.is_fixed_size_binary(kind):
+        texts = [value.encode() for value in values]
+        return field, pa.array([text for text in texts if len(text) == kind.byte_width], kind)
     if is_text(kind):
         # Bytes are compared as bytes, because they may not be text.
         is_string = pa.types.is_string(kind) or pa.types.is_large_string(kind)
@@ -177,19 +183,20 @@ def _comparable(comparison: Comparison, field: Any, kind: Any, values: list[Any]
     return field, pa.array(values, kind)
 
 
-def _uuid_bytes(comparison: Comparison, value: str) -> bytes:
-    try:
-        return uuid.UUID(value).bytes
-    except ValueError:
-        raise MisconfiguredError(
-            f"source.{comparison.place}: column {comparison.field} holds UUIDs, but value {value_shown(value)} is not "
-            "a UUID: write it as 123e4567-e89b-12d3-a456-426614174000"
-        ) from None
+def _check_uuids(comparison: Comparison, file: str) -> None:
+    for value in comparison.value if comparison.operator == "in" else [comparison.value]:
+        try:
+            uuid.UUID(value)
+        except ValueError:
+            raise MisconfiguredError(
+                f"source.{comparison.place}: column {comparison.field} holds UUIDs in {file}, but value "
+                f"{value_shown(value)} is not a UUID: write it as 123e4567-e89b-12d3-a456-426614174000"
+            ) from None
 
 
 def _kind(kind: Any) -> Kind:
     types = pa.types
-    if is_text(kind) or is_uuid(kind):
+    if is_text(kind) or types.is_fixed_size_binary(kind):
         return "text"
     if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
         return "number"

@@ -176,7 +176,7 @@ class ParquetFile:
         left = remaining(predicate, self.partitions)
         if isinstance(left, bool):
             return groups if left else []
-        check_columns(left, self.types, self.shown, self.partitions)
+        check_columns(left, self.types, self.schema, self.shown, self.partitions)
         self._compared = list(dict.fromkeys(one.field for one in comparisons(left)))
         self._expression = expression(left, self.types)
         return [self._counted(parquet, groups[number]) for number in self._candidates(left, len(groups))]
