@@ -28,8 +28,13 @@ _OTHER = """
     png jpg jpeg gif bmp tif tiff webp svg ico heic mp3 mp4 wav flac ogg avi mov mkv webm
     zip tar tgz 7z rar
 """
-_OTHER_FILE = re.compile(rf"\.({'|'.join(_OTHER.split())}){_CODEC}$|\.(tmp|temp|inprogress)\b[^/]*$|~$", re.IGNORECASE)
-"""Names of files that are not Parquet, or not complete. They are not opened: in a bucket, each would take a request."""
+_OTHER_FILE = re.compile(
+    rf"\.({'|'.join(_OTHER.split())}){_CODEC}$|\.(tmp|temp|inprogress)\b[^/]*$|\.(parquet|parq|pq){_CODEC}\.[^./]*[a-z][^./]*$|~$",
+    re.IGNORECASE,
+)
+"""Names of files that are not Parquet, or not complete: `a.parquet.6eF5b5da` is a download that is under way. They are
+not opened: in a bucket, each would take a request.
+"""
 
 MAGIC = b"PAR1"
 """First and last bytes of a Parquet file that is not encrypted."""
