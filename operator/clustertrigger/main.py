@@ -30,6 +30,7 @@ from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.resources.catalog import REFERENTS, Catalog
 from clustertrigger.core.resources.trigger import Owner
 from clustertrigger.kopf_loop import Watcher
+from clustertrigger.net.endless import Work, start_endless
 from clustertrigger.net.heap import return_freed_memory
 from clustertrigger.net.sources import Proxies
 from clustertrigger.shell import garbage
@@ -74,6 +75,10 @@ creators, Kubernetes events, Kueue's Workloads, lists, and the Lease, which must
 """
 _LONGEST_END = 20.0
 """Seconds for releasing the Lease and finishing responses, of the 30 that the kubelet grants by default."""
+_END_OF_KOPF = 15.0
+"""Seconds for the watcher to end, which itself waits for Kopf's tasks."""
+_END_OF_A_TASK = 5.0
+"""Seconds for any other background task to end."""
 _STACK = 2**24
 """Stack size in bytes, for deeply nested JSON; see `read_deep_objects`."""
 
@@ -113,21 +118,29 @@ class Operator:
         ):
             logger.info("ClusterTrigger %s is starting; endpoints on port %d", __version__, port)
             async with asyncio.TaskGroup() as tasks:
-                statuses = StatusWriter(api, self._triggers)
-                creators = Creators(self._triggers, statuses)
-                if settings.webhook_port:
-                    tasks.create_task(creators.run())
-                census, watcher = self._watching(api, creators)
-                await self._until_reached(census.reachable)
-                tasks.create_task(watcher.run())
-                await self._until_reached(census.take)
-                garbage.exempt_what_is_loaded()
-                self._waiting_for = None
-                tasks.create_task(census.run())
-                cluster_id = await self._cluster_id(api)
-                # This is not a task: on SIGTERM, the Lease is released before anything else ends.
-                lead = partial(self._lead, api, statuses, OwnEvents(events.commits, self._triggers), cluster_id)
-                await lead_when_elected(settings, api, self.metrics, lead)
+                await self._watch_and_lead(tasks, api, events)
+
+    async def _watch_and_lead(self, tasks: asyncio.TaskGroup, api: ApiServer, events: EventsEndpoint) -> None:
+        settings = self._settings
+        statuses = StatusWriter(api, self._triggers)
+        creators = Creators(self._triggers, statuses)
+        if settings.webhook_port:
+            self._start(tasks, creators.run)
+        census, watcher = self._watching(api, creators)
+        await self._until_reached(census.reachable)
+        self._start(tasks, watcher.run, patience=_END_OF_KOPF)
+        await self._until_reached(census.take)
+        garbage.exempt_what_is_loaded()
+        self._waiting_for = None
+        self._start(tasks, census.run)
+        cluster_id = await self._cluster_id(api)
+        # This is not a task: on SIGTERM, the Lease is released before anything else ends.
+        lead = partial(self._lead, api, statuses, OwnEvents(events.commits, self._triggers), cluster_id)
+        await lead_when_elected(settings, api, self.metrics, lead)
+
+    def _start(self, tasks: asyncio.TaskGroup, work: Work, patience: float = _END_OF_A_TASK) -> None:
+        """Starts a background task. Its end for any reason ends the operator."""
+        start_endless(tasks, work, patience=patience)
 
     def _all_kinds(self) -> Kinds:
         catalog = self._catalog
@@ -234,15 +247,15 @@ class Operator:
         self._leads = True
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._agenda.run())
-                tasks.create_task(recorder.run())
-                tasks.create_task(courier.run())
-                tasks.create_task(Queues(api, self._runs).run())
-                tasks.create_task(Admissions(api, self._clock, self._runs, jobs).run())
-                tasks.create_task(reconciler.look_ahead())
-                tasks.create_task(reconciler.answer())
+                self._start(tasks, self._agenda.run)
+                self._start(tasks, recorder.run)
+                self._start(tasks, courier.run)
+                self._start(tasks, Queues(api, self._runs).run)
+                self._start(tasks, Admissions(api, self._clock, self._runs, jobs).run)
+                self._start(tasks, reconciler.look_ahead)
+                self._start(tasks, reconciler.answer)
                 for _ in range(self._agenda.limits.workers):
-                    tasks.create_task(reconciler.work())
+                    self._start(tasks, reconciler.work)
         finally:
             self._leads = False
 

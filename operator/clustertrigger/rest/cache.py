@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from clustertrigger.core.kube import paths
+from clustertrigger.net.endless import start_endless
 from clustertrigger.rest.api_server import ApiServer
 from clustertrigger.rest.definitions import Definitions
 from clustertrigger.rest.following import Follower
@@ -43,7 +44,7 @@ class Cache:
         followers = [*self._of_triggers.values(), *self._of_definitions.values()]
         async with asyncio.TaskGroup() as group:
             for follower in followers:
-                group.create_task(follower.follow())
+                start_endless(group, follower.follow)
 
     def triggers(self, namespace: str) -> TriggerIndex | None:
         """Returns the triggers of a namespace; None if they are unknown."""

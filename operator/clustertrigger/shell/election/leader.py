@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 _STANDBY_PERIOD = 0.5
 """Seconds between a standby's reads of the Lease, which is how long a released Lease stays unused."""
 
+_ENDED = "the leader's work ended"
+
 Lead = Callable[[], Coroutine[Any, Any, None]]
 
 
@@ -38,7 +40,7 @@ async def lead_when_elected(settings: Settings, api: ApiServer, metrics: Metrics
     if not settings.leader_election:
         metrics.leader.set(1)
         await lead()
-        return
+        raise RuntimeError(_ENDED)
     patience = settings.lease_renew_seconds / 2
     lock = LeaseLock(api, settings.lease_namespace, settings.lease_name, settings.identity, patience)
     try:
@@ -63,7 +65,7 @@ async def _one_term(settings: Settings, lock: LeaseLock, metrics: Metrics, lead:
         metrics.leader.set(1)
         logger.info("This replica (%s) is the leader", settings.identity)
         await lead()
-        raise RuntimeError("the leader's work ended")
+        raise RuntimeError(_ENDED)
 
     async def stopped() -> None:
         metrics.leader.set(0)

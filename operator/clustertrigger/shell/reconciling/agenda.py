@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from clustertrigger.core.resources.trigger import Key
+from clustertrigger.net.endless import start_endless
 from clustertrigger.shell.clock import Clock
 from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.reconciling.due_heap import DueHeap
@@ -91,5 +92,5 @@ class Agenda:
     async def run(self) -> None:
         """Moves keys from the heaps to the queues when they are due, in an endless loop."""
         async with asyncio.TaskGroup() as heaps:
-            heaps.create_task(self._heap.run())
-            heaps.create_task(self._ahead.run())
+            start_endless(heaps, self._heap.run)
+            start_endless(heaps, self._ahead.run)

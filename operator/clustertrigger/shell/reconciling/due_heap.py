@@ -59,13 +59,14 @@ class DueHeap(Generic[Item]):
     async def run(self) -> None:
         """Passes items on when they become due, and all of them when the clock is set back, in an endless loop."""
         while True:
+            # This comes first, because a clock that is set back is noticed only after a first look.
+            self._hand_over_due()
             self._changed.clear()
             try:
                 async with asyncio.timeout(self._until_next()):
                     await self._changed.wait()
             except TimeoutError:
                 pass
-            self._hand_over_due()
 
     def _until_next(self) -> float:
         if not self._heap:
