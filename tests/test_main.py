@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from textwrap import dedent
 
+import pytest
+
 from harness.control_plane.operator_process import environment
 
 _ENDLESS = """
@@ -18,13 +20,13 @@ _ENDLESS = """
 
     class Operator:
         def __init__(self, *_):
-            pass
+            self.failed = asyncio.Event()
 
         async def run(self):
             threading.Thread(target=time.sleep, args=(600,)).start()
             left_behind = asyncio.create_task(self.stay())
             print("runs", flush=True)
-            await {waits_for}
+            {does}
 
         async def stay(self):
             while True:
@@ -43,11 +45,11 @@ _ENDLESS = """
 """
 
 
-def _seconds_to_end(tmp_path: Path, waits_for: str) -> float:
-    """The time from SIGTERM to the end of a process whose operator waits."""
+def _end(tmp_path: Path, does: str, *, is_asked: bool = True) -> tuple[int, float, str]:
+    """Exit code of a process with such an operator, the seconds from SIGTERM to its end, and its log."""
     settings = {"worker_image": "worker:1", "log_format": "json"}
     with subprocess.Popen(
-        [sys.executable, "-c", dedent(_ENDLESS).format(waits_for=waits_for)],
+        [sys.executable, "-c", dedent(_ENDLESS).format(does=does)],
         env=environment(tmp_path / "no-kubeconfig", settings),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -57,17 +59,34 @@ def _seconds_to_end(tmp_path: Path, waits_for: str) -> float:
             assert process.stdout is not None
             assert process.stdout.readline() == "runs\n"
             asked = time.monotonic()
-            os.kill(process.pid, signal.SIGTERM)
-            assert process.wait(60) == 0
-            return time.monotonic() - asked
+            if is_asked:
+                os.kill(process.pid, signal.SIGTERM)
+            _, log = process.communicate(timeout=60)
+            return process.returncode, time.monotonic() - asked, log
         finally:
             process.kill()
 
 
-def test_the_process_ends_whatever_is_left_behind(tmp_path: Path) -> None:
+@pytest.mark.parametrize("does", ["await asyncio.sleep(600)", "await left_behind"], ids=["left behind", "operator"])
+def test_the_process_ends_whatever_does_not(tmp_path: Path, does: str) -> None:
     """A watcher of Kopf that is cancelled twice never ends, and a thread can be blocked."""
-    assert _seconds_to_end(tmp_path, "asyncio.sleep(600)") < 30
+    code, seconds, _ = _end(tmp_path, does)
+    assert (code, seconds < 30) == (0, True)
 
 
-def test_the_process_ends_although_the_operator_does_not(tmp_path: Path) -> None:
-    assert _seconds_to_end(tmp_path, "left_behind") < 30
+@pytest.mark.parametrize(
+    "does",
+    [
+        "self.failed.set(); await left_behind",
+        "return",
+        "raise asyncio.CancelledError",
+        "raise OSError('no')",
+        "raise BaseExceptionGroup('some', [asyncio.CancelledError()])",
+    ],
+    ids=["a task stays", "return", "cancellation", "error", "group"],
+)
+def test_an_operator_that_failed_ends_the_process(tmp_path: Path, does: str) -> None:
+    """Otherwise, /livez would answer ok, and Kubernetes would not restart it."""
+    code, seconds, log = _end(tmp_path, does, is_asked=False)
+    assert (code, seconds < 30) == (1, True)
+    assert "The operator has failed" in log

@@ -104,6 +104,7 @@ async def test_the_end_of_one_ends_the_operator(endings: dict[str, Work], name: 
     async with asyncio.timeout(60):
         with pytest.raises(BaseExceptionGroup):
             await operator.run()
+    assert operator.failed.is_set()
 
 
 @pytest.mark.parametrize("end", ENDS)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import contextlib
 import logging
 import os
 import signal
@@ -101,6 +100,8 @@ class Operator:
         self._kinds = self._all_kinds()
         self._complete = asyncio.Event()
         self._waiting_for: str | None = "the API server"
+        self.failed = asyncio.Event()
+        """Set when a part has failed, so that the process ends even if another part does not."""
 
     async def run(self) -> None:
         """Runs until it is cancelled, or until a part of it fails."""
@@ -118,7 +119,10 @@ class Operator:
         ):
             logger.info("ClusterTrigger %s is starting; endpoints on port %d", __version__, port)
             async with asyncio.TaskGroup() as tasks:
-                await self._watch_and_lead(tasks, api, events)
+                try:
+                    await self._watch_and_lead(tasks, api, events)
+                finally:
+                    self.failed.set()
 
     async def _watch_and_lead(self, tasks: asyncio.TaskGroup, api: ApiServer, events: EventsEndpoint) -> None:
         settings = self._settings
@@ -140,7 +144,7 @@ class Operator:
 
     def _start(self, tasks: asyncio.TaskGroup, work: Work, patience: float = _END_OF_A_TASK) -> None:
         """Starts a background task. Its end for any reason ends the operator."""
-        start_endless(tasks, work, patience=patience)
+        start_endless(tasks, work, patience=patience, failed=self.failed.set)
 
     def _all_kinds(self) -> Kinds:
         catalog = self._catalog
@@ -287,19 +291,28 @@ def _run_defaults(settings: Settings) -> RunDefaults:
 
 
 async def _operate(settings: Settings, over: asyncio.Event) -> None:
-    """Runs an operator until it ends or fails."""
+    """Runs an operator until `over` is set.
+
+    Raises:
+        RuntimeError: it has ended before, or it has failed, and some of its tasks have not stopped.
+        BaseExceptionGroup: it has failed.
+    """
     operator = Operator(settings, await load_configuration())
     running = asyncio.create_task(operator.run())
-    ending = asyncio.create_task(over.wait())
-    await asyncio.wait({running, ending}, return_when=asyncio.FIRST_COMPLETED)
-    running.cancel()
-    ending.cancel()
+    ends = [asyncio.create_task(event.wait()) for event in (over, operator.failed)]
+    await asyncio.wait({running, *ends}, return_when=asyncio.FIRST_COMPLETED)
+    was_asked = over.is_set()
+    if was_asked:
+        running.cancel()
+    for end in ends:
+        end.cancel()
     await asyncio.wait({running}, timeout=_LONGEST_END)
     if not running.done():
         logger.warning("Exiting after %.0f s although some tasks have not stopped", _LONGEST_END)
-        return
-    with contextlib.suppress(asyncio.CancelledError):
+    elif not running.cancelled():
         running.result()
+    if not was_asked:
+        raise RuntimeError("the operator ended, although it must run until it receives a signal")
 
 
 def _run_until_signalled(settings: Settings) -> None:
@@ -334,8 +347,8 @@ def main() -> int:
     except ConfigException as error:
         logger.error("Connecting to a cluster failed: %s", error)
         return 2
-    except BaseExceptionGroup:
-        logger.exception("A background task of the operator has failed; exiting so that it is restarted")
+    except (Exception, BaseExceptionGroup):
+        logger.exception("The operator has failed; exiting so that it is restarted")
         return 1
     return 0
 

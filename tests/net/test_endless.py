@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -63,18 +63,20 @@ async def waits() -> None:
 ENDS = [returns, is_cancelled, is_cancelled_in_a_group, fails]
 
 
-async def group_of(*works: Work) -> None:
+async def group_of(*works: Work, failed: Callable[[], None] = lambda: None) -> None:
     async with asyncio.TaskGroup() as group:
         for work in works:
-            start_endless(group, work, patience=0.1)
+            start_endless(group, work, patience=0.1, failed=failed)
 
 
 @pytest.mark.parametrize("end", ENDS)
 async def test_any_end_is_an_error_of_the_group(end: Work) -> None:
+    noticed: list[bool] = []
     async with asyncio.timeout(60):
         with pytest.raises(BaseExceptionGroup) as caught:
-            await group_of(waits, end, waits)
+            await group_of(waits, end, waits, failed=lambda: noticed.append(True))
     assert len(caught.value.exceptions) == 1
+    assert noticed == [True]
 
 
 @pytest.mark.parametrize("end", [returns, is_cancelled])
@@ -87,11 +89,13 @@ async def test_the_error_names_the_task(end: Work, caplog: pytest.LogCaptureFixt
 
 
 async def test_a_group_that_is_cancelled_ends_without_an_error() -> None:
-    group = asyncio.create_task(group_of(waits, waits))
+    noticed: list[bool] = []
+    group = asyncio.create_task(group_of(waits, waits, failed=lambda: noticed.append(True)))
     await asyncio.sleep(0.01)
     group.cancel()
     with pytest.raises(asyncio.CancelledError):
         await group
+    assert noticed == []
 
 
 async def stays() -> None:

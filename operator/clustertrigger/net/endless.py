@@ -16,7 +16,9 @@ logger = logging.getLogger(__name__)
 Work = Callable[[], Coroutine[Any, Any, None]]
 
 
-def start_endless(group: asyncio.TaskGroup, work: Work, *, patience: float = 5.0) -> None:
+def start_endless(
+    group: asyncio.TaskGroup, work: Work, *, patience: float = 5.0, failed: Callable[[], None] = lambda: None
+) -> None:
     """Starts a task whose end for any reason is an error of the group, unless the group ends it.
 
     The group does not wait for a task that ignores its cancellation: that is an error, too.
@@ -25,12 +27,13 @@ def start_endless(group: asyncio.TaskGroup, work: Work, *, patience: float = 5.0
         group: The group.
         work: Runs in an endless loop. Its qualified name is the name of the task.
         patience: Seconds for the task to end after its cancellation.
+        failed: Called when the task has ended by itself, before the other tasks of the group end.
     """
     name = getattr(work, "__qualname__", repr(work))
-    group.create_task(_guard(work, name, patience), name=f"guard of {name}")
+    group.create_task(_guard(work, name, patience, failed), name=f"guard of {name}")
 
 
-async def _guard(work: Work, name: str, patience: float) -> None:
+async def _guard(work: Work, name: str, patience: float, failed: Callable[[], None]) -> None:
     # Another task does the work: so a cancellation by the group differs from one inside of the work.
     task = asyncio.create_task(work(), name=name)
     try:
@@ -43,6 +46,7 @@ async def _guard(work: Work, name: str, patience: float) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             raise error from None
         raise
+    failed()
     how = "was cancelled" if task.cancelled() else f"failed: {task.exception()!r}" if task.exception() else "returned"
     logger.error("The background task %s %s", name, how)
     if not task.cancelled():
