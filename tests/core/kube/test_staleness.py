@@ -31,3 +31,23 @@ def test_a_deleted_object_exists_again_in_a_later_version_only(
     tombstones.add("first", gone_as_of)
     assert tombstones.cover("first", reported) is covered
     assert not tombstones.cover("second", reported)
+
+
+@pytest.mark.parametrize(
+    ("gone_as_of", "listed", "as_of", "restored"),
+    [
+        ("20", "10", "20", True),
+        ("20", "20", "30", True),
+        ("20", "10", "1000", True),
+        ("20", "10", "19", False),  # The list is older than the deletion.
+        ("20", "25", "30", False),  # The object matches the selector again.
+        (None, "10", "30", False),  # The list can be older than the deletion.
+    ],
+)
+def test_a_deleted_object_in_a_later_list_was_restored(
+    gone_as_of: str | None, listed: str, as_of: str, restored: bool
+) -> None:
+    tombstones = Tombstones()
+    tombstones.add("first", gone_as_of)
+    assert tombstones.contradict("first", listed, as_of) is restored
+    assert not tombstones.contradict("second", listed, as_of)

@@ -65,7 +65,7 @@ class Listing(ApiServer):
     async def list(self, path: str, **parameters: str) -> tuple[list[Object], str]:
         name = parameters["fieldSelector"].removeprefix("metadata.name=")
         self.read.append(name)
-        return [trigger(name, self.there[name])], str(self.version)
+        return [trigger(name, self.there[name])] if name in self.there else [], str(self.version)
 
 
 class Stage:
@@ -239,3 +239,79 @@ async def test_restored_objects_are_incomplete_until_all_are_listed_again(stage:
     await census_of_restored.take()
     assert stage.complete.is_set()
     assert len(stage.begun_anew) == 1
+
+
+def shows_all(stage: Stage) -> Callable[[str], None]:
+    """The watches that restart report all objects."""
+
+    def begin_anew(reason: str) -> None:
+        stage.begun_anew.append(reason)
+        for name, version in stage.api.there.items():
+            stage.kind.saw(trigger(name, version))
+
+    return begin_anew
+
+
+@pytest.mark.parametrize("version", [9, 50, 1_000_000_009], ids=["one write later", "some writes later", "bumped"])
+@pytest.mark.parametrize("number", [1, 60])
+@pytest.mark.parametrize("is_reported", [True, False])
+async def test_deleted_objects_are_back_after_a_restore_to_a_higher_version(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, version: int, number: int, is_reported: bool
+) -> None:
+    """etcdutl's --bump-revision raises versions above all that were seen, and so do writes after the restore."""
+    monkeypatch.setattr(census, "_PATIENCE", 0.1)
+    monkeypatch.setattr(census, "_LONG_PATIENCE", 0.1)
+    names = [f"back-{index}" for index in range(number)]
+    for name in names:
+        stage.show(name, 7)
+    for name in names:
+        if is_reported:
+            stage.kind.gone(trigger(name, 8))
+        del stage.api.there[name]
+    stage.api.version = 8
+    await stage.census.take()
+    assert stage.known() == {"kept", "deleted"}
+    stage.api.there |= dict.fromkeys(names, 7)
+    stage.api.version = version
+    async with asyncio.timeout(60):
+        await stage.census_of(shows_all(stage)).take()
+    assert stage.known() == {"kept", "deleted", *names}
+    assert stage.begun_anew == [
+        f"the cluster was restored from a backup (clustertriggers: from version 8 to {version})"
+    ]
+    assert stage.complete.is_set()
+    await stage.census_of(shows_all(stage)).take()
+    assert len(stage.begun_anew) == 1
+
+
+@pytest.mark.parametrize("is_still_there", [True, False])
+async def test_an_object_that_was_created_again_is_the_former_one_after_a_restore(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, is_still_there: bool
+) -> None:
+    monkeypatch.setattr(census, "_PATIENCE", 0.1)
+    again = trigger("kept", 8)
+    again["metadata"]["uid"] = "another uid"
+    stage.kind.saw(again)
+    if not is_still_there:
+        stage.kind.gone({"metadata": {**again["metadata"], "resourceVersion": "9"}})
+    stage.api.there, stage.api.version = {"kept": 5, "deleted": 6}, 20
+    await stage.census_of(shows_all(stage)).take()
+    found = stage.triggers.get(Key("search", "kept"))
+    assert found is not None
+    assert found.uid == "uid of kept"
+    assert len(stage.begun_anew) == 1
+
+
+async def test_a_list_from_before_a_deletion_does_not_mean_a_restore(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(census, "_PATIENCE", 0.1)
+
+    def delete() -> None:
+        if stage.api.there.pop("deleted", None):
+            stage.kind.gone(trigger("deleted", 9))
+
+    stage.api.version, stage.api.meanwhile = 8, delete
+    await stage.census.take()
+    assert stage.begun_anew == []
+    assert stage.known() == {"kept"}

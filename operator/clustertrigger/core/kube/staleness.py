@@ -55,6 +55,17 @@ class Tombstones:
         gone_as_of = self._versions[uid]
         return gone_as_of is None or not is_newer(version, gone_as_of)
 
+    def contradict(self, uid: str, version: str, as_of: str) -> bool:
+        """Returns whether a list contains an object that was deleted before, which only a restore can cause.
+
+        Args:
+            uid: Uid of the object.
+            version: Its resource version in the list.
+            as_of: Resource version of the list.
+        """
+        gone_as_of = self._versions.get(uid)
+        return gone_as_of is not None and self.cover(uid, version) and not is_newer(gone_as_of, as_of)
+
     def clear(self) -> None:
         """Drops all records of deleted objects."""
         self._versions.clear()

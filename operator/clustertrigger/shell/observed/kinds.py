@@ -68,6 +68,7 @@ class Kind:
         self.shown[name] = uid, version
         self.highest = max(self.highest, number_of(version))
         if before is not None and before[0] != uid:
+            self.tombstones.add(before[0], version)
             self.store.gone(*name, before[0], version)
         read_or_skip(self.store.saw, raw)
 
@@ -115,17 +116,20 @@ class Kind:
         return shown is None or is_newer(entry.version, shown[1])
 
     def contradicts(self, listed: Mapping[Name, Named], version: str) -> bool:
-        """Returns whether a newer list contains an older version of an observed object, which only a restore can cause.
+        """Returns whether a newer list contains what was there before, which only a restore can cause.
+
+        This is an older version of an observed object, an earlier object of its name, or one that was deleted. After a
+        restore, the version of a list can be any: writes increase it, and etcdutl's --bump-revision does.
 
         Args:
             listed: All objects, as of `version`.
             version: Resource version of the list.
         """
-        for name, (uid, shown_version) in self.shown.items():
-            entry = listed.get(name)
-            if entry is None or entry.uid != uid or entry.version == shown_version:
-                continue
+        for name, entry in listed.items():
+            _, shown_version = self.shown.get(name, ("", ""))
             if number_of(entry.version) < number_of(shown_version) <= number_of(version):
+                return True
+            if self.tombstones.contradict(entry.uid, entry.version, version):
                 return True
         return False
 
