@@ -12,6 +12,7 @@ import pytest
 from clustertrigger.rest.api_server import ApiServer, WatchEndedError
 from clustertrigger.rest.cache import Cache
 from clustertrigger.rest.errors import RefusedError
+from clustertrigger.rest.index import Entry
 from harness.control_plane.kube import Object
 from harness.control_plane.manifests import rarely
 
@@ -124,3 +125,40 @@ async def test_a_cluster_that_was_restored_is_read_again(stage: Stage, end: Exce
     await stage.until(lambda: stage.known() == {"a": "first", "b": "", "d": ""})
     stage.server.reports(("MODIFIED", trigger("a", 98, "again")))
     await stage.until(lambda: stage.known()["a"] == "again")
+
+
+@pytest.mark.parametrize("at", [153, 1_000_000_100], ids=["some writes later", "bumped"])
+@pytest.mark.parametrize("end", [RefusedError(503, "restarting"), WatchEndedError()], ids=["broken", "too old"])
+async def test_a_cluster_that_was_restored_to_higher_versions_is_read_again(
+    stage: Stage, end: Exception, at: int
+) -> None:
+    """etcdutl's --bump-revision raises versions above all that were seen, and so do writes after the restore."""
+    again = trigger("d", 152, "another")
+    again["metadata"]["uid"] = "another uid"
+    stage.cache.saw(Entry(trigger("d", 96, "first")))
+    stage.server.reports(("MODIFIED", trigger("a", 150, "lost in the backup")))
+    stage.server.reports(("DELETED", trigger("b", 151)))
+    stage.server.reports(("ADDED", again))
+    await stage.until(lambda: stage.known() == {"a": "lost in the backup", "d": "another"})
+    stage.server.triggers = [trigger("a", 90, "first"), trigger("b", 95), trigger("d", 96, "first")]
+    stage.server.at = at
+    stage.server.reports(end)
+    await stage.until(lambda: stage.known() == {"a": "first", "b": "", "d": "first"})
+    stage.server.reports(("MODIFIED", trigger("b", at + 1, "again")))
+    await stage.until(lambda: stage.known()["b"] == "again")
+
+
+async def test_changes_by_this_process_are_undone_by_a_restore(stage: Stage) -> None:
+    """Their versions can be higher than those of the watch, and a deletion has none."""
+    stage.cache.saw(Entry(trigger("a", 105, "lost in the backup")))
+    stage.cache.lost("search", "b", "uid of b")
+    assert stage.known() == {"a": "lost in the backup"}
+    stage.server.at = 103
+    stage.server.reports(WatchEndedError())
+    await stage.until(lambda: stage.known() == {"a": "first", "b": ""})
+
+
+async def test_an_overloaded_api_server_is_not_asked_for_a_list(stage: Stage) -> None:
+    stage.server.reports(RefusedError(429, "too many requests"))
+    await stage.until(lambda: len(stage.server.watches) == 2)
+    assert stage.server.lists == 1

@@ -10,12 +10,13 @@ import time
 from clustertrigger.core.kube.staleness import number_of
 from clustertrigger.rest.api_server import ApiServer, WatchEndedError
 from clustertrigger.rest.errors import RefusedError
-from clustertrigger.rest.stores import Store
+from clustertrigger.rest.stores import Listed, Store
 
 logger = logging.getLogger(__name__)
 _PAUSES = (0.2, 1.0, 2.0, 5.0, 15.0)
 """Seconds until a failed watch is retried."""
 _FORBIDDEN_PAUSE = 60.0
+_FORBIDDEN, _TOO_MANY = 403, 429
 _GAP = 2.0
 """Maximum number of seconds between two watches in which the cache stays valid."""
 
@@ -32,6 +33,8 @@ class Follower:
         self._highest = 0
         """Version up to which everything is known."""
         self._has_listed = False
+        self._may_differ = False
+        """Whether the API server may have other objects than before, so that a watch alone is not sufficient."""
         self._open = False
         self._closed_at = 0.0
         self._failures = 0
@@ -48,13 +51,15 @@ class Follower:
         """Runs in an endless loop."""
         while True:
             try:
-                if self._version is None:
+                if self._version is None or self._may_differ:
                     await self._list()
                 await self._watch()
                 self._failures = 0
             except WatchEndedError:
                 self._version = None  # That version has expired on the server.
             except RefusedError as problem:
+                # The API server is stopped while a cluster is restored. Afterwards, versions can be higher than before.
+                self._may_differ |= problem.status != _TOO_MANY
                 await asyncio.sleep(self._pause(problem))
             except Exception:
                 # Until everything is known again, the API server answers requests.
@@ -66,20 +71,22 @@ class Follower:
                     self._open, self._closed_at = False, time.monotonic()
 
     async def _list(self) -> None:
-        known: list[tuple[str, str]] = []
+        found: list[Listed] = []
         version = ""
+        self._highest = max(self._highest, self._store.begin_list(self._namespace))
         async for items, listed in self._server.pages(self._path):
             if not version and number_of(listed) < self._highest:
                 # Versions only grow, unless etcd was restored from a backup.
                 logger.warning("The cluster was restored from a backup: reading all of %s again", self._path)
+                self._version = None
                 self._store.begin_anew(self._namespace)
             version = listed
             for raw in items:
-                known.append((raw["metadata"]["namespace"], raw["metadata"]["name"]))
-                self._store.saw(raw)
+                found.append(Listed(*(raw["metadata"][part] for part in Listed._fields)))
+                self._store.listed(raw, version)
             await asyncio.sleep(0)  # Other requests are handled in between.
-        self._store.keep_only(self._namespace, known, version)
-        self._version, self.is_refused = version, False
+        self._store.keep_only(self._namespace, found, version)
+        self._version, self.is_refused, self._may_differ = version, False, False
         self._highest, self._has_listed = number_of(version), True
 
     async def _watch(self) -> None:
@@ -98,7 +105,7 @@ class Follower:
                 self._failures = 0
 
     def _pause(self, problem: RefusedError) -> float:
-        if problem.status == 403:
+        if problem.status == _FORBIDDEN:
             if not self.is_refused:
                 logger.warning("Reads are passed on to the API server, because a watch is refused: %s", problem.message)
             self._version, self.is_refused = None, True

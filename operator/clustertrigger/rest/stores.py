@@ -6,9 +6,9 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from clustertrigger.core.kube.staleness import Tombstones, is_newer
+from clustertrigger.core.kube.staleness import Tombstones, is_newer, number_of
 from clustertrigger.rest.definitions import Definitions
 from clustertrigger.rest.index import Entry, TriggerIndex
 from clustertrigger.rest.objects import Object
@@ -35,6 +35,14 @@ class Subscription:
         return names
 
 
+class Listed(NamedTuple):
+    """The identity of an object in a list."""
+
+    namespace: str
+    name: str
+    uid: str
+
+
 class Store(Protocol):
     """The objects that a watch fills in."""
 
@@ -44,7 +52,16 @@ class Store(Protocol):
     def gone(self, raw: Object) -> None:
         """Removes an object that was deleted."""
 
-    def keep_only(self, namespace: str | None, known: Iterable[tuple[str, str]], version: str) -> None:
+    def begin_list(self, namespace: str | None) -> int:
+        """Prepares for a list of a namespace (None: of all) that is requested now.
+
+        Returns the highest known version, which a list has reached unless the cluster was restored.
+        """
+
+    def listed(self, raw: Object, version: str) -> None:
+        """Stores an object of a list of this version, whatever was known of it up to this version."""
+
+    def keep_only(self, namespace: str | None, listed: Iterable[Listed], version: str) -> None:
         """Removes objects that a list of this version did not contain."""
 
     def begin_anew(self, namespace: str | None) -> None:
@@ -75,16 +92,28 @@ class TriggerStore:
 
     def put(self, entry: Entry) -> None:
         """Stores a version of a trigger, unless a later one is known or the trigger was deleted."""
-        index = self._by_namespace[entry.namespace]
-        known = index.get(entry.name)
+        known = self.of(entry.namespace).get(entry.name)
         if self._tombstones.cover(entry.uid, entry.version) or (
             known is not None and not is_newer(entry.version, than=known.version)
         ):
             return
-        if known is not None and known.uid != entry.uid:
-            self._tombstones.add(known.uid, entry.version)
-        index.put(entry)
-        self._tell(entry.namespace, entry.name)
+        self._replace(known, entry, entry.version)
+
+    def begin_list(self, namespace: str | None) -> int:
+        """See Store."""
+        # What this process has deleted before the list is not in it, unless it is back after a restore.
+        self._tombstones.drop_undated()
+        return max((number_of(entry.version) for entry in self._in(namespace)), default=0)
+
+    def listed(self, raw: Object, version: str) -> None:
+        """See Store."""
+        entry = Entry(raw)
+        known = self.of(entry.namespace).get(entry.name)
+        is_known_later = known is not None and is_newer(known.version, than=version)
+        if is_known_later or not self._tombstones.revive(entry.uid, version):
+            return
+        if known is None or (known.uid, known.version) != (entry.uid, entry.version):
+            self._replace(known, entry, version)
 
     def gone(self, raw: Object) -> None:
         """See Store."""
@@ -106,14 +135,13 @@ class TriggerStore:
             del self._by_namespace[namespace]
         self._tell(namespace, name)
 
-    def keep_only(self, namespace: str | None, known: Iterable[tuple[str, str]], version: str) -> None:
+    def keep_only(self, namespace: str | None, listed: Iterable[Listed], version: str) -> None:
         """See Store."""
-        listed = set(known)
-        places = list(self._by_namespace) if namespace is None else [namespace]
-        for place in places:
-            for entry in self.of(place):
-                if (place, entry.name) not in listed and not is_newer(entry.version, than=version):
-                    self.remove(place, entry.name, entry.uid, version)
+        kept = set(listed)
+        for entry in list(self._in(namespace)):
+            found = Listed(entry.namespace, entry.name, entry.uid)
+            if found not in kept and not is_newer(entry.version, than=version):
+                self.remove(*found, version)
 
     def begin_anew(self, namespace: str | None) -> None:
         """See Store."""
@@ -122,6 +150,15 @@ class TriggerStore:
             names = [entry.name for entry in self._by_namespace.pop(place, ())]
             for name in names:
                 self._tell(place, name)
+
+    def _replace(self, known: Entry | None, entry: Entry, as_of: str) -> None:
+        if known is not None and known.uid != entry.uid:
+            self._tombstones.add(known.uid, as_of)
+        self._by_namespace[entry.namespace].put(entry)
+        self._tell(entry.namespace, entry.name)
+
+    def _in(self, namespace: str | None) -> Iterable[Entry]:
+        return self.everywhere() if namespace is None else self.of(namespace)
 
     def _tell(self, namespace: str, name: str) -> None:
         for place in (namespace, ""):
@@ -149,13 +186,21 @@ class DefinitionStore:
         """See Store."""
         self._by_namespace[raw["metadata"]["namespace"]].remove(raw["metadata"]["name"])
 
-    def keep_only(self, namespace: str | None, known: Iterable[tuple[str, str]], version: str) -> None:
+    def begin_list(self, namespace: str | None) -> int:
         """See Store."""
-        listed = set(known)
+        return 0
+
+    def listed(self, raw: Object, version: str) -> None:
+        """See Store."""
+        self.saw(raw)
+
+    def keep_only(self, namespace: str | None, listed: Iterable[Listed], version: str) -> None:
+        """See Store."""
+        kept = {(each.namespace, each.name) for each in listed}
         places = list(self._by_namespace) if namespace is None else [namespace]
         for place in places:
             for name in self.of(place).names():
-                if (place, name) not in listed:
+                if (place, name) not in kept:
                     self._by_namespace[place].remove(name)
 
     def begin_anew(self, namespace: str | None) -> None:

@@ -66,6 +66,25 @@ class Tombstones:
         gone_as_of = self._versions.get(uid)
         return gone_as_of is not None and self.cover(uid, version) and not is_newer(gone_as_of, as_of)
 
+    def revive(self, uid: str, as_of: str) -> bool:
+        """Returns whether an object exists that a list contains: it was not deleted, or only before the list.
+
+        Args:
+            uid: Uid of the object.
+            as_of: Resource version of the list.
+        """
+        if uid in self._versions:
+            gone_as_of = self._versions[uid]
+            if gone_as_of is None or is_newer(gone_as_of, as_of):
+                return False
+            del self._versions[uid]
+        return True
+
+    def drop_undated(self) -> None:
+        """Drops the records of objects that were deleted as of an unknown version."""
+        for uid in [uid for uid, version in self._versions.items() if version is None]:
+            del self._versions[uid]
+
     def clear(self) -> None:
         """Drops all records of deleted objects."""
         self._versions.clear()
