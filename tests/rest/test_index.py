@@ -166,10 +166,22 @@ def test_fields_kept_in_memory() -> None:
     assert kept["spec"] == raw["spec"]
 
 
+def test_a_write_at_an_impossible_time_is_the_earliest() -> None:
+    """One such trigger would end the watch, and so hide all others."""
+    raw = trigger("t", random.Random(0))
+    spec: Object = {"fieldsV1": {"f:spec": {}}}
+    raw["metadata"]["managedFields"] = [{"time": "0000-01-01T00:00:00Z", **spec}]
+    assert Entry(raw).updated_at == raw["metadata"]["creationTimestamp"]
+    raw["metadata"]["managedFields"].append({"time": "2026-01-01T00:00:03Z", **spec})
+    assert Entry(raw).updated_at == "2026-01-01T00:00:03Z"
+
+
 @pytest.mark.parametrize(
     ("status", "is_overdue"),
     [
         ({}, False),
+        ({"next_scheduled_at": "9999-12-31T23:59:59Z"}, False),
+        ({"next_scheduled_at": "0000-01-01T00:00:00Z"}, False),
         ({"next_scheduled_at": "2026-01-01T00:00:00Z"}, True),
         ({"next_scheduled_at": "9000-01-01T00:00:00Z"}, False),
         ({"next_scheduled_at": "9000-01-01T00:00:00Z", "is_overdue": True}, True),

@@ -145,7 +145,7 @@ async def _post(
         answer = response.json()
     except ValueError:
         answer = beginning(response.content)
-    return response.status_code, answer, float(after) if after.isdigit() else None
+    return response.status_code, answer, float(after) if after.isdecimal() else None
 
 
 def _check_certificate(error: Exception) -> None:

@@ -26,7 +26,7 @@ from clustertrigger.cli.results import ResultSummary, result_in_words
 from clustertrigger.cli.terminal import STYLES, styled
 from clustertrigger.core.drift.drift_series import Point, from_status, of_metric
 from clustertrigger.core.humanize import ago, coarse, until
-from clustertrigger.core.instants import format_instant, parse_instant
+from clustertrigger.core.instants import format_instant, instant_or_none, parse_instant
 from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.resources.validation import parse_trigger
 from clustertrigger.core.schedules.coming_slots import slots_from
@@ -272,7 +272,7 @@ def _events(view: View, now: datetime, count: int) -> Iterator[str | Text]:
         return
     lines = []
     for event in view.events[:count]:
-        seen_at = parse_instant(_seen_at(event)) if _seen_at(event) else None
+        seen_at = instant_or_none(_seen_at(event))
         when = f"{coarse((now - seen_at).total_seconds()):>6}" if seen_at else ""
         style = "yellow" if event.get("type") == "Warning" else ""
         lines.append(

@@ -20,6 +20,14 @@ def parse_instant(text: str) -> datetime:
         raise ValueError(f"{text!r} is outside the years 1 to 9999 in UTC") from error
 
 
+def instant_or_none(text: str) -> datetime | None:
+    """Returns the instant; None if it is not one, or outside the years 1 to 9999, which API servers exceed."""
+    try:
+        return parse_instant(text)
+    except ValueError:
+        return None
+
+
 def format_instant(instant: datetime) -> str:
     """Returns RFC 3339 in UTC, with microseconds only if they are not zero."""
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")

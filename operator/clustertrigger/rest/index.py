@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from typing import Any, NamedTuple, TypeVar, cast
 
 from clustertrigger.core.effective_state import active_runs
-from clustertrigger.core.instants import parse_instant
+from clustertrigger.core.instants import instant_or_none
 from clustertrigger.core.json_text import read_json, write_json
 from clustertrigger.core.resources.trigger import spec_written_at
 from clustertrigger.rest import views
@@ -274,8 +274,8 @@ def _overdue_from(raw: Object, view: Object) -> float | None:
         return None
     if (raw.get("status") or {}).get("is_overdue"):
         return 0.0
-    due = view["next_scheduled_at"]
-    return (parse_instant(due) + views.OVERDUE).timestamp() if due and not active_runs(raw) else None
+    due = instant_or_none(view["next_scheduled_at"] or "")
+    return due.timestamp() + views.OVERDUE.total_seconds() if due and not active_runs(raw) else None
 
 
 def _without_field_sets(metadata: Object) -> Object:
@@ -287,6 +287,6 @@ def _without_field_sets(metadata: Object) -> Object:
     newest = [
         entry
         for entry in fields
-        if "f:spec" in (entry.get("fieldsV1") or {}) and entry.get("time") and parse_instant(entry["time"]) == written
+        if "f:spec" in (entry.get("fieldsV1") or {}) and written and instant_or_none(entry.get("time") or "") == written
     ]
     return {**metadata, "managedFields": [{"time": one["time"], "fieldsV1": {"f:spec": {}}} for one in newest[:1]]}

@@ -18,6 +18,9 @@ TOLERANCE = 2.0
 """Maximum difference in seconds to the API server's clock that is ignored, because responses are dated to the
 second.
 """
+_EARLIEST = 0.0
+_LATEST = datetime(9000, 1, 1, tzinfo=UTC).timestamp()
+"""Dates between which durations can be added. A proxy can send any date."""
 _IN_A_ROW = 3
 """Number of responses that must contradict this machine's clock, because one of several API servers can be wrong."""
 
@@ -28,9 +31,17 @@ def _steady() -> float:
 
 
 @lru_cache(maxsize=1)
-def _middle_of(date: str) -> float:
-    """Precision of a response's date, in seconds. A thousand responses can have the same date."""
-    return parsedate_to_datetime(date).timestamp() + 0.5
+def _middle_of(date: str) -> float | None:
+    """Returns the middle of a response's second, since the Unix epoch; None if the date cannot be used.
+
+    A thousand responses can have the same date.
+    """
+    try:
+        found = parsedate_to_datetime(date)
+        at = (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+    return at + 0.5 if _EARLIEST <= at < _LATEST else None
 
 
 class ClusterClock:
@@ -68,9 +79,8 @@ class ClusterClock:
         Args:
             date: The Date header (RFC 9110, 5.6.7), in whole seconds.
         """
-        try:
-            server_time = _middle_of(date)
-        except ValueError:
+        server_time = _middle_of(date)
+        if server_time is None:
             return
         ahead = self._wall() - server_time
         # Near the limit, the source of the time must not alternate.

@@ -12,6 +12,7 @@ from kubernetes.aio.client import Configuration
 from clustertrigger.core.kube import paths
 from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.resources.trigger import Key
+from clustertrigger.shell.clock import ClusterClock
 from clustertrigger.shell.kube.api_server import ApiServer
 from clustertrigger.shell.metrics.process import Metrics
 
@@ -24,7 +25,7 @@ async def answers() -> AsyncIterator[Answers]:
     said: Answers = {}
 
     async def answer(_: web.Request) -> web.Response:
-        return web.json_response(said["body"])
+        return web.json_response(said["body"], headers={"Date": said["date"]} if "date" in said else None)
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", answer)
@@ -32,10 +33,30 @@ async def answers() -> AsyncIterator[Answers]:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     configuration = Configuration(host=f"http://127.0.0.1:{runner.addresses[0][1]}")
-    async with ApiServer(configuration, Metrics(), 4) as api:
+    async with ApiServer(configuration, Metrics(), 4, hear=ClusterClock().hear) as api:
         said["api"] = api
         yield said
     await runner.cleanup()
+
+
+async def test_an_unreadable_date_does_not_matter(answers: Answers) -> None:
+    answers["body"] = {"kind": "ClusterTrigger", "metadata": {"name": "nightly"}}
+    answers["date"] = "Sun, 22 Nov 2026 12:00:00 +9999999999999999"
+    assert await answers["api"].get(paths.trigger(Key("search", "nightly"))) == answers["body"]
+
+
+async def test_a_number_that_is_too_large_is_an_api_server_error(
+    answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task that ends because of it would end the process."""
+    answers["body"] = {}
+
+    def overflow(_: str) -> None:
+        raise OverflowError("Python int too large to convert to C int")
+
+    monkeypatch.setattr(answers["api"], "_hear", overflow)
+    with pytest.raises(ApiError, match="too large"):
+        await answers["api"].get(paths.trigger(Key("search", "nightly")))
 
 
 @pytest.mark.parametrize("kind", ["Collection", "CollectionList", "Status", "Table", None, 1])

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from clustertrigger.api.conditions import ConditionType
 from clustertrigger.api.status import ClusterTriggerStatus, Condition, find_condition
 from clustertrigger.api.trigger import ClusterTriggerSpec
-from clustertrigger.core.instants import parse_instant
+from clustertrigger.core.instants import instant_or_none, parse_instant
 from clustertrigger.core.json_text import read_json, write_json
 from clustertrigger.core.requested import reset_requested, run_requested
 from clustertrigger.core.resources.permitted import ANYTHING, Permitted
@@ -119,8 +119,8 @@ def spec_written_at(managed_fields: Iterable[Mapping[str, Any]]) -> datetime | N
     Such a manager may have written a label later. Then the time is too late, never too early, so no past slot fires.
     """
     times = [
-        parse_instant(entry["time"])
+        written
         for entry in managed_fields
-        if entry.get("time") and "f:spec" in (entry.get("fieldsV1") or {})
+        if "f:spec" in (entry.get("fieldsV1") or {}) and (written := instant_or_none(entry.get("time") or ""))
     ]
     return max(times, default=None)

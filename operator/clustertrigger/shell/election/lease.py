@@ -120,8 +120,12 @@ def _spec(record: LeaderElectionRecord) -> dict[str, Any]:
 
 def _micro_time(text: str | None) -> str:
     """Returns RFC 3339 with microseconds. A time of the library without an offset is local time."""
-    instant = datetime.fromisoformat(text) if text else datetime.now(UTC)
-    return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    try:
+        instant = datetime.fromisoformat(text or "").astimezone(UTC)
+    except (ValueError, OverflowError):
+        # Anybody who may write the Lease can set its times; an API server stores the year 0, too.
+        instant = datetime.now(UTC)
+    return instant.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _as_library_error(status: int, message: str) -> ApiException:

@@ -178,7 +178,7 @@ class ApiServer:
             error = refusal(answer.status, answer.reason, payload, answer.headers.get("Retry-After", ""))
         except CredentialsError as cause:
             error = ApiError(0, type(cause).__name__, str(cause))
-        except (aiohttp.ClientError, OSError, RuntimeError, ValueError) as cause:
+        except (aiohttp.ClientError, OSError, RuntimeError, ValueError, OverflowError) as cause:
             # A closed session, or a token that is not valid in a header, also causes no response.
             error = no_answer(cause)
         self._metrics.api_errors.labels(request.method, str(error.status)).inc()
