@@ -266,7 +266,7 @@ class Operator:
     async def _cluster_id(self, api: ApiServer) -> str:
         try:
             return str((await api.get(paths.namespace("kube-system")))["metadata"]["uid"])
-        except ApiError as error:
+        except (ApiError, LookupError, TypeError) as error:
             logger.info("status.internal_id stays empty, because reading the namespace kube-system failed: %s", error)
             return _UNKNOWN_CLUSTER
 

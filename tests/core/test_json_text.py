@@ -48,7 +48,9 @@ def test_the_deepest_json_of_an_api_server_is_read() -> None:
         sys.setrecursionlimit(limit)
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"nothing", b"\xff", b"{} {}", b"<html>"])
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b"nothing", b"\xff", b"{} {}", b"<html>", b"[" * 100_000], ids=lambda text: text[:9]
+)
 def test_invalid_json_is_a_value_error(text: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         read_json(text)

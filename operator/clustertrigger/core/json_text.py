@@ -38,7 +38,10 @@ def read_json(text: bytes) -> Any:
     try:
         return from_json(text)
     except ValueError:
-        return json.loads(text)
+        try:
+            return json.loads(text)
+        except RecursionError as error:
+            raise ValueError("it is nested too deeply") from error
 
 
 def write_json(value: Any) -> bytes:

@@ -9,13 +9,21 @@ from clustertrigger.core.kube.staleness import Tombstones, is_newer, number_of
 
 @pytest.mark.parametrize(
     ("version", "than", "newer"),
-    [("10", "9", True), ("9", "10", False), ("10", "10", False), ("abc", "10", True), ("abc", "abc", False)],
+    [
+        ("10", "9", True),
+        ("9", "10", False),
+        ("10", "10", False),
+        ("abc", "10", True),
+        ("abc", "abc", False),
+        ("²", "1", True),
+        ("9" * 5000, "1", True),
+    ],
 )
 def test_versions_are_compared_as_numbers(version: str, than: str, newer: bool) -> None:
     assert is_newer(version, than) is newer
 
 
-@pytest.mark.parametrize(("version", "number"), [("10", 10), ("", 0), ("abc", 0)])
+@pytest.mark.parametrize(("version", "number"), [("10", 10), ("", 0), ("abc", 0), ("²", 0), ("9" * 5000, 0)])
 def test_a_version_that_is_no_number_counts_as_0(version: str, number: int) -> None:
     assert number_of(version) == number
 

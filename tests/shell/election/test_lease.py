@@ -27,6 +27,16 @@ class Stored(ApiServer):
         return self.lease
 
 
+@pytest.mark.parametrize("spec", [None, [], "text", 5, {"acquireTime": 5, "renewTime": [], "leaseDurationSeconds": {}}])
+async def test_a_lease_with_odd_contents_is_replaced(spec: Any) -> None:
+    api = Stored(spec)
+    lock = LeaseLock(api, "system", "lease", "me", 5)
+    found, record = await lock.get("lease", "system")
+    assert found
+    assert await lock.update("lease", "system", LeaderElectionRecord("me", "15", record.acquire_time, None))
+    assert api.lease["spec"]["holderIdentity"] == "me"
+
+
 OURS = {"holderIdentity": "me", "leaseDurationSeconds": 15, "renewTime": "2026-03-02T12:00:00.000000Z"}
 
 

@@ -18,6 +18,7 @@ from clustertrigger.shell.metrics.process import Metrics
 
 NAMED = [Named("search", f"t{n}", f"uid-{n}", str(n)) for n in range(1, 1201)]
 PATH = paths.custom("clustertriggers")
+ODD: list[Any] = [None, 4, ["x"], {}]
 
 
 def listed(named: list[Named] | None) -> dict[str, Any]:
@@ -108,7 +109,19 @@ async def test_a_truncated_list_is_rejected(asked: tuple[Asked, ApiServer], shar
         b'{"kind":"PartialObjectMetadataList","metadata":{"resourceVersion":"1"},"items":[{"metadata":{}}]}',
         b'{"kind":"PartialObjectMetadataList","metadata":{"resourceVersion":"1"},"items":[1]}',
         b'{"kind":"PartialObjectMetadataList","metadata":null,"items":[]}',
+        b'{"kind":"PartialObjectMetadataList","metadata":{"resourceVersion":null},"items":[]}',
+        b'{"kind":"PartialObjectMetadataList","metadata":{"resourceVersion":12},"items":[]}',
+        b'{"kind":"PartialObjectMetadataList","metadata":{"resourceVersion":"1"},"items":7}',
+        b'{"kind":["PartialObjectMetadataList"],"metadata":{"resourceVersion":"1"},"items":[]}',
+        *(
+            json.dumps({**listed([]), "items": [{"metadata": {**_object(NAMED[0])["metadata"], part: odd}}]}).encode()
+            for part in ("namespace", "name", "uid", "resourceVersion")
+            for odd in ODD
+        ),
+        b'{"kind":"PartialObjectMetadataList","metadata":{"resourceVersion":"1"},"items":[' + b"[" * 100_000,
+        b"[" * 100_000,
     ],
+    ids=lambda body: body.decode()[-60:],
 )
 async def test_an_answer_that_is_not_a_list_of_names_is_rejected(asked: tuple[Asked, ApiServer], body: bytes) -> None:
     server, api = asked
@@ -117,7 +130,11 @@ async def test_an_answer_that_is_not_a_list_of_names_is_rejected(asked: tuple[As
         await api.names(PATH, remembered=True)
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>ok</html>", b"null", b"[]", b"1", b'{"kind":'])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<html>ok</html>", b"null", b"[]", b"1", b'{"kind":', b'{"kind":' + b"[" * 100_000],
+    ids=lambda x: x[:9],
+)
 async def test_an_answer_that_is_not_an_object_is_an_api_server_error(
     asked: tuple[Asked, ApiServer], body: bytes
 ) -> None:

@@ -167,6 +167,19 @@ async def test_a_few_unreported_changes_are_read_directly(stage: Stage, monkeypa
     assert stage.begun_anew == []
 
 
+async def test_an_object_without_identity_is_skipped(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The census must not end because of it."""
+    monkeypatch.setattr(census, "_PATIENCE", 0.1)
+    stage.hide(1)
+
+    async def odd(path: str, **_: str) -> tuple[list[Object], str]:
+        return [{"metadata": {}}, trigger("hidden-0", 7)], "7"
+
+    monkeypatch.setattr(stage.api, "list", odd)
+    await stage.census.take()
+    assert "hidden-0" in stage.known()
+
+
 async def test_many_unreported_changes_restart_the_watches(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(census, "_LONG_PATIENCE", 0.2)
     hidden = stage.hide(60)

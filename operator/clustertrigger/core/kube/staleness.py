@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+_LONGEST = 30
+"""Maximum number of digits of a version; those of etcd have 19."""
 _LATELY = 4_096
 """Maximum number of deletions to remember; enough for hundreds per second over the last seconds."""
 
@@ -14,14 +16,19 @@ def is_newer(version: str, than: str) -> bool:
     Kubernetes lets clients compare them as numbers (KEP-5504). A version that is not a number counts as later than any
     other.
     """
-    if version.isdigit() and than.isdigit():
+    if _is_number(version) and _is_number(than):
         return int(version) > int(than)
     return version != than
 
 
 def number_of(version: str) -> int:
     """Returns a resource version as a number; 0 if it is not a number."""
-    return int(version) if version.isdigit() else 0
+    return int(version) if _is_number(version) else 0
+
+
+def _is_number(version: str) -> bool:
+    # Python does not read any number of digits, nor all digits.
+    return version.isascii() and version.isdigit() and len(version) <= _LONGEST
 
 
 class Tombstones:

@@ -57,7 +57,7 @@ class LeaseLock(BaseLock):
             if not error.is_not_found:
                 logger.warning("Reading the Lease failed: %s", error)
             return False, _as_library_error(error.status, error.message)
-        return True, _record(self._lease.get("spec") or {})
+        return True, _record(_spec_in(self._lease))
 
     async def create(self, name: str, namespace: str, election_record: LeaderElectionRecord) -> bool:
         """Creates the Lease. Returns False if another replica was faster."""
@@ -72,7 +72,7 @@ class LeaseLock(BaseLock):
     async def update(self, name: str, namespace: str, updated_record: LeaderElectionRecord) -> bool:
         """Acquires or renews the Lease. Returns False if another replica was faster."""
         assert self._lease is not None  # noqa: S101 - The library reads before it writes.
-        body = {**self._lease, "spec": {**(self._lease.get("spec") or {}), **_spec(updated_record)}}
+        body = {**self._lease, "spec": {**_spec_in(self._lease), **_spec(updated_record)}}
         return await self._write(self._api.replace(self._path, body))
 
     async def release(self) -> None:
@@ -80,7 +80,7 @@ class LeaseLock(BaseLock):
         for _ in range(_ATTEMPTS):
             # A cancelled renewal may have been executed.
             found, _ = await self.get(self.name, self.namespace)
-            spec = (self._lease or {}).get("spec") or {}
+            spec = _spec_in(self._lease or {})
             if not found or spec.get("holderIdentity") != self.identity:
                 return
             spec = {**spec, "holderIdentity": "", "leaseDurationSeconds": 1}
@@ -97,6 +97,11 @@ class LeaseLock(BaseLock):
                 logger.warning("Writing the Lease failed: %s", str(error) or "no answer in time")
             return False
         return True
+
+
+def _spec_in(lease: dict[str, Any]) -> dict[str, Any]:
+    spec = lease.get("spec")
+    return spec if isinstance(spec, dict) else {}
 
 
 def _record(spec: dict[str, Any]) -> LeaderElectionRecord:
@@ -122,7 +127,7 @@ def _micro_time(text: str | None) -> str:
     """Returns RFC 3339 with microseconds. A time of the library without an offset is local time."""
     try:
         instant = datetime.fromisoformat(text or "").astimezone(UTC)
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, TypeError):
         # Anybody who may write the Lease can set its times; an API server stores the year 0, too.
         instant = datetime.now(UTC)
     return instant.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -109,14 +109,11 @@ class ApiServer:
         following: dict[str, str] = {}
         while True:
             page = {**parameters, "limit": str(_PAGE), **following}
-            answer = await self._request(Request("GET", path, parameters=page))
-            metadata, items = answer.get("metadata") or {}, answer.get("items") or []
-            if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-                raise ApiError(0, "NotUnderstood", f"{path}: the response is a list whose items are not objects")
-            yield items, metadata.get("resourceVersion", "")
-            if not metadata.get("continue"):
+            items, version, rest = _read_page(path, await self._request(Request("GET", path, parameters=page)))
+            yield items, version
+            if not rest:
                 return
-            following = {"continue": metadata["continue"]}
+            following = {"continue": rest}
 
     async def names(
         self, path: str, selector: str = "", *, remembered: bool, most: int | None = None
@@ -219,7 +216,7 @@ async def _read_names(payload: bytes) -> tuple[str, str, list[Named]]:
     found: list[Named] = []
     try:
         whole: dict[str, Any] = json.loads(head + _ITEMS + "]}" if opening else text)
-        kind, version = whole["kind"], whole["metadata"]["resourceVersion"]
+        kind, version = whole["kind"], _text(whole["metadata"]["resourceVersion"])
         if not opening:  # The value is null, or JSON with leading blanks.
             found = [_named(item) for item in whole.get("items") or ()]
         at = len(head) + len(opening)
@@ -229,11 +226,29 @@ async def _read_names(payload: bytes) -> tuple[str, str, list[Named]]:
             at += text[at] == ","
             if len(found) % _PAGE == 0:
                 await asyncio.sleep(0)
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ApiError(0, "NotUnderstood", f"the list of names cannot be read: {beginning(payload)}") from error
     return kind, version, found
 
 
 def _named(item: Mapping[str, Any]) -> Named:
     metadata = item["metadata"]
-    return Named(metadata["namespace"], metadata["name"], metadata["uid"], metadata["resourceVersion"])
+    return Named(*(_text(metadata[part]) for part in ("namespace", "name", "uid", "resourceVersion")))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not a text")
+    return value
+
+
+def _read_page(path: str, answer: Mapping[str, Any]) -> tuple[list[dict[str, Any]], str, str]:
+    """Returns the objects of a page, the version of the list, and how the list continues; "" for not at all."""
+    items, metadata = answer.get("items") or [], answer.get("metadata") or {}
+    try:
+        for item in items:
+            if not isinstance(item["metadata"], dict):
+                raise TypeError("the metadata are not an object")
+        return items, _text(metadata.get("resourceVersion", "")), _text(metadata.get("continue") or "")
+    except (LookupError, TypeError, AttributeError) as error:
+        raise ApiError(0, "NotUnderstood", f"{path}: the response is a list that cannot be read: {error}") from error

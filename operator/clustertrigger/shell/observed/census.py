@@ -15,6 +15,7 @@ from contextlib import suppress
 from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.kube.staleness import number_of
 from clustertrigger.shell.kube.api_server import ApiServer, Named
+from clustertrigger.shell.kube.reading import read_or_skip
 from clustertrigger.shell.observed.kinds import Kind, Name
 
 logger = logging.getLogger(__name__)
@@ -176,4 +177,4 @@ class Census:
         )
         for raw in found:
             logger.warning("No watch reported %s %s/%s; reading it directly", kind.plural, entry.namespace, entry.name)
-            kind.saw(raw)
+            read_or_skip(kind.saw, raw)
