@@ -207,3 +207,23 @@ async def test_an_internal_error_does_not_end_the_watch_of_a_page(monkeypatch: p
     source = Source(read, changes, lambda seen, _: f"version {seen.version}")
     async with asyncio.timeout(60), aclosing(fragments(source, asyncio.Event())) as shown:
         assert [(await anext(shown)).raw_data for _ in range(3)] == ["version 1", "version 2", "version 3"]
+
+
+async def test_a_watch_that_is_cancelled_is_started_again() -> None:
+    watches: list[str] = []
+
+    async def read() -> PageContent:
+        return PageContent([], str(len(watches)))
+
+    async def changes(version: str) -> AsyncGenerator[None, None]:
+        watches.append(version)
+        if len(watches) == 1:
+            raise asyncio.CancelledError
+        await asyncio.get_running_loop().create_future()
+        yield
+
+    leaving = asyncio.Event()
+    source = Source(read, changes, lambda content, _: content.version)
+    async with asyncio.timeout(60), aclosing(fragments(source, leaving)) as sent:
+        assert [(await anext(sent)).raw_data for _ in range(2)] == ["0", "1"]
+    assert watches == ["0", "1"]

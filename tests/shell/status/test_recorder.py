@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -55,6 +57,31 @@ async def written() -> tuple[dict[str, list[str]], int]:
                     await asyncio.sleep(0.005)
             running.cancel()
             return got, at_a_time["most"]
+
+
+class Cancels(ApiServer):
+    """An API server in whose first request something is cancelled."""
+
+    def __init__(self) -> None:
+        self.got: list[str] = []
+
+    async def create(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        self.got.append(body["message"])
+        if len(self.got) == 1:
+            raise asyncio.CancelledError
+        return {}
+
+
+async def test_a_write_that_is_cancelled_does_not_end_those_of_its_trigger() -> None:
+    api = Cancels()
+    recorder = Recorder(api, lambda: datetime.now(UTC), Metrics(), "test")
+    running = asyncio.create_task(recorder.run())
+    for message in ("cancelled", "next"):
+        recorder.record(trigger(), Event("Normal", EventReason.RUN_CREATED, message))
+        await asyncio.sleep(0.05)
+    assert api.got == ["cancelled", "next"]
+    assert recorder._number.of(trigger().key.namespace) == 0
+    running.cancel()
 
 
 def test_events_of_a_trigger_are_written_in_order_and_several_at_a_time() -> None:

@@ -129,7 +129,8 @@ async def _listen(source: Source, version: str, bell: asyncio.Event) -> None:
     except Exception:
         logger.exception("Internal error: a page's watch ended, and restarts")
         await asyncio.sleep(_POLL)
-    bell.set()
+    finally:
+        bell.set()
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

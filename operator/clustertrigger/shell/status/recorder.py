@@ -76,14 +76,19 @@ class Recorder:
     async def _work(self, uid: str) -> None:
         """Writes the events of a trigger in order, until none waits."""
         waiting = self._waiting[uid]
-        while waiting:
-            body = waiting[0]
-            namespace = body["metadata"]["namespace"]
-            async with self._turns.turn(namespace):
-                await self._write_or_drop(namespace, body)
-            waiting.popleft()
-            self._number.give_back(namespace)
-        del self._waiting[uid]
+        try:
+            while waiting:
+                body = waiting[0]
+                namespace = body["metadata"]["namespace"]
+                async with self._turns.turn(namespace):
+                    await self._write_or_drop(namespace, body)
+                waiting.popleft()
+                self._number.give_back(namespace)
+        finally:
+            # If this was cancelled, the next event of the trigger must start a task again.
+            del self._waiting[uid]
+            for body in waiting:
+                self._number.give_back(body["metadata"]["namespace"])
 
     async def _write_or_drop(self, namespace: str, body: dict[str, Any]) -> None:
         try:
