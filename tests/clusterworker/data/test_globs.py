@@ -277,8 +277,8 @@ UNKNOWN = [
 ]  # fmt: skip
 OTHERS = [
     "a.crc", "a.parquet.crc", "a.json", "a.JSON", "a.txt", "a.csv", "a.csv.gz", "a.json.zst", "a.avro", "a.orc",
-    "a.tmp", "a.parquet.6eF5b5da", "a.parquet.tmp", "a.parquet.tmp.17", "a.tmp-17", "a.inprogress", "a.parquet.inprogress.17",
-    "a.parquet.bak", "a.parquet~", ".a.b", "_a.b", "_t/a.b", ".t/a.b",
+    "a.tmp", "a.parquet.6eF5b5da", "a.parquet.tmp", "a.parquet.tmp.17", "a.inprogress", "a.parquet.inprogress.17",
+    "a.tmp-17", "a.parquet.bak", "a.parquet~", ".a.b", "_a.b", "_t/a.b", ".t/a.b",
 ]  # fmt: skip
 
 
