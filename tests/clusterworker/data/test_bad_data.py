@@ -207,16 +207,39 @@ class Keys(encryption.KmsClient):  # type: ignore[misc]
         return base64.b64decode(wrapped_key)
 
 
-@pytest.mark.parametrize("plaintext_footer", [True, False])
-def test_encrypted_file(pod: Pod, plaintext_footer: bool) -> None:
-    columns = {"column": ["embedding.list.element"]}
-    how = encryption.EncryptionConfiguration("footer", column_keys=columns, plaintext_footer=plaintext_footer)
+def encrypt(file: Path, written: pa.Table, column: str, *, plaintext_footer: bool) -> None:
+    how = encryption.EncryptionConfiguration(
+        "footer", column_keys={"column": [column]}, plaintext_footer=plaintext_footer
+    )
     factory = encryption.CryptoFactory(lambda _: Keys())
     properties = factory.file_encryption_properties(encryption.KmsConnectionConfig(), how)
-    written = table(GOOD[:9])
-    with pq.ParquetWriter(pod.volume / "data.parquet", written.schema, encryption_properties=properties) as writer:
+    with pq.ParquetWriter(file, written.schema, encryption_properties=properties) as writer:
         writer.write_table(written)
-    assert refused(pod) == "data.parquet: it is encrypted: write it without encryption"
+
+
+@pytest.mark.parametrize(("plaintext_footer", "what"), [(True, "column embedding"), (False, "it")])
+def test_encrypted_file(pod: Pod, plaintext_footer: bool, what: str) -> None:
+    encrypt(pod.volume / "data.parquet", table(GOOD[:9]), "embedding.list.element", plaintext_footer=plaintext_footer)
+    assert refused(pod) == f"data.parquet: {what} is encrypted: write it without encryption"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"filters": {"field": "lang", "operator": "eq", "value": "en"}},
+        {"document_id_column": "lang"},
+        {"text_column": "lang"},
+    ],
+    ids=str,
+)
+def test_encrypted_column(pod: Pod, fields: dict[str, Any]) -> None:
+    """With a filter, pyarrow's exception once aborted the process."""
+    written = table(GOOD[:9]).append_column("lang", pa.array(["en"] * 9))
+    encrypt(pod.volume / "data.parquet", written, "lang", plaintext_footer=True)
+    assert pod.run(pod.spec(KMEANS)).status == "completed"
+    with pytest.raises(MisconfiguredError) as raised:
+        pod.run(pod.spec(KMEANS, {"uri": "data.parquet", **fields}))
+    assert str(raised.value) == "data.parquet: column lang is encrypted: write it without encryption"
 
 
 def test_damaged_object(pod: Pod, bucket: Bucket, keys: Path) -> None:

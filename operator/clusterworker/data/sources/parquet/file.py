@@ -8,18 +8,18 @@ from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 
 from clustercontract.data_files import MAGIC
 from clustercontract.partitions import Partitions, partitions_of
 from clusterworker.data.arrays import Rows
 from clusterworker.data.sources.batch import BATCH_ROWS, FilePlace, FilteredPlace, Place
-from clusterworker.data.sources.messages import changed, damaged
+from clusterworker.data.sources.messages import changed, damaged, name_shown
 from clusterworker.data.sources.parquet.arrow_filter import check_columns, expression
 from clusterworker.data.sources.parquet.identity import Identity
 from clusterworker.data.sources.parquet.partitions import remaining
-from clusterworker.data.sources.parquet.store import FileStore
+from clusterworker.data.sources.parquet.statistics import candidates
+from clusterworker.data.sources.parquet.store import FileStore, encrypted, is_encrypted
 from clusterworker.data.sources.plain import is_there, plain, plain_type, take
 from clusterworker.data.sources.predicate import Predicate, comparisons
 from clusterworker.process.errors import MisconfiguredError, UnavailableError
@@ -190,15 +190,15 @@ class ParquetFile:
         found = pa.RecordBatch.from_arrays(kept, names=batch.schema.names)
         return found, FilteredPlace(self.shown, matching.to_numpy() + row)
 
-    def _candidates(self, left: Predicate, groups: int) -> list[int]:
+    def _candidates(self, left: Predicate, groups: int) -> Sequence[int]:
         """Returns the row groups in which a row may match, according to their statistics."""
-        if any(self.schema.field(name).type != self.types.field(name).type for name in self._compared):
-            return list(range(groups))  # Statistics have the type that was written.
+        compared = pa.schema([self.schema.field(name) for name in self._compared])
+        if any(field.type != self.types.field(field.name).type for field in compared):
+            return range(groups)  # Statistics have the type that was written.
         if any(one.negated and pa.types.is_floating(self.types.field(one.field).type) for one in comparisons(left)):
-            return list(range(groups))  # statistics omit NaN, for which ne, nin and NOT hold
+            return range(groups)  # statistics omit NaN, for which ne, nin and NOT hold
         with self._reading_file() as file:
-            fragment = pads.ParquetFileFormat(coerce_int96_timestamp_unit=_INT96).make_fragment(file)
-            return [part.row_groups[0].id for part in fragment.split_by_row_group(self._expression, self.schema)]
+            return candidates(file, compared, self._expression, groups)
 
     def _counted(self, parquet: Any, group: RowGroup) -> RowGroup:
         batches = self._batches(parquet, group, [], BATCH_ROWS)
@@ -207,12 +207,21 @@ class ParquetFile:
     def _batches(self, parquet: Any, group: RowGroup, columns: Sequence[str], rows: int) -> Iterator[Any]:
         wanted = list(dict.fromkeys([*columns, *self._compared]))
         own = [name for name in wanted if name not in self.partitions]
-        for batch in parquet.iter_batches(rows, row_groups=[group.number], columns=own, use_threads=False):
+        for batch in self._read(parquet, group, own, rows):
             arrays = [
                 plain(batch.column(name)) if name in own else pa.repeat(_value(self.partitions[name]), batch.num_rows)
                 for name in wanted
             ]
             yield pa.RecordBatch.from_arrays(arrays, names=wanted)
+
+    def _read(self, parquet: Any, group: RowGroup, columns: Sequence[str], rows: int) -> Iterator[Any]:
+        """Yields batches of columns as written. pyarrow's error about an encrypted column does not name it."""
+        try:
+            yield from parquet.iter_batches(rows, row_groups=[group.number], columns=columns, use_threads=False)
+        except OSError as error:
+            if not is_encrypted(error):
+                raise
+            raise encrypted(self.shown, _encrypted_column(parquet, group, columns)) from error
 
     def _matching(self, batch: Any) -> Any:
         """Returns the positions of a batch's selected rows."""
@@ -268,6 +277,16 @@ def _footer(parquet: Any) -> tuple[Any, ...]:
     metadata = parquet.metadata
     groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
     return metadata.num_rows, parquet.schema_arrow, [(group.num_rows, group.total_byte_size) for group in groups]
+
+
+def _encrypted_column(parquet: Any, group: RowGroup, columns: Sequence[str]) -> str:
+    for column in columns:
+        try:
+            next(parquet.iter_batches(1, row_groups=[group.number], columns=[column], use_threads=False))
+        except OSError as error:
+            if is_encrypted(error):
+                return f"column {name_shown(column)}"
+    return "it"
 
 
 def _value(text: str | None) -> Any:

@@ -310,6 +310,16 @@ def _files_at(path: str, kind: Literal["file", "directory"] | None, below: Calla
         raise MisconfiguredError(f"{path}: source.uri contains {error}") from error
 
 
+def is_encrypted(error: Exception) -> bool:
+    """Returns whether an error of pyarrow is about an encrypted file or column."""
+    return any(word in str(error) for word in ("decrypt", "encrypted metadata"))
+
+
+def encrypted(name: str, what: str) -> MisconfiguredError:
+    """Returns the error for an encrypted file, or a column of one."""
+    return MisconfiguredError(f"{name}: {what} is encrypted: write it without encryption")
+
+
 def _unreadable(name: str, error: Exception) -> Exception:
     """Returns the error for an error of pyarrow."""
     import pyarrow as pa
@@ -317,8 +327,8 @@ def _unreadable(name: str, error: Exception) -> Exception:
     if isinstance(error, MemoryError):
         return error
     reason = one_line(error)
-    if any(word in reason for word in ("decrypt", "encrypted metadata")):
-        return MisconfiguredError(f"{name}: it is encrypted: write it without encryption")
+    if is_encrypted(error):
+        return encrypted(name, "it")
     if "magic bytes" in reason or "Parquet file size is" in reason:
         return MisconfiguredError(f"{name}: not a Parquet file: write the collection as Parquet, or correct source.uri")
     if isinstance(error, pa.ArrowNotImplementedError):
