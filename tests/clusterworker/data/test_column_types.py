@@ -375,6 +375,7 @@ def test_vectors_of_spark(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
         (sparse(4, [2, 2], [1, 5]), "not a Spark vector"),
         (sparse(4, None, [1]), "not a Spark vector"),
         (sparse(None, [0], [1]), "not a Spark vector"),
+        (sparse(-1, [0], [1]), "not a Spark vector"),
         (sparse(4, [0, None], [1, 2]), "not a Spark vector"),
         (sparse(4, [0, 1], [1, None]), "holds a null inside the vector"),
         (dense(1, 2, 3), "a vector of length 3 where 4 is expected"),
@@ -388,6 +389,17 @@ def test_bad_vectors_of_spark(tmp_path: Path, row: Any, says: str) -> None:
     write(tmp_path / "data.parquet", embedding=pa.array([dense(1, 2, 3, 4), row], UDT))
     with pytest.raises(MisconfiguredError, match=rf"^data\.parquet, row 1 \(.*{says}"):
         vectors(opened(tmp_path))
+
+
+@pytest.mark.parametrize("size", [-1, -2_000, -(2**31)])
+def test_first_vectors_of_negative_length(tmp_path: Path, size: int) -> None:
+    write(tmp_path / "data.parquet", embedding=pa.array([sparse(size, [0], [5.0])] * 4, UDT))
+    with pytest.raises(MisconfiguredError) as raised:
+        vectors(opened(tmp_path))
+    assert str(raised.value) == (
+        "data.parquet, row 0 (the first row is 0): column embedding holds a struct that is not a Spark vector "
+        "(VectorUDT: type, size, indices, values): embed that document again or leave it out"
+    )
 
 
 @pytest.mark.parametrize("size", [65_537, 262_144, 2**31 - 1])

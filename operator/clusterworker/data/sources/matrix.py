@@ -153,8 +153,9 @@ def _lengths(column: Any, place: Place, what: str) -> Any:
     lengths = pc.if_else(
         pc.equal(kinds, _DENSE), pc.cast(pc.list_value_length(values), pa.int64()), pc.cast(sizes, pa.int64())
     )
-    if lengths.null_count:
-        raise _no_vector(place.at(_first(lengths.is_null())), what)
+    is_length = pc.fill_null(pc.greater_equal(lengths, 0), False)
+    if not pc.all(is_length).as_py():
+        raise _no_vector(place.at(_first(pc.invert(is_length))), what)
     return lengths
 
 
