@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import pickle
 from collections.abc import Callable
@@ -423,6 +424,32 @@ def test_batches_of_long_vectors_are_smaller(tmp_path: Path, monkeypatch: pytest
     found = [batch.vectors for batch in opened(tmp_path).batches(0)]
     assert max(len(batch) for batch in found) == 64
     assert np.array_equal(np.concatenate(found), long)
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+@pytest.mark.parametrize(
+    "given", [("document_id", "gte", 0), ("document_id", "gte", 1_990), ("embedding", "exists", True)], ids=str
+)
+def test_opening_with_a_filter_reads_few_long_vectors_at_a_time(
+    tmp_path: Path, given: tuple[str, str, Any], *, as_text: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """16,384 vectors were read, whatever their length: with 2,000 dimensions, opening took 512 MiB."""
+    long = np.full((2_000, 4_000), 0.25, np.float32)
+    texts = [json.dumps(long[0].tolist())] * len(long)
+    column = pa.array(texts) if as_text else pa.array(list(long))
+    columns = {"document_id": range(len(long)), "embedding": column}
+    pq.write_table(pa.table(columns), tmp_path / "data.parquet", use_dictionary=False)
+    sizes: list[int] = []
+    real = pq.ParquetFile.iter_batches
+
+    def watched(self: Any, *arguments: Any, **options: Any) -> Any:
+        for batch in real(self, *arguments, **options):
+            sizes.append(batch.nbytes)
+            yield batch
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", watched)
+    assert opened(tmp_path, filters=where(*given)).dimensions == 4_000
+    assert max(sizes) < 8 << 20
 
 
 NO_VECTORS = [

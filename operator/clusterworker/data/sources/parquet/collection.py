@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from clustercontract.source import Source
 from clusterworker.data.arrays import Rows
-from clusterworker.data.sources.batch import BATCH_ROWS, Batch
+from clusterworker.data.sources.batch import Batch
 from clusterworker.data.sources.document_ids import LARGEST, identifies, is_integer, to_ids
 from clusterworker.data.sources.matrix import (
     RAW_BYTES,
@@ -215,7 +215,7 @@ class ParquetCollection:
         return all(value is None or value <= LARGEST for value in largest)
 
     def _first_length(self, file: ParquetFile) -> int:
-        rows = BATCH_ROWS if self._source.filters else 1
+        rows = None if self._source.filters else 1  # Before the first selected row, there can be many others.
         records, place = next(file.records([self._vector_column], rows))
         with file.blaming_changes():
             return first_length(records.column(0), place, f"column {self._vector_column}")

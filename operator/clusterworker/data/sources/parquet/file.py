@@ -26,6 +26,10 @@ from clusterworker.process.errors import MisconfiguredError, UnavailableError
 
 BUFFER_BYTES = 4 << 20
 """Whether column chunks are read in pieces; otherwise, a row group of a million vectors would be loaded at once."""
+_BATCH_BYTES = 4 << 20
+"""Maximum number of bytes of the rows of a batch, with all columns of the file, unless callers know the size of a row.
+Vectors can be long, and pyarrow needs several times the memory of a batch.
+"""
 _INT96 = "us"
 """Unit of the times that Impala and old Spark write: in nanoseconds, the year 9999 silently becomes 1816."""
 _ARROW_SCHEMA = b"ARROW:schema"
@@ -110,8 +114,12 @@ class ParquetFile:
         version = None if identity is None else (identity.size, identity.version)
         return (self._name, version, tuple(group.number for group in self._groups))
 
-    def records(self, columns: Sequence[str], rows: int = BATCH_ROWS) -> Iterator[tuple[Any, Place]]:
+    def records(self, columns: Sequence[str], rows: int | None = None) -> Iterator[tuple[Any, Place]]:
         """Yields the selected rows, batch by batch, with their places. Columns are plain, and in this order.
+
+        Args:
+            columns: Names of the columns.
+            rows: Maximum number of rows of a batch; None for a number that is small with long rows.
 
         Raises:
             UnavailableError: it is not the file that it was.
@@ -139,7 +147,7 @@ class ParquetFile:
                 if not ((rows >= first) & (rows < first + group.matching)).any():
                     first += group.matching
                     continue
-                for batch in self._batches(parquet, group, [column], BATCH_ROWS):
+                for batch in self._batches(parquet, group, [column]):
                     found, _ = self._found(batch, 0)
                     inside = rows[(rows >= first) & (rows < first + found.num_rows)]
                     if inside.size:
@@ -201,13 +209,13 @@ class ParquetFile:
             return candidates(file, compared, self._expression, groups)
 
     def _counted(self, parquet: Any, group: RowGroup) -> RowGroup:
-        batches = self._batches(parquet, group, [], BATCH_ROWS)
+        batches = self._batches(parquet, group, [])
         return RowGroup(group.number, group.first, group.total, sum(len(self._matching(batch)) for batch in batches))
 
-    def _batches(self, parquet: Any, group: RowGroup, columns: Sequence[str], rows: int) -> Iterator[Any]:
+    def _batches(self, parquet: Any, group: RowGroup, columns: Sequence[str], rows: int | None = None) -> Iterator[Any]:
         wanted = list(dict.fromkeys([*columns, *self._compared]))
         own = [name for name in wanted if name not in self.partitions]
-        for batch in self._read(parquet, group, own, rows):
+        for batch in self._read(parquet, group, own, rows or _rows_of_batch(parquet, group)):
             arrays = [
                 plain(batch.column(name)) if name in own else pa.repeat(_value(self.partitions[name]), batch.num_rows)
                 for name in wanted
@@ -277,6 +285,12 @@ def _footer(parquet: Any) -> tuple[Any, ...]:
     metadata = parquet.metadata
     groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
     return metadata.num_rows, parquet.schema_arrow, [(group.num_rows, group.total_byte_size) for group in groups]
+
+
+def _rows_of_batch(parquet: Any, group: RowGroup) -> int:
+    """Returns the number of a row group's rows that are read at a time, by the length of its rows."""
+    row_bytes = parquet.metadata.row_group(group.number).total_byte_size / max(group.total, 1)
+    return BATCH_ROWS if row_bytes <= 0 else min(BATCH_ROWS, 1 + int(_BATCH_BYTES / row_bytes))
 
 
 def _encrypted_column(parquet: Any, group: RowGroup, columns: Sequence[str]) -> str:
