@@ -381,10 +381,8 @@ def lengths(batch: Batch) -> Doubles:
     norms: Doubles = np.sqrt(np.einsum("ij,ij->i", batch.vectors, batch.vectors, dtype=np.float64))
     if not norms.all():
         row = int(np.argmin(norms))
-        raise MisconfiguredError(
-            f"{batch.place.at(row)}: a vector of zeros has no direction: "
-            "leave that document out, or set metric: euclidean"
-        )
+        why = "a vector of zeros has no direction: leave that document out, or set metric: euclidean"
+        raise batch.place.refused(row, why)
     return norms
 
 
@@ -406,8 +404,9 @@ def refuse_too_large(batch: Batch) -> Vectors:
     numbers = batch.vectors if batch.doubles is None else batch.doubles
     if len(numbers) and max(float(numbers.max()), -float(numbers.min())) > LARGEST:
         row, column = np.unravel_index(int(np.abs(numbers).argmax()), numbers.shape)
-        raise MisconfiguredError(
-            f"{batch.place.at(int(row))}: a number of the vector is {numbers[row, column]:.3g}: Euclidean distances "
-            f"are supported up to {LARGEST:g}: scale the vectors down, or set metric: cosine"
+        raise batch.place.refused(
+            int(row),
+            f"a number of the vector is {numbers[row, column]:.3g}: Euclidean distances are supported up to "
+            f"{LARGEST:g}: scale the vectors down, or set metric: cosine",
         )
     return batch.vectors

@@ -61,6 +61,7 @@ class _Run:
 
     def carry_out(self) -> RunResult:
         """Reads the nodes, searches those of every document, and writes and publishes the results."""
+        from clusterworker.data.sources.collection import blaming_changes
         from clusterworker.data.sources.collections import open_collections
         from clusterworker.enrichment.figures import in_brief, write_figures
         from clusterworker.enrichment.nodes import read_taxonomy
@@ -76,7 +77,8 @@ class _Run:
         outputs.check_before_reading(lambda _: output_table(spec, file, integer_ids=False))
         taxonomy = read_taxonomy(spec.taxonomy, secrets, self._workspace.memory)
         (collection,) = open_collections([spec.collection], secrets)
-        _check_alike(taxonomy, collection)
+        with blaming_changes([collection]):
+            _check_alike(taxonomy, collection)
         integers = collection.has_integer_ids
         outputs.check(lambda _: output_table(spec, file, integer_ids=integers))
         found, doubtful = self._find(taxonomy, collection)

@@ -12,7 +12,7 @@ from clustercontract.actions.taxonomy_enrichment import TaxonomyInput
 from clusterworker.data.arrays import Doubles, Vectors
 from clusterworker.data.dataset import in_range
 from clusterworker.data.sources.batch import Place
-from clusterworker.data.sources.collection import Collection, whole_pass
+from clusterworker.data.sources.collection import Collection, blaming_changes, whole_pass
 from clusterworker.data.sources.collections import open_collections
 from clusterworker.data.sources.messages import MissingColumnError, changed
 from clusterworker.enrichment.tree import Tree, tree_of
@@ -86,7 +86,8 @@ def read_taxonomy(taxonomy: TaxonomyInput, secrets: Path, memory: int) -> Taxono
         parents = [_parent(text, integers=collection.has_integer_ids) for text in _texts(other)]
         if not any(parents):
             notes.append(f"no node of {taxonomy.taxonomy_id} has a parent in {taxonomy.parent_column}: all are roots")
-    tree = tree_of(where, ids, labels, parents)
+    with blaming_changes([collection]):  # Parents come from another pass.
+        tree = tree_of(where, ids, labels, parents)
     digest = _digest(ids, labels, parents, vectors)
     return Taxonomy(taxonomy, tree, vectors, digest, collection.embedding_model, tuple(notes))
 
@@ -106,8 +107,8 @@ def unit_length(vectors: Vectors, place: Place | None, what: str, first: int = 0
     norms: Doubles = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
     if not norms.all():
         row = first + int(np.argmin(norms))
-        where = place.at(row) if place else f"row {row}"
-        raise MisconfiguredError(f"{where}: a vector of zeros has no direction: leave that {what} out")
+        why = f"a vector of zeros has no direction: leave that {what} out"
+        raise place.refused(row, why) if place else MisconfiguredError(f"row {row}: {why}")
     unit: Vectors = (vectors / norms[:, None]).astype(np.float32)
     return unit
 

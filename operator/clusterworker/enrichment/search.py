@@ -13,6 +13,7 @@ from clusterworker.data.ahead import in_threads
 from clusterworker.data.arrays import Labels, Rows, Vectors
 from clusterworker.data.sources.batch import Place
 from clusterworker.enrichment.nodes import unit_length
+from clusterworker.process.errors import MisconfiguredError
 
 
 class Picked:
@@ -25,6 +26,10 @@ class Picked:
     def at(self, offset: int) -> str:
         """See Place."""
         return self._place.at(int(self._rows[offset]))
+
+    def refused(self, offset: int, why: str) -> MisconfiguredError:
+        """See Place."""
+        return self._place.refused(int(self._rows[offset]), why)
 
 
 _SAFE = (1e-20, 1e30)

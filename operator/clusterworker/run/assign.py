@@ -13,7 +13,7 @@ from clusterworker.clustering.description import LastNames, describe
 from clusterworker.clustering.succession import Succession
 from clusterworker.clustering.survey import assign
 from clusterworker.data.dataset import StreamedDataset
-from clusterworker.data.sources.collection import Collection
+from clusterworker.data.sources.collection import Collection, blaming_changes
 from clusterworker.data.sources.messages import OTHER_MODEL
 from clusterworker.data.sources.models import of_model_other_than
 from clusterworker.process.errors import MisconfiguredError
@@ -50,7 +50,8 @@ def assign_documents(spec: RunSpec, seed: int, collections: Sequence[Collection]
         raise TypeError("mode assign without a base")
     members_file, progress = workspace.staged / MEMBERS, workspace.progress
     stored = clusters_of(base, spec, workspace.secrets, _REMEDY)
-    _refuse_unlike(base, stored, collections)
+    with blaming_changes(collections):
+        _refuse_unlike(base, stored, collections)
     dataset = StreamedDataset(collections, stored.metric, progress)
     clusters = counted(len(stored.ids), "cluster")
     progress.phase("assign", f"assigning {counted(dataset.rows, 'document')} to {clusters} of {base.run}")

@@ -9,22 +9,34 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from qdrant_client import QdrantClient, models
 
 from clustercontract.container import ExitCode
+from clustercontract.filters import Filter
 from clustercontract.run import RunSpec
 from clustercontract.source import Source
 from clusterworker.clustering.algorithms import choice
 from clusterworker.data.arrays import Vectors
-from clusterworker.data.dataset import SpooledDataset, StreamedDataset, sample
+from clusterworker.data.dataset import (
+    SpooledDataset,
+    StreamedDataset,
+    in_range,
+    lengths,
+    refuse_too_large,
+    sample,
+    single_lengths,
+)
 from clusterworker.data.sources.batch import Batch, FilePlace
-from clusterworker.data.sources.collection import whole_pass
+from clusterworker.data.sources.collection import blaming_changes, whole_pass
 from clusterworker.data.sources.collections import open_collections
 from clusterworker.data.sources.parquet.collection import ParquetCollection
 from clusterworker.data.sources.parquet.identity import Identity, of_object
 from clusterworker.data.sources.parquet.store import VolumeStore
+from clusterworker.enrichment.nodes import unit_length
+from clusterworker.enrichment.search import Picked
 from clusterworker.process.errors import MisconfiguredError, RunError, UnavailableError
 from clusterworker.process.progress import Progress
 from tests.clusterworker.conftest import Pod
@@ -173,6 +185,106 @@ def test_bad_data_of_a_file_that_changes_may_pass(tmp_path: Path) -> None:
         list(batches)
     with pytest.raises(MisconfiguredError, match="row 39000"):
         read(opened(tmp_path))
+
+
+CHECKS: list[Any] = [
+    pytest.param(0.0, lengths, id="unit length"),
+    pytest.param(0.0, single_lengths, id="unit length in single precision"),
+    pytest.param(0.0, lambda batch: unit_length(batch.vectors, batch.place, "node"), id="nodes"),
+    pytest.param(
+        0.0,
+        lambda batch: unit_length(batch.vectors[1:], Picked(batch.place, np.arange(1, len(batch.vectors))), "document"),
+        id="some documents that are searched",
+    ),
+    pytest.param(1e20, refuse_too_large, id="Euclidean distances"),
+    pytest.param(1e20, lambda batch: in_range(batch, unit=False), id="Euclidean distances of doubles"),
+]
+
+
+@pytest.mark.parametrize("filters", [None, Filter(field="number", operator="gte", value=0)], ids=["all", "filtered"])
+@pytest.mark.parametrize(("factor", "check"), CHECKS)
+def test_values_that_are_refused_after_a_change(
+    tmp_path: Path, factor: float, check: Callable[[Batch], object], filters: Filter | None
+) -> None:
+    """The file is written in place while it is read; the checks come after the batch has left the source."""
+    vectors = planted(8_000, 3, dimensions=8).vectors.astype(np.float64)
+    number = pa.array(range(8_000))
+
+    def content(vectors: Any) -> bytes:
+        draft = tmp_path / "draft.tmp"
+        written = table(vectors).append_column("number", number)
+        pq.write_table(written, draft, row_group_size=4_000, compression="none", use_dictionary=False)
+        return draft.read_bytes()
+
+    file = tmp_path / "data.parquet"
+    file.write_bytes(content(vectors))
+    vectors[4_000:] *= factor
+    new = content(vectors)
+    batches = whole_pass(opened(tmp_path, filters=filters), 0)
+    check(next(batches))
+    with file.open("r+b") as writer:
+        writer.write(new)
+    batch = next(batches)
+    with pytest.raises(UnavailableError, match=r"^data\.parquet: changed while it was read"):
+        check(batch)
+    again = list(whole_pass(opened(tmp_path, filters=filters), 0))
+    with pytest.raises(MisconfiguredError, match=r"^data\.parquet, row [45]\d\d\d \(the first row is 0\): a "):
+        check(again[1])
+
+
+def republishing(monkeypatch: pytest.MonkeyPatch, before: str, publish: Callable[[], object]) -> None:
+    """Lets a job publish all files anew just before one is opened."""
+    real = VolumeStore.open
+    done: list[str] = []
+
+    def open_(self: VolumeStore, name: str) -> Any:
+        if name == before and not done:
+            done.append(name)
+            publish()
+        return real(self, name)
+
+    monkeypatch.setattr(VolumeStore, "open", open_)
+
+
+@pytest.mark.parametrize("uris", [["."], ["a.parquet", "b.parquet"]], ids=["one collection", "two collections"])
+@pytest.mark.parametrize(
+    "new",
+    [
+        pytest.param(table(VECTORS[:, :4].copy()), id="dimensions"),
+        pytest.param(table(VECTORS).replace_schema_metadata({"embedding_model": "B"}), id="model"),
+        pytest.param(table(VECTORS[:, :4].copy()).rename_columns(["id", "embedding"]), id="columns"),
+    ],
+)
+def test_files_that_are_published_anew_while_they_are_opened(
+    pod: Pod, uris: list[str], new: pa.Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was opened first is not what was opened last, and only both together are wrong."""
+
+    def publish(written: pa.Table) -> None:
+        for name in ("a", "b"):
+            draft = pod.volume / "draft.tmp"
+            pq.write_table(written, draft)
+            draft.replace(pod.volume / f"{name}.parquet")
+
+    publish(table(VECTORS).replace_schema_metadata({"embedding_model": "A"}))
+    republishing(monkeypatch, "b.parquet", lambda: publish(new))
+    spec = pod.spec(KMEANS, *({"uri": uri} for uri in uris))
+    if len(uris) == 2 and "id" in new.column_names:
+        with pytest.raises(MisconfiguredError, match=r"^b\.parquet: no column document_id"):
+            open_collections(spec.collections, pod.mounts.secrets)
+        return
+    with pytest.raises(UnavailableError, match=r"^a\.parquet: changed while it was read: it was rewritten"):
+        open_collections(spec.collections, pod.mounts.secrets)
+
+
+def test_an_error_about_several_collections_may_come_from_a_change(tmp_path: Path) -> None:
+    file = write(tmp_path / "data.parquet", VECTORS)
+    sources = [Miscounted(1, 1), opened(tmp_path)]
+    with pytest.raises(MisconfiguredError, match="these differ"), blaming_changes(sources):
+        raise MisconfiguredError("these differ")
+    file.touch()
+    with pytest.raises(UnavailableError, match="changed while it was read"), blaming_changes(sources):
+        raise MisconfiguredError("these differ")
 
 
 def test_damage_of_a_file_whose_time_was_set_back_may_pass(tmp_path: Path) -> None:
@@ -437,8 +549,6 @@ class Miscounted:
         self._yielded = yielded
 
     def batches(self, index: int) -> Iterator[Batch]:
-        import pyarrow as pa
-
         for first in range(0, self._yielded, 10):
             rows = min(10, self._yielded - first)
             yield Batch(pa.array(range(rows)), np.ones((rows, 2), np.float32), index, FilePlace("x", first))

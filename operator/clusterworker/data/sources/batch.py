@@ -1,9 +1,10 @@
 """Defines the batches of a source."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from clusterworker.data.arrays import Doubles, Vectors
+from clusterworker.process.errors import MisconfiguredError
 
 BATCH_ROWS = 16_384
 
@@ -14,6 +15,29 @@ class Place(Protocol):
     def at(self, offset: int) -> str:
         """Returns the name of one row of the batch."""
 
+    def refused(self, offset: int, why: str) -> MisconfiguredError:
+        """Returns the error about a row's values, which all code makes here that gets batches from a source.
+
+        Args:
+            offset: Number of the row in the batch.
+            why: What is wrong, and the remedy.
+
+        Raises:
+            UnavailableError: The source has changed meanwhile, which may be the cause.
+        """
+
+
+@runtime_checkable
+class Changeable(Protocol):
+    """Something that can change while it is read."""
+
+    def blame_changes(self) -> None:
+        """Looks for a cause of an error.
+
+        Raises:
+            UnavailableError: There is a sign of a change since it was opened.
+        """
+
 
 @dataclass(frozen=True)
 class FilePlace:
@@ -22,14 +46,22 @@ class FilePlace:
     Attributes:
         file: Its name, as the user wrote it or would find it.
         row: Number of the batch's first row in that file, from 0.
+        source: The file; None if it cannot change.
     """
 
     file: str
     row: int
+    source: Changeable | None = None
 
     def at(self, offset: int) -> str:
         """See Place."""
         return f"{self.file}, row {self.row + offset} (the first row is 0)"
+
+    def refused(self, offset: int, why: str) -> MisconfiguredError:
+        """See Place."""
+        if self.source is not None:
+            self.source.blame_changes()
+        return MisconfiguredError(f"{self.at(offset)}: {why}")
 
 
 @dataclass(frozen=True)
@@ -38,14 +70,23 @@ class FilteredPlace:
 
     Attributes:
         rows: Number of each of the batch's rows in that file.
+        source: See FilePlace.
     """
 
     file: str
     rows: Any
+    source: Changeable | None = None
 
     def at(self, offset: int) -> str:
         """See Place."""
-        return FilePlace(self.file, int(self.rows[offset])).at(0)
+        return self._row(offset).at(0)
+
+    def refused(self, offset: int, why: str) -> MisconfiguredError:
+        """See Place."""
+        return self._row(offset).refused(0, why)
+
+    def _row(self, offset: int) -> FilePlace:
+        return FilePlace(self.file, int(self.rows[offset]), self.source)
 
 
 @dataclass(frozen=True)
@@ -65,6 +106,10 @@ class KeyedPlace:
     def at(self, offset: int) -> str:
         """See Place."""
         return f"{self.where}, {self.key} {self.keys[offset]}"
+
+    def refused(self, offset: int, why: str) -> MisconfiguredError:
+        """See Place. Databases are read in one transaction, or compare each pass with the first."""
+        return MisconfiguredError(f"{self.at(offset)}: {why}")
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,13 @@
 """Defines the interface of all sources."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable
 
 from clusterworker.data.arrays import Rows
-from clusterworker.data.sources.batch import Batch
+from clusterworker.data.sources.batch import Batch, Changeable
 from clusterworker.data.sources.messages import changed
+from clusterworker.process.errors import MisconfiguredError
 
 
 class Collection(Protocol):
@@ -74,6 +76,25 @@ class Divisible(Protocol):
         Args:
             most: Maximum number of documents of a part, unless the smallest unit of the collection has more.
         """
+
+
+@contextmanager
+def blaming_changes(sources: Iterable[object]) -> Iterator[None]:
+    """Reports an error about several files or collections as a change, if one of them is no longer what was opened.
+
+    Args:
+        sources: Collections or files, of which some may be Changeable. More can be added while the context lasts.
+
+    Raises:
+        UnavailableError: There was a MisconfiguredError, and a source has changed since it was opened.
+    """
+    try:
+        yield
+    except MisconfiguredError:
+        for source in sources:
+            if isinstance(source, Changeable):
+                source.blame_changes()
+        raise
 
 
 def whole_pass(collection: Collection, index: int) -> Iterator[Batch]:

@@ -5,7 +5,7 @@ from itertools import combinations
 from pathlib import Path
 
 from clustercontract.container import CollectionInput
-from clusterworker.data.sources.collection import Collection
+from clusterworker.data.sources.collection import Collection, blaming_changes
 from clusterworker.data.sources.messages import OTHER_MODEL, model_shown
 from clusterworker.data.sources.models import are_different
 from clusterworker.data.sources.parquet.collection import ParquetCollection, count_rows
@@ -26,8 +26,15 @@ def open_collections(inputs: Sequence[CollectionInput], secrets: Path) -> list[C
 
     Raises:
         MisconfiguredError: a collection is not readable, or two have vectors of different lengths or models.
+        UnavailableError: a source does not answer, or changes meanwhile.
     """
     collections = [_open(collection_input, secrets) for collection_input in inputs]
+    with blaming_changes(collections):
+        _check_alike(collections)
+    return collections
+
+
+def _check_alike(collections: Sequence[Collection]) -> None:
     if mismatch := of_other_dimensions(collections):
         first, other = mismatch
         raise MisconfiguredError(
@@ -40,7 +47,6 @@ def open_collections(inputs: Sequence[CollectionInput], secrets: Path) -> list[C
             f"collection {first.collection_id} is embedded by {model_shown(first.embedding_model)} and "
             f"{other.collection_id} by {model_shown(other.embedding_model)}: {OTHER_MODEL}"
         )
-    return collections
 
 
 def of_other_dimensions(collections: Sequence[Collection]) -> tuple[Collection, Collection] | None:

@@ -234,6 +234,10 @@ class _Row:
         """See Place."""
         return self._place.at(self._row)
 
+    def refused(self, offset: int, why: str) -> MisconfiguredError:
+        """See Place."""
+        return self._place.refused(self._row, why)
+
 
 def _no_vector(at: str, what: str) -> MisconfiguredError:
     return MisconfiguredError(

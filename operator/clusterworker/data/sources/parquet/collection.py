@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from clustercontract.source import Source
 from clusterworker.data.arrays import Rows
 from clusterworker.data.sources.batch import Batch
+from clusterworker.data.sources.collection import blaming_changes
 from clusterworker.data.sources.document_ids import LARGEST, identifies, is_integer, to_ids
 from clusterworker.data.sources.matrix import (
     RAW_BYTES,
@@ -63,15 +64,21 @@ class ParquetCollection:
         self._id_column = source.document_id_column or "document_id"
         self._vector_column = source.vector_column or "embedding"
         files = _files_of(source, store)
-        for file in files:
-            if file.written:  # Writers give the columns of empty tables no type, or leave them out.
-                self._check_columns(file)
         self._files = [file for file in files if file.rows]
         self.rows = sum(file.rows for file in self._files)
-        if self.rows == 0:
-            filtered = any(file.written for file in files)
-            raise MisconfiguredError(f"{_shown(source, source.uri)}: {no_documents(collection_id, filtered=filtered)}")
-        self.embedding_model = model_of(self._files, self._vector_column)
+        with blaming_changes(files):
+            for file in files:
+                if file.written:  # Writers give the columns of empty tables no type, or leave them out.
+                    self._check_columns(file)
+            if self.rows == 0:
+                nothing = no_documents(collection_id, filtered=any(file.written for file in files))
+                raise MisconfiguredError(f"{_shown(source, source.uri)}: {nothing}")
+            self.embedding_model = model_of(self._files, self._vector_column)
+
+    def blame_changes(self) -> None:
+        """See Changeable. It asks for each file once, as opening did."""
+        for file in self._files:
+            file.blame_changes()
 
     @cached_property
     def dimensions(self) -> int:
@@ -79,7 +86,12 @@ class ParquetCollection:
 
         Raises:
             MisconfiguredError: files disagree, or the first vector is null.
+            UnavailableError: files have changed since they were opened.
         """
+        with blaming_changes(self._files):
+            return self._length()
+
+    def _length(self) -> int:
         promised = {file.shown: fixed_dimensions(file.types.field(self._vector_column).type) for file in self._files}
         fixed = {name: length for name, length in promised.items() if length is not None}
         if len(set(fixed.values())) > 1:
@@ -235,7 +247,11 @@ def count_rows(source: Source, store: FileStore) -> int:
 
 def _files_of(source: Source, store: FileStore) -> list[ParquetFile]:
     wanted = predicate(source.filters) if source.filters else None
-    return [ParquetFile(store, name, _shown(source, name), wanted) for name in store.find()]
+    files: list[ParquetFile] = []
+    with blaming_changes(files):
+        for name in store.find():
+            files.append(ParquetFile(store, name, _shown(source, name), wanted))  # noqa: PERF401 - these may be to blame
+    return files
 
 
 def _shown(source: Source, name: str) -> str:

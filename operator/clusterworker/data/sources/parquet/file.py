@@ -174,10 +174,13 @@ class ParquetFile:
         try:
             yield
         except (MisconfiguredError, UnavailableError):
-            # Any sign of a change will do here, because another attempt decides.
-            if self._identity is not None and self._identity.may_have_changed(self._store.identity(self._name)):
-                raise changed(self.shown, "it was rewritten") from None
+            self.blame_changes()
             raise
+
+    def blame_changes(self) -> None:
+        """See Changeable. Any sign of a change will do here, because another attempt decides."""
+        if self._identity is not None and self._identity.may_have_changed(self._store.identity(self._name)):
+            raise changed(self.shown, "it was rewritten") from None
 
     def _filtered(self, parquet: Any, groups: list[RowGroup], predicate: Predicate) -> list[RowGroup]:
         """Returns the row groups with the numbers of their selected rows, if the file's path does not decide."""
@@ -192,11 +195,11 @@ class ParquetFile:
     def _found(self, batch: Any, row: int) -> tuple[Any, Place]:
         """Returns the selected rows of a batch that begins at this row of the file."""
         if self._expression is None:
-            return batch, FilePlace(self.shown, row)
+            return batch, FilePlace(self.shown, row, self)
         matching = self._matching(batch)
         kept = [take(column, matching) for column in batch.columns]
         found = pa.RecordBatch.from_arrays(kept, names=batch.schema.names)
-        return found, FilteredPlace(self.shown, matching.to_numpy() + row)
+        return found, FilteredPlace(self.shown, matching.to_numpy() + row, self)
 
     def _candidates(self, left: Predicate, groups: int) -> Sequence[int]:
         """Returns the row groups in which a row may match, according to their statistics."""
