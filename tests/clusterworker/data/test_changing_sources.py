@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -361,6 +362,42 @@ def test_a_file_that_goes_while_files_are_found(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(VolumeStore, "find", found)
     with pytest.raises(UnavailableError, match=r"^d/2\.parquet: removed while it was read"):
+        opened(tmp_path, "d")
+
+
+@pytest.mark.parametrize("is_opened", [False, True])
+def test_a_directory_becomes_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_opened: bool) -> None:
+    for part in range(3):
+        write(tmp_path / f"d/{part}.parquet", VECTORS[:9])
+
+    def replaced() -> None:
+        shutil.rmtree(tmp_path / "d")
+        (tmp_path / "d").write_bytes(b"x")
+
+    if not is_opened:
+        republishing(monkeypatch, "d/1.parquet", replaced)
+    with pytest.raises(UnavailableError, match=r"^d/[01]\.parquet: removed while it was read"):
+        read_after(opened(tmp_path, "d"), replaced)
+
+
+def read_after(collection: ParquetCollection, change: Callable[[], object]) -> None:
+    change()
+    read(collection)
+
+
+def test_a_directory_becomes_a_file_while_files_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for part in "abc":
+        write(tmp_path / f"d/{part}/x.parquet", VECTORS[:9])
+    real = os.scandir
+
+    def scandir(path: Any) -> Any:
+        if str(path).endswith("d/b"):
+            shutil.rmtree(path)
+            Path(path).write_bytes(b"x")
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(UnavailableError, match=r"^d: directory d/b: removed while it was read"):
         opened(tmp_path, "d")
 
 

@@ -104,18 +104,30 @@ def test_what_may_be_meant_by_a_glob_without_matches(pod: Pod, uri: str, hint: s
 
 
 @pytest.mark.parametrize("uri", ["d", "d/*.parquet"])
-def test_links_without_a_target(tmp_path: Path, uri: str) -> None:
+def test_links_without_a_target(tmp_path: Path, capsys: pytest.CaptureFixture[str], uri: str) -> None:
     """Tools that fetch large files on demand leave such links. The file was said to be removed while it was read."""
     (tmp_path / "d").mkdir()
     pq.write_table(table(VECTORS), tmp_path / "d/a.parquet")
     (tmp_path / "d/README").symlink_to("nowhere")
+    (tmp_path / "d/LICENSE").symlink_to("LICENSE")
+    os.mkfifo(tmp_path / "d/pipe")
     assert ParquetCollection("c", Source(uri=uri), VolumeStore(tmp_path, uri)).rows == len(VECTORS)
+    assert main(["init", f"{tmp_path}/{uri}"]) == 0
+    assert f"Found: {len(VECTORS)} documents" in capsys.readouterr().out
     (tmp_path / "d/b.parquet").symlink_to("../.git/annex/b")
     with pytest.raises(UnavailableError) as refused:
         ParquetCollection("c", Source(uri=uri), VolumeStore(tmp_path, uri))
     assert str(refused.value) == (
         "d/b.parquet: is a link to ../.git/annex/b, which does not exist: restore that file, or remove the link"
     )
+
+
+@pytest.mark.parametrize("uri", ["a.parquet/*", "a.parquet/*.parquet", "a.parquet/**", "a.parquet/b", "a.parquet/b/*"])
+def test_a_file_is_no_directory(pod: Pod, capsys: pytest.CaptureFixture[str], uri: str) -> None:
+    write(pod.volume / "a.parquet", VECTORS)
+    assert refused(pod, {"uri": uri}).startswith(f"{uri}: no such file on the volume: check source.uri")
+    assert main(["init", f"{pod.volume}/{uri}"]) == 1
+    assert f"{uri}: no such file or folder: check the path" in capsys.readouterr().err
 
 
 LINKED = [

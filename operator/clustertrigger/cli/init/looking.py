@@ -169,21 +169,7 @@ def _files(uri: str, endpoint: str | None, region: str | None) -> tuple[Any, lis
     """
     from pyarrow import fs
 
-    if uri.startswith("s3://"):
-        options: dict[str, Any] = {"connect_timeout": _SECONDS, "request_timeout": _SECONDS}
-        if endpoint:
-            scheme, _, address = endpoint.partition("://")
-            options |= {"endpoint_override": address.rstrip("/"), "scheme": scheme, "region": region or "us-east-1"}
-        elif region:
-            options["region"] = region
-        else:
-            options["region"] = fs.resolve_s3_region(uri.removeprefix("s3://").partition("/")[0])
-        system, path = fs.S3FileSystem(**options), uri.removeprefix("s3://")
-    elif uri.startswith("gs://"):
-        system, path = fs.GcsFileSystem(), uri.removeprefix("gs://")
-    else:
-        # A relative path stays as it is: the working directory's name may contain wildcards.
-        system, path = fs.LocalFileSystem(), "" if Path(uri) == Path() else Path(uri).as_posix()
+    system, path = _system(uri, endpoint, region)
     path = path.rstrip("/")
     is_local = isinstance(system, fs.LocalFileSystem)
     root = "." if is_local and not uri.startswith("/") else "/"
@@ -191,15 +177,18 @@ def _files(uri: str, endpoint: str | None, region: str | None) -> tuple[Any, lis
     kind = kinds.get(system.get_file_info(path or root).type)
 
     def below(folder: str) -> list[str]:
-        if system.get_file_info(folder or root).type == fs.FileType.NotFound:
+        found = system.get_file_info(folder or root).type
+        if found == fs.FileType.NotFound or (is_local and found == fs.FileType.File):
             raise CommandError(f"{uri}: no such file or folder: check the path{hint(path)}")
         if is_local:
             above = f"{folder}/" if folder else root.removeprefix(".")
             return [above + name for name in files_below(folder or root) if not name.endswith("/")]
-        found = system.get_file_info(fs.FileSelector(folder or root, recursive=True))
-        return [item.path for item in found if item.is_file]
+        listed = system.get_file_info(fs.FileSelector(folder or root, recursive=True))
+        return [item.path for item in listed if item.is_file]
 
     def begins(name: str) -> bytes:
+        if is_local and not Path(name).is_file():
+            return b""  # A link without a target, or a named pipe, which waits for a writer.
         with system.open_input_file(name) as file:
             return bytes(file.read(len(MAGIC)))
 
@@ -213,6 +202,26 @@ def _files(uri: str, endpoint: str | None, region: str | None) -> tuple[Any, lis
         remedy = "name a file, a folder or a glob such as 'data/*.parquet'"
         raise CommandError(f"{uri}: no Parquet files found: {remedy}{hint(path)}")
     return system, without_aliases({file: os.path.realpath(file) if is_local else file for file in files})
+
+
+def _system(uri: str, endpoint: str | None, region: str | None) -> tuple[Any, str]:
+    """Returns the file system of a path or a bucket, and the path on it."""
+    from pyarrow import fs
+
+    if uri.startswith("s3://"):
+        options: dict[str, Any] = {"connect_timeout": _SECONDS, "request_timeout": _SECONDS}
+        if endpoint:
+            scheme, _, address = endpoint.partition("://")
+            options |= {"endpoint_override": address.rstrip("/"), "scheme": scheme, "region": region or "us-east-1"}
+        elif region:
+            options["region"] = region
+        else:
+            options["region"] = fs.resolve_s3_region(uri.removeprefix("s3://").partition("/")[0])
+        return fs.S3FileSystem(**options), uri.removeprefix("s3://")
+    if uri.startswith("gs://"):
+        return fs.GcsFileSystem(), uri.removeprefix("gs://")
+    # A relative path stays as it is: the working directory's name may contain wildcards.
+    return fs.LocalFileSystem(), "" if Path(uri) == Path() else Path(uri).as_posix()
 
 
 def _on_volume(uri: str, file: str) -> str:

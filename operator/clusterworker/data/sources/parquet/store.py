@@ -20,10 +20,16 @@ from clusterworker.storage.bucket import Bucket
 
 _PASSING = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.ENOTCONN, errno.EHOSTDOWN})
 """Errors of a network volume whose server is unavailable."""
+_GONE = (FileNotFoundError, NotADirectoryError)
+"""Errors of paths that do not exist; of the second kind if a directory in it has become a file."""
 _OF_CONTENT = ("crypt", "Corrupt ", "thrift", "Unexpected end of stream", "decompress")
 """pyarrow's messages about damaged or encrypted files; other errors of a bucket's files are errors of the bucket."""
 _LISTED = 5
 """Maximum number of names in messages."""
+
+
+class _CycleError(MisconfiguredError):
+    """Links lead in a circle."""
 
 
 class FileStore(Protocol):
@@ -89,7 +95,7 @@ class VolumeStore:
                     raise MisconfiguredError(f"{name}: not a regular file: remove it, or correct source.uri")
                 identity = of_status(status)
                 return pa.OSFile(os.fsencode(self._inside(name))), identity  # A name can be any bytes.
-            except FileNotFoundError as error:
+            except _GONE as error:
                 raise self._gone(name) from error
 
     def identity(self, name: str) -> Identity:
@@ -97,7 +103,7 @@ class VolumeStore:
         with self.errors(name):
             try:
                 return of_status(self._inside(name).stat())
-            except FileNotFoundError as error:
+            except _GONE as error:
                 raise self._gone(name) from error
 
     @contextmanager
@@ -113,7 +119,7 @@ class VolumeStore:
                 "make the file readable for others or for the Pod's fsGroup"
             ) from error
         except OSError as error:
-            if error.errno in (errno.ENOENT, errno.ENAMETOOLONG):
+            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
                 raise MisconfiguredError(f"{name}: no such file on the volume: check source.uri") from error
             if error.errno in _PASSING:
                 raise UnavailableError(f"{name}: the volume does not answer: {error.strerror}") from error
@@ -136,7 +142,7 @@ class VolumeStore:
         try:
             for relative in files_below(top, str(self.mount)):
                 yield f"{directory}/{relative}" if directory else relative
-        except FileNotFoundError as error:
+        except _GONE as error:
             if error.filename == top:
                 raise
             raise gone(f"{self.uri}: directory {os.path.relpath(error.filename, self.mount)}") from error
@@ -158,7 +164,7 @@ class VolumeStore:
                         return b""  # Opening a named pipe would wait for a writer.
                     with self._inside(name).open("rb") as file:
                         return file.read(len(MAGIC))
-                except FileNotFoundError:
+                except (*_GONE, _CycleError):
                     return b""  # It is a link without a target, or was removed.
 
         return chosen.parquet(begins)
@@ -166,7 +172,9 @@ class VolumeStore:
     def _inside(self, name: str) -> Path:
         try:
             resolved = (self.mount / name).resolve()
-        except (RuntimeError, ValueError) as error:  # The cause is a cycle of links, or a name with a NUL character.
+        except RuntimeError as error:
+            raise _CycleError(f"{name}: no such file on the volume: {error}: check source.uri") from error
+        except ValueError as error:  # The cause is a name with a NUL character.
             raise MisconfiguredError(f"{name}: no such file on the volume: {error}: check source.uri") from error
         if not resolved.is_relative_to(self.mount.resolve()):
             raise MisconfiguredError(
