@@ -89,6 +89,46 @@ def test_a_list_that_fails_is_not_taken_for_an_empty_one(
     assert process.metric("clustertrigger_triggers") == 1
 
 
+def test_a_retried_run_fails_with_its_last_attempt_while_no_watch_reports_pods(
+    operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, proxy: Proxy
+) -> None:
+    """Kubernetes from 1.31 on reports the failure of the Job before it counts the last Pod."""
+    operator(through=proxy)
+    sandbox.trigger("retried", interval(3600, start_immediately=True, retries=1))
+    (entry,) = eventually(lambda: sandbox.history("retried"))
+    job = entry["job_id"]
+    selector = f"{paths.pods(sandbox.namespace)}?labelSelector=job-name%3D{job}"
+    first = kubelet.pod_of(job)["metadata"]["name"]
+    kubelet.fail(job, "the first attempt's words", exit_code=7)
+
+    def others() -> list[str]:
+        return [name for pod in sandbox.kube.items(selector) if (name := pod["metadata"]["name"]) != first]
+
+    (second,) = eventually(others, 60, what="a second attempt")
+    kubelet.write(second, "Running", {"running": {"startedAt": "2026-01-01T00:00:00Z"}})
+    eventually(lambda: sandbox.status("retried").get("last_execution_status") == "running")
+
+    def no_pods(request: Request) -> Fault | None:
+        is_watch = request.method == "GET" and "watch=true" in request.query
+        return "drop" if is_watch and request.path.endswith("/pods") else None
+
+    proxy.rule = no_pods
+    proxy.cut()
+    before = len(proxy.requests)
+    proxy.mend()
+
+    def jobs_are_watched() -> bool:
+        since = proxy.requests[before:]
+        return any("watch=true" in request.query and request.path.endswith("/jobs") for request in since)
+
+    eventually(jobs_are_watched, 60)
+    ended = {"exitCode": 9, "reason": "Error", "message": "the second attempt's words"}
+    times = {"startedAt": "2026-01-01T00:00:00Z", "finishedAt": "2026-01-01T00:00:00Z"}
+    kubelet.write(second, "Failed", {"terminated": {**ended, **times}})
+    status = eventually(lambda: sandbox.status("retried"), 60, until=lambda status: status["failure_count"] == 1)
+    assert status["history"][0]["error"] == "the worker ended with exit code 9: the second attempt's words"
+
+
 def test_an_answer_that_nobody_expects_stops_nothing(
     operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, proxy: Proxy
 ) -> None:

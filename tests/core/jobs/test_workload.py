@@ -191,6 +191,12 @@ def test_a_worker_killed_by_a_drain_is_retried() -> None:
     assert (run.phase, run.remains) == ("pending", None)
 
 
+def stopped(status: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A Job that the operator has ended."""
+    annotations = {**job()["metadata"]["annotations"], "clustertrigger.dev/failure": "stuck"}
+    return job(failed("DeadlineExceeded"), status, annotations=annotations)
+
+
 DISRUPTED = [
     {"type": "Ready", "status": "True"},
     {
@@ -241,12 +247,12 @@ def test_the_first_terminal_condition_ends_a_run(kind: str, phase: str) -> None:
 
 
 def test_a_run_that_runs_out_of_time_on_a_dead_node_has_ended() -> None:
-    """The Pod is never deleted, so FailureTarget is the only information from Kubernetes."""
+    """The Pod is never deleted, so FailureTarget is the only information from Kubernetes. One look-up finds no more."""
     said = condition("FailureTarget", reason="DeadlineExceeded", message="Job was active longer than its deadline")
     stuck = pod({"running": {"startedAt": "2026-03-02T13:00:03Z"}})
     stuck["metadata"]["deletionTimestamp"] = "2026-03-02T13:10:31Z"
     run = observe(job([said], {"terminating": 1}), stuck)
-    assert (run.phase, run.error, run.explained) == ("failed", observe(job(failed("DeadlineExceeded"))).error, True)
+    assert (run.phase, run.error, run.explained) == ("failed", observe(job(failed("DeadlineExceeded"))).error, False)
 
 
 @pytest.mark.parametrize(
@@ -276,6 +282,147 @@ def test_a_failed_job_has_the_error_of_its_last_attempt() -> None:
     second = pod(terminated(exitCode=8), created="2026-03-02T13:00:30Z")
     run = observe(job(failed(), {"failed": 2}), first, second)
     assert (run.explained, run.error) == (True, "the worker ended with exit code 8: Error")
+
+
+IGNORES: dict[str, Any] = {
+    "podFailurePolicy": {"rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}]}
+}
+LIMIT = "Job has reached the specified backoff limit"
+TIMED_OUT = "timed out after 600 s: raise run.timeout_seconds or reduce the amount of data"
+
+
+def attempt(number: int, state: dict[str, Any] | None = None, **status: Any) -> dict[str, Any]:
+    """The Pod of an attempt, with the uid "attempt-<number>"."""
+    raw = pod(state, created=f"2026-03-02T13:00:{10 * number:02}Z", **status)
+    raw["metadata"]["uid"] = f"attempt-{number}"
+    return raw
+
+
+def ended(number: int, **fields: Any) -> dict[str, Any]:
+    """An attempt that has ended with the exit code 6 and its number."""
+    return attempt(number, terminated(exitCode=60 + number, message=f"attempt {number}"), phase="Failed", **fields)
+
+
+def target(reason: str = "BackoffLimitExceeded") -> list[dict[str, Any]]:
+    """From Kubernetes 1.31 on, this is set before the last Pod is counted."""
+    return [condition("FailureTarget", reason=reason, message=LIMIT)]
+
+
+def uncounted(**ended: list[str]) -> dict[str, Any]:
+    return {"failed": 1, "uncountedTerminatedPods": ended}
+
+
+RUNS = {"running": {"startedAt": "2026-03-02T13:00:22Z"}}
+EVICTED: dict[str, Any] = {"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory."}
+
+
+@pytest.mark.parametrize(
+    ("case", "raw_job", "pods", "explained", "error"),
+    [
+        (
+            "the last attempt still runs, as far as is known",
+            job(target(), uncounted(failed=["attempt-2"])),
+            [ended(1), attempt(2, RUNS)],
+            False,
+            "exit code 61",
+        ),
+        (
+            "the same, and it is counted already",
+            job(failed(), {"failed": 1}),
+            [ended(1), attempt(2, RUNS)],
+            False,
+            "exit code 61",
+        ),
+        (
+            "the last attempt is unknown, and not counted yet",
+            job(target(), uncounted(failed=["attempt-2"])),
+            [ended(1)],
+            False,
+            "exit code 61",
+        ),
+        (
+            "an attempt that completed is unknown, and not counted yet",
+            job(target(), uncounted(succeeded=["attempt-2"])),
+            [ended(1)],
+            False,
+            "exit code 61",
+        ),
+        (
+            "the last attempt is known, and not counted yet",
+            job(target(), uncounted(failed=["attempt-2"])),
+            [ended(1), ended(2)],
+            True,
+            "exit code 62",
+        ),
+        (
+            "the eviction is known, and the failed attempt is not",
+            job(failed(), {"failed": 1}, IGNORES),
+            [attempt(1, **EVICTED, conditions=DISRUPTED)],
+            False,
+            LIMIT,
+        ),
+        (
+            "both are known",
+            job(failed(), {"failed": 1}, IGNORES),
+            [attempt(1, **EVICTED, conditions=DISRUPTED), ended(2)],
+            True,
+            "exit code 62",
+        ),
+        (
+            "a drain killed the first attempt",
+            job(failed(), {"failed": 1}, IGNORES),
+            [ended(1, conditions=DISRUPTED)],
+            False,
+            LIMIT,
+        ),
+        (
+            "Kubernetes before 1.26 counts evictions",
+            job(failed(), {"failed": 1}),
+            [attempt(1, **EVICTED, conditions=DISRUPTED)],
+            True,
+            "The node was low on resource",
+        ),
+        (
+            "the first rule of the policy: no other attempt can succeed",
+            job(failed("PodFailurePolicy"), {"failed": 1}, IGNORES),
+            [attempt(1, terminated(exitCode=2), phase="Failed", conditions=DISRUPTED)],
+            True,
+            "exit code 2",
+        ),
+        (
+            "out of time while it runs, as far as is known",
+            job(target("DeadlineExceeded"), {"terminating": 1}),
+            [attempt(1, RUNS)],
+            False,
+            TIMED_OUT,
+        ),
+        ("out of time, and its Pod is deleted", job(failed("DeadlineExceeded"), {"failed": 1}), [], False, TIMED_OUT),
+        (
+            "out of time between two attempts",
+            job(failed("DeadlineExceeded"), {"failed": 1}),
+            [ended(1)],
+            True,
+            TIMED_OUT,
+        ),
+        ("ended by the operator while it runs", stopped({"terminating": 1}), [attempt(1, RUNS)], False, "stuck"),
+        ("ended by the operator, and its Pod is deleted", stopped({"failed": 1}), [], False, "stuck"),
+        ("ended by the operator before it had a Pod", stopped(), [], True, "stuck"),
+    ],
+)
+def test_a_failed_job_is_explained_by_all_of_its_pods(
+    case: str, raw_job: dict[str, Any], pods: list[dict[str, Any]], explained: bool, error: str
+) -> None:
+    run = observe(raw_job, *pods)
+    assert (run.phase, run.explained) == ("failed", explained), case
+    assert error in run.error, case
+
+
+def test_a_worker_that_completed_as_its_time_was_up_is_found() -> None:
+    done = with_sidecar(terminated(exitCode=0, message=DONE))
+    done["metadata"]["deletionTimestamp"] = "2026-03-02T13:01:30Z"
+    for raw in (job(target("DeadlineExceeded"), {"terminating": 1}), stopped({"terminating": 1})):
+        assert observe(raw, attempt(1, RUNS)).explained is False
+        assert (observe(raw, done).phase, observe(raw, done).result.num_clusters) == ("completed", 5)
 
 
 def test_a_run_that_was_ended_after_its_worker_had_completed_has_not_failed() -> None:

@@ -100,6 +100,11 @@ class JobView(Purpose):
     had_pod: bool
     """Whether its status counts a Pod, past or present."""
     failed_pods: int
+    """Number of failed Pods, including those that its status lists before it counts them."""
+    uncounted_pods: frozenset[str]
+    """The uids of the ended Pods that its status lists before it counts them."""
+    ignores_disruptions: bool
+    """Whether a disrupted Pod does not count as failed. API servers before 1.26 drop this policy."""
     suspended: bool
     deleting: bool
     failure: str | None
@@ -129,6 +134,8 @@ def read_job(raw: Mapping[str, Any]) -> JobView | None:
     conditions = {condition.get("type"): condition for condition in status.get("conditions") or ()}
     ended = next((conditions[kind] for kind in _OUTCOMES if _holds(conditions.get(kind))), None)
     counts = [status.get(count) or 0 for count in ("active", "ready", "terminating", "succeeded", "failed")]
+    uncounted = status.get("uncountedTerminatedPods") or {}
+    failed, succeeded = uncounted.get("failed") or (), uncounted.get("succeeded") or ()
     failure = annotations.get(ANNOTATION_FAILURE)
     own_changes = failure is not None or ANNOTATION_COMPLETED in annotations
     return JobView(
@@ -156,8 +163,10 @@ def read_job(raw: Mapping[str, Any]) -> JobView | None:
         outcome=_OUTCOMES[ended["type"]] if ended else None,
         outcome_reason=(ended or {}).get("reason") or "",
         outcome_message=(ended or {}).get("message") or "",
-        had_pod=any(counts),
-        failed_pods=status.get("failed") or 0,
+        had_pod=any((*counts, *failed, *succeeded)),
+        failed_pods=(status.get("failed") or 0) + len(failed),
+        uncounted_pods=frozenset((*failed, *succeeded)),
+        ignores_disruptions=_ignores_disruptions(spec),
         suspended=bool(spec.get("suspend")),
         deleting="deletionTimestamp" in metadata,
         failure=error_line(failure) if failure is not None else None,
@@ -199,6 +208,16 @@ def _mounted(spec: Mapping[str, Any], kind: str, name: str) -> tuple[str, ...] |
     if pod is None:
         return None
     return tuple(found[name] for volume in pod.get("volumes") or () if (found := volume.get(kind)))
+
+
+def _ignores_disruptions(spec: Mapping[str, Any]) -> bool:
+    rules = (spec.get("podFailurePolicy") or {}).get("rules") or ()
+    return any(
+        pattern.get("type") == "DisruptionTarget"
+        for rule in rules
+        if rule.get("action") == "Ignore"
+        for pattern in rule.get("onPodConditions") or ()
+    )
 
 
 def _holds(condition: Mapping[str, Any] | None) -> bool:

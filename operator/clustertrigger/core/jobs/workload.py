@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from clustercontract.actions.config import READERS
 from clustercontract.check import CheckResult
+from clustercontract.container import ExitCode
 from clustercontract.run import RunResult
 from clustertrigger.core.jobs.job_view import PURPOSE, JobView, Purpose
 from clustertrigger.core.jobs.pod_view import PodView, error_line
@@ -91,8 +92,8 @@ class ObservedRun(Purpose):
     check: CheckResult | None = None
     """Result of a check; replaces the result of a run."""
     explained: bool = True
-    """Whether the outcome is final. False if the run has ended and its last Pod is unknown: its result may still be
-    read.
+    """Whether the outcome is final. False if the run has ended, and the end of one of its Pods is unknown: its result
+    may still be read.
     """
     remains: Remains | None = None
     """What still runs after the worker has ended, if Kubernetes would not end the Job, or would retry what has
@@ -137,7 +138,7 @@ def observe_run(
     if succeeded is not None:
         return _completed(run, job, succeeded)
     if job.outcome:
-        return _ended(run, job, [pod for pod in ordered if pod.terminated])
+        return _ended(run, job, ordered)
     if job.suspended:
         # Suspending a running Job takes its resources away: its Pods end within their grace period.
         return replace(run, leaving=next(filter(None, map(_leaving, ordered)), None))
@@ -177,25 +178,41 @@ def _completed(run: ObservedRun, job: JobView, pod: PodView) -> ObservedRun:
     )
 
 
-def _ended(run: ObservedRun, job: JobView, ended_pods: list[PodView]) -> ObservedRun:
+def _ended(run: ObservedRun, job: JobView, pods: list[PodView]) -> ObservedRun:
     """Returns the state of a Job that has ended, and has no Pod whose worker succeeded."""
     run = replace(run, execution_time_ms=_elapsed(job, job.finished_at))
     if job.outcome == "completed" or job.completed:
         # Pods that are known, if any, belong to earlier attempts.
         return replace(run, phase="completed", explained=job.completed)
-    last = ended_pods[-1] if ended_pods else None
+    counted = [pod for pod in pods if pod.terminated and not _is_ignored(job, pod)]
+    last = counted[-1] if counted else None
     result, check = _results(job, last)
-    # A Job that its deadline or the operator ended no longer has Pods to read.
-    has_no_pods = job.failure is not None or (job.outcome_reason == "DeadlineExceeded" and job.had_pod)
     return replace(
         run,
         phase="failed",
         result=result,
         check=check,
         error=_error(job, last, result or check),
-        is_vague=job.failure is None and last is None and not job.had_pod,
-        explained=has_no_pods or (last is not None and len(ended_pods) >= job.failed_pods),
+        is_vague=job.failure is None and not pods and not job.had_pod,
+        explained=_is_explained(job, pods, len(counted)),
     )
+
+
+def _is_explained(job: JobView, pods: list[PodView], counted: int) -> bool:
+    """Returns whether the end of each Pod of a failed Job is known, as far as the Job's status tells.
+
+    Kubernetes reports the failure of a Job before its last Pod has ended, and before it counts that Pod.
+    """
+    if not all(pod.terminated for pod in pods) or not job.uncounted_pods <= {pod.uid for pod in pods}:
+        return False
+    if counted:
+        return counted >= job.failed_pods
+    return job.failure is not None and not job.had_pod
+
+
+def _is_ignored(job: JobView, pod: PodView) -> bool:
+    """Returns whether the Job's podFailurePolicy does not count a Pod that has ended as an attempt."""
+    return job.ignores_disruptions and pod.disrupted and pod.exit_code != ExitCode.MISCONFIGURED
 
 
 def _unended(run: ObservedRun, job: JobView, pods: list[PodView]) -> ObservedRun:
