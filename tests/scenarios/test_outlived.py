@@ -71,6 +71,47 @@ def test_killed_before_the_result_is_stored(
     _awaited_end(sandbox, entry["job_id"])
 
 
+def test_a_completed_run_whose_pod_is_drained_does_not_run_again(
+    operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet
+) -> None:
+    """The operator was killed before it ended the Job, so the Job controller made another attempt."""
+    first = operator()
+    sandbox.trigger("meshed", interval(3600, start_immediately=True, retries=2))
+    (entry,) = eventually(lambda: sandbox.history("meshed"))
+    job = entry["job_id"]
+    kubelet.complete_beside(job, "istio-proxy")
+    eventually(lambda: sandbox.status("meshed"), until=lambda status: status["execution_count"] == 1)
+    first.kill()
+    assert not _conditions(sandbox, job)
+    drained = kubelet.pod_of(job)["metadata"]["name"]
+    disrupted = {"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"}
+    path = paths.pod(sandbox.namespace, drained)
+    sandbox.kube.patch(f"{path}/status", {"status": {"phase": "Failed", "conditions": [disrupted]}})
+    sandbox.kube.delete(path)
+    eventually(lambda: kubelet.pod_of(job)["metadata"]["name"] != drained, 60, what="another attempt")
+    operator()
+    _awaited_end(sandbox, job)
+    status = sandbox.status("meshed")
+    assert (status["execution_count"], status["failure_count"], len(status["history"])) == (1, 0, 1)
+    assert sandbox.job(job)["metadata"]["annotations"]["clustertrigger.dev/completed"]
+
+
+def test_a_completed_run_that_is_suspended_does_not_run_again(
+    operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet
+) -> None:
+    """Kueue or a user suspends the Job before the operator ends it, and resumes it later."""
+    operator()
+    sandbox.trigger("meshed", interval(3600, start_immediately=True))
+    (entry,) = eventually(lambda: sandbox.history("meshed"))
+    job = entry["job_id"]
+    kubelet.complete_beside(job, "istio-proxy")
+    eventually(lambda: sandbox.status("meshed"), until=lambda status: status["execution_count"] == 1)
+    sandbox.kube.patch(paths.job(sandbox.namespace, job), {"spec": {"suspend": True}})
+    eventually(lambda: not sandbox.jobs("meshed"), what="a Job that cannot be resumed")
+    status = sandbox.status("meshed")
+    assert (status["execution_count"], status["failure_count"], len(status["history"])) == (1, 0, 1)
+
+
 def _awaited_end(sandbox: Sandbox, job: str) -> None:
     """The Job has ended and is kept; its Pod is deleted."""
     eventually(lambda: _conditions(sandbox, job))

@@ -15,8 +15,8 @@ ANNOTATION_SLOT = f"{GROUP}/slot"
 ANNOTATION_FAILURE = f"{GROUP}/failure"
 """Annotation of a Job that the operator ended; its value is the reason."""
 ANNOTATION_COMPLETED = f"{GROUP}/completed"
-"""Annotation of a Job that the operator ended because its worker had completed while another container was still
-running; its value is the name of that container.
+"""Annotation of a Job that the operator ended after its worker had completed and the status had recorded it; its value
+is the reason, such as a container that was still running. Such a run is never recorded again.
 """
 ANNOTATION_COLLECTIONS = f"{GROUP}/collections"
 """Annotation of a Job; its value identifies the collections that the Job was created for."""

@@ -48,6 +48,7 @@ FIRE: tuple[Policy, ...] = (
     overdue.end_runs_that_cannot_start,
     overdue.end_runs_that_outlive_their_deadline,
     overdue.end_jobs_that_outlive_their_worker,
+    overdue.end_jobs_that_start_again,
     ended_checks.fire_on_finding,
     due_checks.check_due_slot,
     due_slots.fire_due_slot,

@@ -78,7 +78,7 @@ class EndJob:
     name: str
     reason: str
     completed: bool = False
-    """Whether its worker has completed. If so, the reason names the container that is still running."""
+    """Whether its worker has completed, and the status has recorded it."""
     unstarted: bool = False
     """Whether the Job has no startTime yet."""
 

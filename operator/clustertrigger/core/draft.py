@@ -20,6 +20,9 @@ _MOST_AHEAD = timedelta(hours=1)
 """How far in the future a time can be. The clocks of replicas and of API servers differ by less, and the Job of a slot
 guards it for at least as long.
 """
+MOST_KEPT = 200
+"""Maximum number of ended runs or checks in a status, whatever their Jobs do. The CRD allows 512 with the active ones.
+"""
 _MOST_NAMED = 100
 """Missed slots are counted up to this number, so that the work does not grow with the length of an outage."""
 
@@ -134,6 +137,14 @@ class Draft:
         observed = {**self.observed.runs, **self.observed.checks}
         names = [run.job_id for run in self.active_runs()] + [check.job_id for check in self.active_checks()]
         return [observed[name] for name in names if name in observed]
+
+    def has_fired(self, name: str) -> bool:
+        """Returns whether the Job with this name exists, or did: its slot must not fire again."""
+        return name in self.observed.runs or name in self.observed.checks or name in self.recorded()
+
+    def recorded(self) -> set[str]:
+        """Returns the names of the Jobs that the status contains."""
+        return {run.job_id for run in self.history} | {check.job_id for check in self.status.checks}
 
     @property
     def failed(self) -> bool:

@@ -160,6 +160,32 @@ def test_a_run_ends_with_its_worker(case: str, raw_pod: dict[str, Any], containe
     assert (run.remains.containers if run.remains else None) == containers, case
 
 
+@pytest.mark.parametrize("suspended", [False, True])
+@pytest.mark.parametrize(
+    ("case", "raw_pod", "remains"),
+    [
+        ("beside a container that goes on", with_sidecar(terminated(exitCode=0, message=DONE)), True),
+        ("alone, and not called Succeeded yet", pod(terminated(exitCode=0, message=DONE), phase="Running"), True),
+        ("its sidecar was killed", with_sidecar(terminated(exitCode=0, message=DONE), phase="Failed"), True),
+        ("the Job controller counts it", pod(terminated(exitCode=0, message=DONE), phase="Succeeded"), False),
+    ],
+)
+def test_a_completed_worker_in_a_pod_that_is_being_deleted_can_run_again(
+    case: str, raw_pod: dict[str, Any], remains: bool, suspended: bool
+) -> None:
+    raw_pod = {**raw_pod, "metadata": {**raw_pod["metadata"], "deletionTimestamp": "2026-03-02T13:01:30Z"}}
+    run = observe(job(spec={"suspend": suspended}), raw_pod)
+    assert (run.phase, run.unfinished, run.may_start_again) == ("completed", True, True), case
+    assert (run.remains is not None and run.remains.deleted) is remains, case
+    assert observe(job([condition("Complete")]), raw_pod).may_start_again is False
+
+
+def test_a_job_with_the_operators_mark_is_recorded() -> None:
+    annotations = {**job()["metadata"]["annotations"], "clustertrigger.dev/completed": "its Pod was deleted"}
+    run = observe(job(annotations=annotations), pod(RUNS))
+    assert (run.phase, run.recorded, run.may_start_again) == ("running", True, False)
+
+
 def test_a_check_ends_with_its_worker() -> None:
     annotations = {"clustertrigger.dev/slot": "check/2026-03-02T13:00:00Z"}
     message = CheckResult(status="completed", obstacle="baseline_missing", error="gone").to_message()

@@ -135,3 +135,20 @@ def test_the_job_of_a_check() -> None:
     assert said.results.uri == "/results"
     again = decide(replace(it, status=known), observed([run(str(action.slot))]), at(hours=1, seconds=1))
     assert not again.actions
+
+
+def test_a_check_whose_job_may_start_again_is_kept_and_not_recorded_again() -> None:
+    it = world(run={"history_limit": 1})
+    check(it, 1, found(0.1), unfinished=True)
+    (first,) = it.runs
+    check(it, 2, found(0.1))
+    check(it, 3, found(0.1))
+    assert [entry.job_id for entry in it.trigger.status.checks][-1] == first
+    it.runs[first] = replace(it.runs[first], phase="running")
+    it.step(at(hours=3, minutes=1))
+    assert list(it.ended) == [first]
+    it.runs[first] = replace(it.runs[first], recorded=True)
+    for minute in (2, 3):
+        status = it.step(at(hours=3, minutes=minute)).status
+        assert (len(status.checks), status.checks[0].job_id != first) == (1, True)
+    assert [event.partition(":")[0] for event in it.events] == ["NoDrift"] * 3

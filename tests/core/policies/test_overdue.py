@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from clustercontract.run import RunResult
 from clustertrigger.core.decide import decide
 from clustertrigger.core.decision import EndJob
 from clustertrigger.core.jobs.workload import LeavingPod, Remains
+from tests.core import checked
 from tests.core.builders import World, at, condition, fire, message, observed, run, spec, started, trigger
 
 
@@ -138,6 +140,78 @@ def test_a_pod_whose_sidecar_failed_is_not_retried() -> None:
     world.step(at(hours=1, seconds=10))
     assert list(world.ended) == [name]
     assert world.trigger.status.last_execution_status == "completed"
+
+
+AGAIN = "its Pod was deleted after the worker had completed"
+
+
+@pytest.mark.parametrize(
+    ("case", "fields", "ended"),
+    [
+        ("its Pod is being deleted", {"remains": Remains(at(hours=1, seconds=9), (), deleted=True)}, AGAIN),
+        ("its Pod is gone", {"phase": "pending"}, AGAIN),
+        ("another attempt runs", {"phase": "running", "running_since": at(hours=1, seconds=30)}, AGAIN),
+        (
+            "another attempt failed beside a sidecar",
+            {"phase": "running", "error": "no column 'x'", "remains": SIDECAR},
+            AGAIN,
+        ),
+        ("the operator has ended it", {"phase": "running", "ended_by_operator": True}, None),
+        ("it is being deleted", {"phase": "running", "deleting": True}, None),
+        ("Kubernetes is about to complete it", {"unfinished": True}, None),
+    ],
+)
+@pytest.mark.parametrize("kind", ["run", "check"])
+def test_a_completed_worker_does_not_run_again(kind: str, case: str, fields: dict[str, Any], ended: str | None) -> None:
+    world = checked.world() if kind == "check" else World()
+    name = started(world, "completed", **({"check": checked.found(0.1)} if kind == "check" else {}))
+    world.step(at(hours=1, seconds=20))
+    world.runs[name] = replace(world.runs[name], **fields)
+    status = world.step(at(hours=1, seconds=40)).status
+    assert world.ended == ({name: ended} if ended else {}), case
+    recorded = status.checks[0].status if kind == "check" else status.history[0].status
+    assert (recorded, len(world.created), status.failure_count) == ("completed", 1, 0)
+
+
+@pytest.mark.parametrize("kind", ["run", "check"])
+def test_a_pod_that_is_being_deleted_gets_no_time_for_its_sidecar(kind: str) -> None:
+    world = checked.world() if kind == "check" else World()
+    remains = Remains(at(hours=1, seconds=1), (), deleted=True)
+    name = started(world, "completed", remains=remains, **({"check": checked.found(0.1)} if kind == "check" else {}))
+    world.step(at(hours=1, seconds=2))
+    assert world.ended == {}, "the result is stored first"
+    world.step(at(hours=1, seconds=2))
+    assert world.ended == {name: AGAIN}
+
+
+@pytest.mark.parametrize(
+    ("case", "fields"),
+    [
+        ("its Pod is gone", {"phase": "pending"}),
+        ("its Pod is being deleted", {"remains": Remains(at(hours=1, seconds=9), (), deleted=True)}),
+        ("it was ended before its queue suspended it", {"phase": "pending", "ended_by_operator": True}),
+    ],
+)
+def test_a_completed_run_that_is_suspended_is_not_resumed(case: str, fields: dict[str, Any]) -> None:
+    """The deadline of a suspended Job does not count, and its Pods are deleted."""
+    world = World(spec(run={"queue_name": "team"}))
+    name = started(world, "completed")
+    world.step(at(hours=1, seconds=20))
+    world.runs[name] = replace(world.runs[name], suspended=True, queue="team", **fields)
+    status = world.step(at(hours=1, seconds=40)).status
+    assert (name in world.runs, status.execution_count, status.failure_count) == (False, 1, 0), case
+
+
+def test_a_completed_run_with_the_operators_workload_is_ended_in_its_queue() -> None:
+    world = World(spec(run={"queue_name": "team"}))
+    name = started(world, "completed")
+    world.step(at(hours=1, seconds=20))
+    suspended = replace(world.runs[name], phase="pending", suspended=True, queue="team", own_workload=True)
+    world.runs[name] = suspended
+    ended = decide(world.trigger, observed(world.runs.values()), at(hours=1, seconds=40))
+    assert ended.actions == (EndJob(name, AGAIN, completed=True, unstarted=True),)
+    world.runs[name] = replace(suspended, ended_by_operator=True)
+    assert decide(world.trigger, observed(world.runs.values()), at(hours=1, seconds=40)).actions == ()
 
 
 def test_a_worker_that_failed_beside_a_running_container() -> None:

@@ -16,7 +16,8 @@ from clustertrigger.api.status import LastResult
 from clustertrigger.core.decide import decide
 from clustertrigger.core.decision import CreateJob
 from tests.core import checked
-from tests.core.builders import EVENTS, World, at, condition, fail, fire, observed, spec, started
+from tests.core.builders import EVENTS, World, at, condition, fail, fire, observed, spec, started, trigger
+from tests.core.builders import run as a_run
 
 
 def test_a_completed_run_is_counted_and_shown() -> None:
@@ -285,3 +286,73 @@ def test_finished_jobs_beyond_the_history_limit_are_not_counted_again() -> None:
     status = world.trigger.status
     assert len(world.runs) == 3
     assert (status.execution_count, len(status.history)) == (3, 1)
+
+
+def test_a_run_whose_job_may_start_again_stays_in_the_history() -> None:
+    """Otherwise, its next attempt would look like a new run."""
+    world = World(spec(run={"history_limit": 1, "concurrency_policy": "Allow"}))
+    first = started(world, "completed", unfinished=True)
+    world.step(at(hours=1, seconds=30))
+    for hour in (2, 3):
+        fire(world, hour)
+        world.end("completed")
+        world.step(at(hours=hour, seconds=30))
+    assert first in [entry.job_id for entry in world.trigger.status.history]
+    world.runs[first] = replace(world.runs[first], phase="running", running_since=at(hours=3, seconds=40))
+    world.step(at(hours=3, seconds=50))
+    assert list(world.ended) == [first]
+    world.runs[first] = replace(world.runs[first], phase="completed", unfinished=False)
+    status = world.step(at(hours=3, seconds=60)).status
+    assert (len(status.history), status.execution_count) == (1, 3)
+    assert sum(event.startswith(f"RunCreated: Created Job {first} ") for event in world.events) == 1
+
+
+@pytest.mark.parametrize("phase", ["pending", "running", "completed"])
+def test_a_job_with_the_mark_of_a_recorded_run_is_not_recorded_again(phase: Any) -> None:
+    world = World(spec(run={"history_limit": 1, "concurrency_policy": "Allow"}))
+    first = started(world, "completed", unfinished=True)
+    world.step(at(hours=1, seconds=30))
+    world.runs[first] = replace(world.runs[first], phase=phase, recorded=True, ended_by_operator=True)
+    for hour in (2, 3):
+        fire(world, hour)
+        world.end("completed")
+        world.step(at(hours=hour, seconds=30))
+    status = world.step(at(hours=3, seconds=60)).status
+    assert first not in [entry.job_id for entry in status.history]
+    assert (len(status.history), status.execution_count) == (1, 3)
+
+
+def test_the_number_of_ended_runs_is_limited_whatever_their_jobs_do() -> None:
+    entries = [
+        {"job_id": f"j{n}", "slot": "s", "triggered_at": at(hours=1).isoformat(), "status": "completed"}
+        for n in range(300)
+    ]
+    run = replace(World().trigger, status=trigger(status={"history": entries}).status)
+    jobs = [replace(a_run(at(hours=1), "completed", unfinished=True), job=f"j{n}") for n in range(300)]
+    assert len(decide(run, observed(jobs), at(minutes=30)).status.history) == 200
+
+
+def test_a_slot_in_the_history_does_not_fire_again_without_its_job() -> None:
+    """The TTL deletes Jobs. A clock that is set back, or a repeated request, reaches the same slot again."""
+    world = World()
+    world.request(run="one")
+    world.step(at(10))
+    world.end("completed")
+    fire(world, 1)
+    world.end("completed")
+    world.step(at(hours=1, seconds=30))
+    world.runs.clear()
+    world.request(run="two")
+    world.step(at(hours=1, minutes=5))
+    world.end("completed")
+    world.step(at(hours=1, minutes=6))
+    world.runs.clear()
+    world.request(run="one")
+    world.step(at(hours=1, minutes=10))
+    state = world.trigger.status.schedule_state
+    assert state is not None
+    back = replace(state, accounted_until=at(minutes=30))
+    world.trigger = replace(world.trigger, status=replace(world.trigger.status, schedule_state=back))
+    status = world.step(at(hours=1, minutes=20)).status
+    assert world.created == ["manual/one", "2026-03-02T13:00:00Z", "manual/two"]
+    assert (status.execution_count, status.last_run_requested) == (3, "one")

@@ -204,10 +204,9 @@ def end_job_patch(reason: str, *, completed: bool = False, unstarted: bool = Fal
     An annotation of the Job has the reason.
 
     Args:
-        reason: Why the run failed, or which container runs after the worker completed.
+        reason: Why the run failed, or what remains after the worker completed.
         completed: Whether the worker completed. Kubernetes marks the Job as failed nevertheless, because there is no
-        other
-            way to end one.
+            other way to end one.
         unstarted: Whether the Job has no startTime. Kubernetes 1.20 does not set it, and does not apply the deadline,
             before it created a Pod. After the deadline, it must not create one.
     """

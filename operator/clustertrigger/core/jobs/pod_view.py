@@ -36,6 +36,8 @@ class PodView:
     """Whether the worker has ended, or the whole Pod."""
     failed: bool
     """Whether all of it has ended and failed. If so, the Job controller creates another Pod."""
+    succeeded: bool
+    """Whether all of it has ended and succeeded. If so, the Job controller completes the Job."""
     disrupted: bool
     """Whether Kubernetes ended it, or is about to: its node is drained, shuts down or needs the resources."""
     going_on: tuple[str, ...]
@@ -86,6 +88,7 @@ def read_pod(raw: Mapping[str, Any]) -> PodView:
         running_since=_instant((running or {}).get("startedAt")),
         terminated=bool(ended) or over,
         failed=status.get("phase") == "Failed",
+        succeeded=status.get("phase") == "Succeeded",
         disrupted=_condition(status, "DisruptionTarget", "True") is not None,
         going_on=() if over or deleted else tuple(_going_on(containers)),
         finished_at=_instant((ended or {}).get("finishedAt")),

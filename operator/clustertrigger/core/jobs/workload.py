@@ -39,7 +39,11 @@ class Remains:
     since: datetime | None
     """When the worker ended."""
     containers: tuple[str, ...]
-    """Containers that are still running; empty if the Pod failed because of one of them after the worker succeeded."""
+    """Containers that are still running; empty if the Pod is being deleted, or failed because of one of them after the
+    worker succeeded.
+    """
+    deleted: bool = False
+    """Whether the Pod is being deleted, which Kubernetes can answer with another attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,13 @@ class ObservedRun(Purpose):
     """Its position in that queue, from 1, if Kueue reports it."""
     queue_obstacle: str = ""
     """Why it cannot get into that queue, or why the queue does not count all of its Pods."""
+    own_workload: bool = False
+    """Whether the operator takes it through that queue, and so also ends it there."""
     ended_by_operator: bool = False
+    recorded: bool = False
+    """Whether its Job is marked as that of a completed run, which the operator does only after recording the run."""
+    unfinished: bool = False
+    """Whether Kubernetes has not ended the Job of a run that has ended: it could start another attempt."""
     started_at: datetime | None = None
     """When it was last admitted, if it was queued."""
     timeout_seconds: int | None = None
@@ -102,6 +112,11 @@ class ObservedRun(Purpose):
     leaving: LeavingPod | None = None
     """The Pod whose worker is still running, although the Job may be suspended already."""
 
+    @property
+    def may_start_again(self) -> bool:
+        """Whether the Job can still start another attempt, and no mark shows that the run is recorded."""
+        return not self.recorded and (self.unfinished or self.phase in ("pending", "running"))
+
 
 def observe_run(
     job: JobView, pods: Sequence[PodView], queue_position: int | None = None, queue_obstacle: str = ""
@@ -128,7 +143,9 @@ def observe_run(
         queue=job.queue,
         queue_position=queue_position,
         queue_obstacle=queue_obstacle,
+        own_workload=job.has_own_workload and not job.is_contested,
         ended_by_operator=job.ended_by_operator,
+        recorded=job.completed,
         started_at=job.started_at,
         timeout_seconds=job.timeout_seconds,
         queue_time_ms=None if queued_for is None else _milliseconds(queued_for),
@@ -167,14 +184,16 @@ def _completed(run: ObservedRun, job: JobView, pod: PodView) -> ObservedRun:
     # The node's clock dates the end of the worker. If it is behind, the Job's end is more precise.
     earliest = (job.started_at or job.created_at) - _SKEW
     ends = [at for at in (pod.finished_at, job.finished_at) if at and at >= earliest]
-    outlived = (pod.going_on or pod.failed) and not job.outcome
+    deleted = pod.to_be_gone_at is not None and not pod.succeeded
+    outlived = job.outcome is None and (pod.going_on or pod.failed or deleted)
     return replace(
         run,
         phase="completed",
+        unfinished=job.outcome is None,
         execution_time_ms=_elapsed(job, min(ends, default=None)),
         result=result,
         check=check,
-        remains=Remains(pod.finished_at, pod.going_on) if outlived else None,
+        remains=Remains(pod.finished_at, pod.going_on, deleted) if outlived else None,
     )
 
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from clustertrigger.api.conditions import EventReason
 from clustertrigger.api.status import Check
 from clustertrigger.core.decision import CreateJob
-from clustertrigger.core.draft import Draft
+from clustertrigger.core.draft import MOST_KEPT, Draft
 from clustertrigger.core.jobs.jobs import JobRequest, build_check_job
 from clustertrigger.core.jobs.naming import job_name
 from clustertrigger.core.jobs.slot import CheckSlot
@@ -31,7 +31,7 @@ def record_new_checks(draft: Draft) -> None:
         latest = max(before, default=draft.schedule_state.accounted_until)
     for due, check in sorted(_by_slot(draft), key=lambda item: item[0]):
         is_over = check.phase in ("completed", "failed")
-        if check.job in known or (is_over and (due > draft.now or draft.is_of_time_ahead(due))):
+        if check.job in known or check.recorded or (is_over and (due > draft.now or draft.is_of_time_ahead(due))):
             continue
         if latest is None or due > latest or not is_over:
             draft.status.checks = [Check(job_id=check.job, slot=due, status="pending"), *draft.status.checks]
@@ -49,7 +49,7 @@ def check_due_slot(draft: Draft) -> None:
     slot = CheckSlot(due)
     name = job_name(draft.trigger.key.name, draft.trigger.uid, slot)
     deadline = due + timedelta(seconds=spec.run.starting_deadline_seconds)
-    if name in draft.observed.checks:
+    if draft.has_fired(name):
         # It was checked while the clock was ahead, and the time has come again.
         draft.account_for(due)
     elif draft.now >= deadline:
@@ -63,13 +63,19 @@ def check_due_slot(draft: Draft) -> None:
 
 
 def trim_checks(draft: Draft) -> None:
-    """Keeps the active checks, and the newest ended ones."""
-    spec, checks = draft.trigger.spec, draft.status.checks
+    """Keeps the active checks, and the newest ended ones.
+
+    An ended check whose Job is unfinished is kept too, because it would look new.
+    """
+    spec, kept, ended = draft.trigger.spec, [], 0
     limit = spec.run.history_limit if spec else 10
-    active = sum(entry.status == "pending" for entry in checks)
-    if len(checks) > limit + active:
-        ended = [entry for entry in checks if entry.status != "pending"][:limit]
-        draft.status.checks = [entry for entry in checks if entry.status == "pending" or entry in ended]
+    for entry in draft.status.checks:
+        check, is_active = draft.observed.checks.get(entry.job_id), entry.status == "pending"
+        ended += not is_active
+        if is_active or ended <= limit or (ended <= MOST_KEPT and check is not None and check.may_start_again):
+            kept.append(entry)
+    if len(kept) < len(draft.status.checks):
+        draft.status.checks = kept
 
 
 def _why_not_now(draft: Draft) -> str | None:

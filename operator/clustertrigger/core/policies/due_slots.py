@@ -27,8 +27,9 @@ def fire_due_slot(draft: Draft) -> None:
     slot = ScheduledSlot(due)
     name = job_name(draft.trigger.key.name, draft.trigger.uid, slot)
     deadline = due + timedelta(seconds=spec.run.starting_deadline_seconds)
-    if name in draft.observed.runs:
+    if draft.has_fired(name):
         # After an edit within the second of a slot, the new schedule can start with a slot that the old one has fired.
+        # And if the clock was ahead, the time of a slot comes again.
         draft.account_for(due)
     elif draft.now >= deadline:
         draft.account_for(due, missed=why_missed(draft, spec, name))

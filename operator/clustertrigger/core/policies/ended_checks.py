@@ -74,7 +74,7 @@ def fire_on_finding(draft: Draft) -> None:
     slot = ScheduledSlot(state.due)
     name = job_name(draft.trigger.key.name, draft.trigger.uid, slot)
     deadline = since + timedelta(seconds=spec.run.starting_deadline_seconds)
-    if name in draft.observed.runs:
+    if draft.has_fired(name):
         forget_due(draft)
     elif draft.now >= deadline:
         why = why_missed(draft, spec, name)

@@ -86,8 +86,9 @@ def fire_on_threshold(draft: Draft) -> None:
     slot = EventSlot(ordinal)
     name = job_name(draft.trigger.key.name, draft.trigger.uid, slot)
     deadline = ready + timedelta(seconds=spec.run.starting_deadline_seconds)
-    if name in draft.observed.runs:
-        consume(draft, ordinal, draft.observed.runs[name].created_at)
+    if draft.has_fired(name):
+        run = draft.observed.runs.get(name)
+        consume(draft, ordinal, run.created_at if run else draft.now)
         draft.wake(draft.now)
     elif draft.now < ready:
         left = duration(max(round((ready - draft.now).total_seconds()), 1))

@@ -30,7 +30,7 @@ def run_on_request(draft: Draft) -> None:
         return
     slot = ManualSlot(token)
     name = job_name(draft.trigger.key.name, draft.trigger.uid, slot)
-    if name in draft.observed.runs:
+    if draft.has_fired(name):
         draft.status.last_run_requested = token
         draft.status.waiting_request = None
         draft.warn(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from clustertrigger.core.decision import AskWhy, EndJob, LookUpJob
+from clustertrigger.core.decision import AskWhy, DeleteJob, EndJob, LookUpJob
 from clustertrigger.core.draft import Draft, is_active
 from clustertrigger.core.instants import format_instant
 from clustertrigger.core.jobs.queue_position import describe_position
@@ -84,11 +84,12 @@ def end_runs_that_outlive_their_deadline(draft: Draft) -> None:
 
 def end_jobs_that_outlive_their_worker(draft: Draft) -> None:
     """Ends containers that run longer than the worker. The result of a completed worker is stored first."""
-    recorded = {entry.job_id for entry in draft.before.history if not is_active(entry)}
-    recorded |= {check.job_id for check in draft.before.checks if check.status != "pending"}
+    unrecorded = _unrecorded(draft)
     for run in (*draft.observed.runs.values(), *draft.observed.checks.values()):
-        if run.remains is None or run.ended_by_operator or run.deleting:
+        if run.remains is None or run.deleting or (run.ended_by_operator and not run.suspended):
             continue
+        if run.phase != "completed" and run.job not in unrecorded:
+            continue  # It is another attempt.
         # The node's clock dates the end of the worker. If it is ahead, the other containers get no more time.
         since = run.remains.since or draft.now
         lingers = bool(run.remains.containers) and since <= draft.now + LINGERING
@@ -97,16 +98,44 @@ def end_jobs_that_outlive_their_worker(draft: Draft) -> None:
             draft.wake(until)
         elif run.phase != "completed":
             draft.do(EndJob(run.job, f"{run.error} ({_named(run)} was still running, so Kubernetes would not retry)"))
-        elif run.job in recorded:
-            draft.do(EndJob(run.job, f"{_named(run)} was still running after the worker had completed", completed=True))
-        else:
+        elif run.job in unrecorded:
             draft.wake(draft.now)
+        else:
+            _end_recorded(draft, run, f"{_what_remains(run)} after the worker had completed")
+
+
+def end_jobs_that_start_again(draft: Draft) -> None:
+    """Ends the Job of a completed run or check whose Pod is gone, because Kubernetes makes another attempt."""
+    completed = {entry.job_id for entry in draft.before.history if entry.status == "completed"}
+    completed |= {check.job_id for check in draft.before.checks if check.status != "pending"}
+    for run in (*draft.observed.runs.values(), *draft.observed.checks.values()):
+        is_recorded = run.recorded or run.job in completed
+        if is_recorded and run.phase in ("pending", "running") and not run.deleting:
+            _end_recorded(draft, run, "its Pod was deleted after the worker had completed")
+
+
+def _unrecorded(draft: Draft) -> set[str]:
+    """Returns the runs and checks whose end this decision is the first to record."""
+    ended = {entry.job_id for entry in draft.before.history if not is_active(entry)}
+    ended |= {check.job_id for check in draft.before.checks if check.status != "pending"}
+    return draft.recorded() - ended
+
+
+def _end_recorded(draft: Draft, run: ObservedRun, reason: str) -> None:
+    """Ends the Job of a recorded run. It must not start again when its queue admits it."""
+    if run.suspended and not run.own_workload:
+        # The deadline of a suspended Job does not count, and resuming it is up to its queue. It has no Pods to keep.
+        draft.do(DeleteJob(run.job))
+    elif not run.ended_by_operator:
+        draft.do(EndJob(run.job, reason, completed=True, unstarted=run.started_at is None))
 
 
 def what_went_on(run: ObservedRun) -> str | None:
     """Returns a description of what still runs after a worker has completed."""
     if run.remains is None:
         return None
+    if run.remains.deleted:
+        return "the Pod was deleted after the worker had completed, so the operator ended the Job"
     if not run.remains.containers:
         return "another container of the Pod failed after the worker had completed, so the operator ended the Job"
     summary = f"{_named(run)} was still running after the worker had completed, so the operator ended the Job"
@@ -184,6 +213,10 @@ def _ask_why(draft: Draft, run: ObservedRun, report_at: datetime) -> None:
 
 def _in_whose_words(draft: Draft, run: ObservedRun) -> str | None:
     return draft.observed.warnings.get(run.job) if run.is_vague else None
+
+
+def _what_remains(run: ObservedRun) -> str:
+    return "its Pod was deleted" if run.remains and run.remains.deleted else f"{_named(run)} was still running"
 
 
 def _named(run: ObservedRun) -> str:

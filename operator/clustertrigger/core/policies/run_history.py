@@ -13,7 +13,7 @@ from clustertrigger.api.status import Execution
 from clustertrigger.core.actions.registry import action_of
 from clustertrigger.core.actions.work import in_words
 from clustertrigger.core.decision import CountEvents, LookUpJob, RunEvent
-from clustertrigger.core.draft import Draft, is_active, with_entry
+from clustertrigger.core.draft import MOST_KEPT, Draft, is_active, with_entry
 from clustertrigger.core.events.chains import RUN_COMPLETED, lengthened
 from clustertrigger.core.instants import format_instant
 from clustertrigger.core.jobs.slot import CheckSlot, EventSlot, ManualSlot, ScheduledSlot, Slot
@@ -71,14 +71,17 @@ def record_new_runs(draft: Draft) -> None:
 def _is_new(draft: Draft, run: ObservedRun) -> bool:
     """Returns whether a run that is absent from the history is new.
 
-    The history limit drops ended runs. A Job has the creation time of its API server, and of several servers one may be
-    behind. A run that is still active, or whose slot is not recorded yet, is new regardless of its time.
+    The history limit drops ended runs, but none whose Job is unfinished and has no mark. A Job has the creation time of
+    its API server, and of several servers one may be behind. A run that is still active, or whose slot is not recorded
+    yet, is new regardless of its time.
 
     Times of a clock that was far ahead come again. Then the time of a Job does not show whether it was recorded before,
     and dropped, and neither does its slot. A Job of a later time than all recorded ones was not recorded.
     """
     before = draft.before
     latest = before.last_triggered_at
+    if run.recorded:
+        return False
     if run.phase in ("pending", "running"):
         return True
     ahead_until = draft.schedule_state.ahead_until
@@ -147,16 +150,16 @@ def trim_history(draft: Draft) -> None:
     kept, ended = [], 0
     for entry in draft.history:
         ended += not is_active(entry)
-        if is_active(entry) or ended <= limit or _would_look_new(draft, entry):
+        if is_active(entry) or ended <= limit or (ended <= MOST_KEPT and _would_look_new(draft, entry)):
             kept.append(entry)
     if len(kept) < len(draft.history):
         draft.status.history = kept
 
 
 def _would_look_new(draft: Draft, entry: Execution) -> bool:
-    """Returns whether the Job of an ended run is of the newest second, so that it would be recorded again."""
+    """Returns whether an ended run would be recorded again: its Job is unfinished, or of the newest second."""
     run, newest = draft.observed.runs.get(entry.job_id), draft.history[0].triggered_at
-    return run is not None and run.created_at >= newest and not draft.is_ahead(newest)
+    return run is not None and (run.may_start_again or (run.created_at >= newest and not draft.is_ahead(newest)))
 
 
 def show_last_run(draft: Draft) -> None:
