@@ -111,6 +111,27 @@ def test_a_run_that_is_let_go_and_cannot_start_is_ended(operator: StartOperator,
     assert status["last_execution_error"].startswith("did not start within 3 s")
 
 
+def test_a_run_that_is_suspended_while_it_is_ended_has_failed(
+    operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, proxy: Proxy
+) -> None:
+    """The test suspends the Job in the instant in which the operator has set the deadline that ends it."""
+    operator(through=proxy)
+    job = _queued(sandbox, pending_timeout_seconds=3)
+
+    def preempted(request: Request) -> Fault | None:
+        if request.matches("PATCH", f"/jobs/{job}") and b"clustertrigger.dev/failure" in request.body:
+            _suspend(sandbox, job, suspend=True)
+        return None
+
+    proxy.rule = preempted
+    _suspend(sandbox, job, suspend=False)
+    status = eventually(lambda: sandbox.status("queued"), until=lambda status: status.get("failure_count") == 1)
+    assert status["last_execution_error"].startswith("did not start within 3 s")
+    eventually(lambda: not sandbox.jobs("queued"), what="a Job that cannot be resumed")
+    sandbox.request_run("queued", "again")
+    eventually(lambda: sandbox.history("queued"), until=lambda history: len(history) == 2)
+
+
 def test_a_run_that_is_preempted_starts_again_and_has_not_failed(
     operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet
 ) -> None:

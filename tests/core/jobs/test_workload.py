@@ -443,6 +443,24 @@ def test_a_failed_job_is_explained_by_all_of_its_pods(
     assert error in run.error, case
 
 
+@pytest.mark.parametrize(
+    ("case", "status", "pods", "explained"),
+    [
+        ("its Pod is leaving", {"terminating": 1}, [attempt(1, RUNS)], False),
+        ("its Pod has ended", {"failed": 1}, [ended(1)], True),
+        ("it had no Pod", {}, [], True),
+    ],
+)
+def test_a_job_that_is_suspended_before_the_operators_deadline_has_failed(
+    case: str, status: dict[str, Any], pods: list[dict[str, Any]], explained: bool
+) -> None:
+    raw = job(status=status, spec={"suspend": True}, annotations=stopped()["metadata"]["annotations"])
+    run = observe(raw, *pods)
+    assert (run.phase, run.error, run.unfinished, run.explained) == ("failed", "stuck", True, explained), case
+    completed = observe(raw, attempt(1, terminated(exitCode=0, message=DONE), phase="Succeeded"))
+    assert (completed.phase, completed.result.num_clusters) == ("completed", 5)
+
+
 def test_a_worker_that_completed_as_its_time_was_up_is_found() -> None:
     done = with_sidecar(terminated(exitCode=0, message=DONE))
     done["metadata"]["deletionTimestamp"] = "2026-03-02T13:01:30Z"

@@ -202,6 +202,21 @@ def test_a_completed_run_that_is_suspended_is_not_resumed(case: str, fields: dic
     assert (name in world.runs, status.execution_count, status.failure_count) == (False, 1, 0), case
 
 
+@pytest.mark.parametrize("own_workload", [False, True])
+def test_a_run_that_is_suspended_while_the_operator_ends_it_blocks_no_slot(own_workload: bool) -> None:
+    """The deadline of a suspended Job does not count. Kueue's own Job waits in its queue until a user resumes it."""
+    world = World(spec(run={"queue_name": "team"}))
+    suspended = {"suspended": True, "ended_by_operator": True, "unfinished": True, "own_workload": own_workload}
+    name = started(world, "failed", error="timed out after 60 s", queue="team", **suspended)
+    status = world.step(at(hours=1, seconds=40)).status
+    assert (status.last_execution_status, status.last_execution_error) == ("failed", "timed out after 60 s")
+    assert name in world.runs, "the failure is stored first"
+    world.step(at(hours=1, seconds=40))
+    assert (name in world.runs) is own_workload, "the operator resumes a Job with a Workload of its own without Pods"
+    fire(world, 2)
+    assert (len(world.created), world.trigger.status.failure_count) == (2, 1)
+
+
 def test_a_completed_run_with_the_operators_workload_is_ended_in_its_queue() -> None:
     world = World(spec(run={"queue_name": "team"}))
     name = started(world, "completed")

@@ -154,7 +154,8 @@ def observe_run(
     succeeded = next((pod for pod in reversed(ordered) if pod.exit_code == 0), None)
     if succeeded is not None:
         return _completed(run, job, succeeded)
-    if job.outcome:
+    if job.outcome or (job.suspended and job.failure is not None):
+        # The deadline by which the operator ends a Job does not count while the Job is suspended.
         return _ended(run, job, ordered)
     if job.suspended:
         # Suspending a running Job takes its resources away: its Pods end within their grace period.
@@ -199,7 +200,7 @@ def _completed(run: ObservedRun, job: JobView, pod: PodView) -> ObservedRun:
 
 def _ended(run: ObservedRun, job: JobView, pods: list[PodView]) -> ObservedRun:
     """Returns the state of a Job that has ended, and has no Pod whose worker succeeded."""
-    run = replace(run, execution_time_ms=_elapsed(job, job.finished_at))
+    run = replace(run, unfinished=job.outcome is None, execution_time_ms=_elapsed(job, job.finished_at))
     if job.outcome == "completed" or job.completed:
         # Pods that are known, if any, belong to earlier attempts.
         return replace(run, phase="completed", explained=job.completed)

@@ -105,12 +105,22 @@ def end_jobs_that_outlive_their_worker(draft: Draft) -> None:
 
 
 def end_jobs_that_start_again(draft: Draft) -> None:
-    """Ends the Job of a completed run or check whose Pod is gone, because Kubernetes makes another attempt."""
+    """Ends the Job of a recorded run or check that would make another attempt.
+
+    The Pod of its completed worker is gone, or the Job was suspended before the operator's deadline ended it.
+    """
+    unrecorded = _unrecorded(draft)
     completed = {entry.job_id for entry in draft.before.history if entry.status == "completed"}
     completed |= {check.job_id for check in draft.before.checks if check.status != "pending"}
     for run in (*draft.observed.runs.values(), *draft.observed.checks.values()):
-        is_recorded = run.recorded or run.job in completed
-        if is_recorded and run.phase in ("pending", "running") and not run.deleting:
+        if run.deleting:
+            continue
+        if run.phase == "failed" and run.unfinished and run.suspended:
+            if run.job in unrecorded:
+                draft.wake(draft.now)
+            else:
+                _end_recorded(draft, run, str(run.error))
+        elif (run.recorded or run.job in completed) and run.phase in ("pending", "running"):
             _end_recorded(draft, run, "its Pod was deleted after the worker had completed")
 
 
