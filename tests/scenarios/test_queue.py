@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import timedelta
 
 import pytest
 
+from clustertrigger.core.jobs.job_view import read_job
 from clustertrigger.core.kube import paths
 from harness.control_plane.cluster import Cluster
 from harness.control_plane.fixtures import StartOperator
@@ -90,6 +92,10 @@ def test_a_run_that_is_let_go_has_its_pending_time_before_it(
     cluster.plane.stop_controller_manager()
     try:
         _suspend(sandbox, job, suspend=False)
+        released = read_job(sandbox.job(job))
+        assert released is not None
+        assert released.released_at is not None, "the API server dates the release"
+        assert released.released_at - released.created_at >= timedelta(seconds=3)
         time.sleep(4)
         assert sandbox.history("queued")[0]["status"] == "pending"
         assert "clustertrigger.dev/failure" not in sandbox.job(job)["metadata"]["annotations"]

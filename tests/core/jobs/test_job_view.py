@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 from clustertrigger.core.jobs.job_view import read_job
-from tests.core.jobs.raw import AT_ONCE, QUEUED, clock, condition, job, observe
+from tests.core.jobs.raw import AT_ONCE, QUEUED, clock, condition, job, observe, pod
+
+
+def leaving() -> dict[str, Any]:
+    raw = pod({"running": {}})
+    raw["metadata"]["deletionTimestamp"] = "2026-03-02T13:00:30Z"
+    return raw
 
 
 @pytest.mark.parametrize(
@@ -66,3 +72,36 @@ def test_the_clocks_of_a_queued_job_start_when_it_is_admitted(
 )
 def test_a_job_that_only_carries_our_label_is_not_a_run(case: str, metadata: dict[str, Any]) -> None:
     assert read_job(job(**metadata)) is None, case
+
+
+def _managed(*managers: tuple[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"time": time, "fieldsV1": {"f:spec": fields}} for time, fields in managers]
+
+
+CREATED: tuple[str, dict[str, Any]] = ("2026-03-02T09:00:00Z", {"f:parallelism": {}})
+RELEASED: tuple[str, dict[str, Any]] = ("2026-03-02T13:00:00Z", {"f:suspend": {}})
+
+
+@pytest.mark.parametrize(
+    ("case", "raw_job", "pods", "not_before"),
+    [
+        ("never queued", job(), [], "13:00:00"),
+        ("never queued, with a Pod", job(), [pod(created="2026-03-02T13:00:30Z")], "13:00:00"),
+        ("released", job(**QUEUED, managedFields=_managed(CREATED, RELEASED)), [], "13:00:00"),
+        (
+            "released, as Kubernetes 1.20 does not date it again",
+            job(**QUEUED, managedFields=_managed(CREATED, ("2026-03-02T09:00:00Z", {"f:suspend": {}}))),
+            [pod()],
+            "13:00:02",
+        ),
+        ("in its queue", job(spec={"suspend": True}, **QUEUED, managedFields=_managed(CREATED, RELEASED)), [], None),
+        ("released, and nothing dates it", job(**QUEUED), [], None),
+        ("released, and only its Pod dates it", job(**QUEUED), [pod()], "13:00:02"),
+        ("a Pod of an earlier admission is leaving", job(**QUEUED), [leaving()], None),
+        ("the first of two attempts", job(**QUEUED), [pod(created="2026-03-02T13:00:30Z"), pod()], "13:00:02"),
+    ],
+)
+def test_a_job_cannot_have_started_before_a_time_of_the_api_server(
+    case: str, raw_job: dict[str, Any], pods: list[dict[str, Any]], not_before: str | None
+) -> None:
+    assert clock(observe(raw_job, *pods).not_before) == not_before, case

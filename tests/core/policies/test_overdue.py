@@ -85,6 +85,61 @@ def test_a_started_run_says_that_its_queue_counts_it_only_in_part(phase: str) ->
     assert running.message == f"Active: {name} (Kueue counts only one Pod)"
 
 
+BEHIND, AHEAD = timedelta(minutes=-25), timedelta(hours=2)
+"""The Job controller's clock, compared with the API server's."""
+
+
+@pytest.mark.parametrize(
+    ("phase", "fields"),
+    [
+        ("running", {"running_since": at(hours=1, seconds=3)}),
+        ("pending", {"obstacle": "the Pod has not started", "retry_pause": timedelta(seconds=10)}),
+    ],
+)
+@pytest.mark.parametrize("skew", [BEHIND, AHEAD, timedelta(0), timedelta(minutes=30), timedelta(seconds=-12)])
+def test_the_job_controllers_clock_does_not_end_a_run_early(
+    skew: timedelta, phase: Any, fields: dict[str, Any]
+) -> None:
+    for is_check in (False, True):
+        world = checked.world() if is_check else World()
+        start = at(hours=1, seconds=1) + skew
+        name = started(world, phase, started_at=start, pending_since=start, timeout_seconds=600, **fields)
+        for seconds in (5, 590):
+            world.step(at(hours=1, seconds=seconds))
+            assert world.ended == {}
+        world.step(at(hours=1, minutes=45))
+        assert list(world.ended) == [name]
+
+
+@pytest.mark.parametrize("phase", ["pending", "running"])
+@pytest.mark.parametrize("skew", [BEHIND, AHEAD, timedelta(0)])
+@pytest.mark.parametrize("is_check", [False, True])
+def test_a_run_that_was_queued_counts_from_its_release(skew: timedelta, phase: Any, is_check: bool) -> None:
+    world = checked.world() if is_check else World(spec(run={"queue_name": "team"}))
+    name = started(world, "pending", suspended=True, queue="team", timeout_seconds=1200)
+    world.step(at(hours=4))
+    start = at(hours=4) + skew
+    admitted = {"phase": phase, "suspended": False, "started_at": start, "pending_since": start}
+    world.runs[name] = replace(world.runs[name], **admitted, not_before=at(hours=4), obstacle="ImagePullBackOff")
+    for seconds in (1, 590):
+        world.step(at(hours=4, seconds=seconds))
+        assert world.ended == {}
+    world.step(at(hours=4, minutes=21))
+    assert list(world.ended) == [name]
+
+
+@pytest.mark.parametrize("phase", ["pending", "running"])
+def test_a_released_run_of_an_unknown_time_is_left_to_kubernetes(phase: Any) -> None:
+    """The Job controller applies the deadline by its own clock, which is two hours ahead."""
+    world = World(spec(run={"queue_name": "team"}))
+    name = started(world, "pending", suspended=True, queue="team", timeout_seconds=1200)
+    world.step(at(hours=4))
+    admitted = {"phase": phase, "suspended": False, "started_at": at(hours=6), "pending_since": at(hours=6)}
+    world.runs[name] = replace(world.runs[name], **admitted)
+    world.step(at(hours=4, seconds=1))
+    assert world.ended == {}
+
+
 def test_the_delay_before_a_retry_does_not_count_as_pending() -> None:
     world = World(spec(run={"pending_timeout_seconds": 2}))
     failed_at = at(hours=1, seconds=5)

@@ -86,6 +86,8 @@ class JobView(Purpose):
     """When it was last released. None while it is suspended, and until the Job controller has processed the release."""
     queued: bool
     """Whether it is or was suspended, as Kueue does: its timeouts start at its release, not at its creation."""
+    released_at: datetime | None
+    """When it was last released by the API server's clock, or later; None if it was never queued or that is unknown."""
     queue: str
     """Kueue's LocalQueue, or "" for none."""
     has_own_workload: bool
@@ -138,6 +140,14 @@ def read_job(raw: Mapping[str, Any]) -> JobView | None:
     failed, succeeded = uncounted.get("failed") or (), uncounted.get("succeeded") or ()
     failure = annotations.get(ANNOTATION_FAILURE)
     own_changes = failure is not None or ANNOTATION_COMPLETED in annotations
+    # Suspending and releasing a Job changes its spec, and therefore its generation, as the operator does to end it.
+    queued = bool(
+        spec.get("suspend")
+        or LABEL_QUEUE in labels
+        or ANNOTATION_QUEUE in annotations
+        or "Suspended" in conditions
+        or (metadata.get("generation") or 1) > 1 + own_changes
+    )
     return JobView(
         namespace=metadata["namespace"],
         name=metadata["name"],
@@ -147,14 +157,8 @@ def read_job(raw: Mapping[str, Any]) -> JobView | None:
         slot=slot,
         created_at=parse_instant(metadata["creationTimestamp"]),
         started_at=_let_go_at(spec, status, conditions.get("Suspended")),
-        # Suspending and releasing a Job changes its spec, and therefore its generation, as the operator does to end it.
-        queued=bool(
-            spec.get("suspend")
-            or LABEL_QUEUE in labels
-            or ANNOTATION_QUEUE in annotations
-            or "Suspended" in conditions
-            or (metadata.get("generation") or 1) > 1 + own_changes
-        ),
+        queued=queued,
+        released_at=_released_at(metadata) if queued and not spec.get("suspend") else None,
         queue=annotations.get(ANNOTATION_QUEUE) or labels.get(LABEL_QUEUE, ""),
         has_own_workload=ANNOTATION_QUEUE in annotations,
         is_contested=ANNOTATION_QUEUE in annotations and LABEL_QUEUE in labels,
@@ -200,6 +204,16 @@ def _let_go_at(
     started = _instant(status.get("startTime"))
     released = _instant((suspended or {}).get("lastTransitionTime"))
     return max((at for at in (started, released) if at), default=None)
+
+
+def _released_at(metadata: Mapping[str, Any]) -> datetime | None:
+    """Returns the time of the last write by the manager that owns spec.suspend, which released the Job."""
+    times = [
+        parse_instant(entry["time"])
+        for entry in metadata.get("managedFields") or ()
+        if entry.get("time") and "f:suspend" in ((entry.get("fieldsV1") or {}).get("f:spec") or {})
+    ]
+    return max(times, default=None)
 
 
 def _mounted(spec: Mapping[str, Any], kind: str, name: str) -> tuple[str, ...] | None:

@@ -82,6 +82,10 @@ class ObservedRun(Purpose):
     """Whether Kubernetes has not ended the Job of a run that has ended: it could start another attempt."""
     started_at: datetime | None = None
     """When it was last admitted, if it was queued."""
+    not_before: datetime | None = None
+    """A time of the API server before which it has not started; None if unknown. The Job controller, which dates its
+    start, can have another clock.
+    """
     timeout_seconds: int | None = None
     """How long after its start Kubernetes ends it, as set at its creation."""
     pending_since: datetime | None = None
@@ -147,6 +151,7 @@ def observe_run(
         ended_by_operator=job.ended_by_operator,
         recorded=job.completed,
         started_at=job.started_at,
+        not_before=_not_before(job, ordered),
         timeout_seconds=job.timeout_seconds,
         queue_time_ms=None if queued_for is None else _milliseconds(queued_for),
         **{name: getattr(job, name) for name in PURPOSE},
@@ -164,6 +169,14 @@ def observe_run(
         # Kubernetes 1.20 does not end a Job whose Pods cannot be created: its time has not started to count.
         return replace(run, phase="failed", error=job.failure)
     return _unended(run, job, ordered)
+
+
+def _not_before(job: JobView, pods: Sequence[PodView]) -> datetime | None:
+    if not job.queued:
+        return job.created_at
+    # A suspension deletes Pods, so the first one that is not being deleted was created after the last release.
+    created = next((pod.created_at for pod in pods if pod.to_be_gone_at is None), None)
+    return max((at for at in (job.released_at, created) if at), default=None)
 
 
 def timed_out(slot: Slot, seconds: int | None) -> str:

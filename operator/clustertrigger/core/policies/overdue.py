@@ -44,7 +44,7 @@ def end_runs_that_cannot_start(draft: Draft) -> None:
         pending_since = _in_the_past(draft, run, run.pending_since)
         if run.phase != "pending" or run.suspended or pending_since is None or run.ended_by_operator:
             continue
-        if run.retry_pause and pending_since != run.pending_since:
+        if run.retry_pause and run.pending_since is not None and draft.is_ahead(run.pending_since):
             continue  # When the last attempt ended is unknown, because the clock of its node was wrong.
         begin = pending_since + run.retry_pause
         deadline = begin + patience
@@ -192,14 +192,21 @@ def waits_for(draft: Draft, job: str) -> str | None:
 
 
 def _in_the_past(draft: Draft, run: ObservedRun, at: datetime | None) -> datetime | None:
-    """Returns a time of a Job or its Pods. If the clock that wrote it was far ahead, the run counts from its record.
+    """Returns a time since which a run starts or runs, but none before it can have started.
 
-    A check has no such time. It counts as overdue, and the next slot repeats it.
+    The Job controller and the nodes have clocks of their own. If one was far ahead, the API server's time counts; and
+    if that one was ahead, the record of the run. A check has no such record. It counts as overdue, and the next slot
+    repeats it. If no time of the API server is known of a Job that has left its queue, the result is None: its Pod will
+    have one, and Kubernetes applies the deadline by the Job controller's own clock.
     """
-    if at is None or not draft.is_ahead(at):
-        return at
-    recorded = next((entry.triggered_at for entry in draft.history if entry.job_id == run.job), None)
-    return recorded or _LONG_AGO
+    if at is None:
+        return None
+    not_before = run.not_before or (None if run.queue else run.created_at)
+    if not_before is not None and draft.is_ahead(not_before):
+        not_before = next((entry.triggered_at for entry in draft.history if entry.job_id == run.job), _LONG_AGO)
+    if draft.is_ahead(at):
+        return not_before
+    return at if not_before is None else max(at, not_before)
 
 
 def _gone_by(pod: LeavingPod) -> str:
