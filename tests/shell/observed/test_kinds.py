@@ -191,5 +191,5 @@ def test_a_job_belongs_to_the_trigger_of_its_label() -> None:
     jobs.saw(moved)
     assert jobs.of(Owner("search", "owner")) == {}
     assert list(jobs.of(Owner("search", "other"))) == [NAME.name]
-    jobs.gone(*NAME)
+    jobs.drop(*NAME)
     assert jobs.of(Owner("search", "other")) == {}

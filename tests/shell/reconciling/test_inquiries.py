@@ -124,7 +124,7 @@ async def test_events_are_not_read_again_at_the_deadline(stage: Stage) -> None:
 
 async def test_events_are_not_read_for_a_deleted_job(stage: Stage) -> None:
     stage.warns("no Pod for you")
-    stage.runs.jobs.gone("search", ACTION.name)
+    stage.runs.jobs.drop("search", ACTION.name)
     await stage.inquiries.ask_now(TRIGGER, ACTION.name)
     assert stage.inquiries.warnings(TRIGGER.key) == stage.inquiries.asked_at(TRIGGER.key) == {}
 

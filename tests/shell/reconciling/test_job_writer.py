@@ -15,6 +15,7 @@ from clustertrigger.core.decision import CreateJob, EndJob
 from clustertrigger.core.kube import paths
 from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.shell.metrics.process import Metrics
+from clustertrigger.shell.observed.kinds import Kind
 from clustertrigger.shell.observed.runs import Runs
 from clustertrigger.shell.reconciling.job_writer import JobWriter
 from harness.control_plane.kube import Object
@@ -79,7 +80,7 @@ async def test_a_created_job_is_known_before_a_watch_reports_it(stage: Stage) ->
 async def test_an_existing_job_of_the_trigger_counts_as_created(stage: Stage) -> None:
     """The Job exists because a killed process created it, or because an answer was lost."""
     await stage.create()
-    stage.runs.jobs.gone("search", ACTION.name)
+    stage.runs.jobs.drop("search", ACTION.name)
     await stage.create()
     assert (stage.fires("created"), stage.fires("existed")) == (1, 1)
     assert stage.knows()
@@ -136,7 +137,7 @@ async def test_a_refusal_is_forgotten_after_the_status_reports_none(stage: Stage
 async def test_a_job_deleted_before_it_is_recorded_has_fired(stage: Stage) -> None:
     await stage.create()
     assert stage.writer.lost(TRIGGER) == {}, "it is there"
-    stage.runs.jobs.gone("search", ACTION.name)
+    stage.runs.jobs.drop("search", ACTION.name)
     assert list(stage.writer.lost(TRIGGER)) == [ACTION.name]
     assert stage.writer.lost(replace(TRIGGER, uid="another of the name")) == {}
     assert stage.writer.settle(TRIGGER, TRIGGER.status), "its end is still to be decided on"
@@ -145,7 +146,7 @@ async def test_a_job_deleted_before_it_is_recorded_has_fired(stage: Stage) -> No
 
 async def test_a_deleted_trigger_leaves_no_memory(stage: Stage) -> None:
     await stage.create()
-    stage.runs.jobs.gone("search", ACTION.name)
+    stage.runs.jobs.drop("search", ACTION.name)
     stage.api.refused = [ApiError(403, "Forbidden", QUOTA)]
     await stage.create()
     stage.writer.forget(TRIGGER.key)
@@ -206,3 +207,52 @@ async def test_a_look_up_reads_unreported_pods(stage: Stage) -> None:
     stage.api.put(paths.pod("search", "p"), {"metadata": metadata, "spec": {}, "status": {}})
     await stage.writer.look_up(TRIGGER, ACTION.name)
     assert list(stage.runs.pods.of(TRIGGER.owner)) == ["p"]
+
+
+@pytest.mark.parametrize("what", ["create", "existed", "end", "change", "look_up"])
+async def test_an_answer_does_not_bring_a_deleted_job_back(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """The watch reports the deletion before the answer is handled."""
+    kind = Kind("jobs", paths.jobs, stage.runs.jobs)
+    if what != "create":
+        await stage.create()
+    if what == "existed":
+        stage.runs.jobs.drop("search", ACTION.name)
+
+    def deleted(raw: Object) -> None:
+        kind.saw(raw)
+        kind.gone({**raw, "metadata": {**raw["metadata"], "resourceVersion": "1000"}})
+        assert not stage.knows()
+
+    def overtaken(method: Any) -> Any:
+        async def answer(*arguments: Any) -> Object:
+            raw: Object = await method(*arguments)
+            deleted(raw)
+            return raw
+
+        return answer
+
+    async def pods(*_: Any, **__: Any) -> tuple[list[Object], str]:
+        deleted(await InMemory.get(stage.api, PATH))
+        return [], "1001"
+
+    name = {"create": "create", "existed": "get", "end": "merge_patch", "change": "merge_patch"}.get(what)
+    if name is None:
+        monkeypatch.setattr(stage.api, "list", pods)
+    else:
+        monkeypatch.setattr(stage.api, name, overtaken(getattr(stage.api, name)))
+    match what:
+        case "create" | "existed":
+            await stage.create()
+            assert list(stage.writer.lost(TRIGGER)) == [ACTION.name], "it has fired"
+        case "end":
+            await stage.writer.end(TRIGGER, EndJob(ACTION.name, "did not start"))
+        case "change":
+            await stage.writer.change("search", ACTION.name, {"spec": {"suspend": True}})
+        case _:
+            await stage.writer.look_up(TRIGGER, ACTION.name)
+    assert not stage.knows()
+    stage.runs.jobs.doubt_versions()
+    stage.runs.jobs.saw(await InMemory.get(stage.api, PATH))
+    assert stage.knows(), "the cluster was restored from a backup"

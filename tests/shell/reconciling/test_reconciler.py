@@ -213,7 +213,7 @@ async def test_a_job_deleted_before_the_status_is_written_has_fired() -> None:
     await stage.reconcile()
     (job,) = [path for path in stage.api.objects if path.startswith(JOBS)]
     del stage.api.objects[job]
-    stage.runs.jobs.gone("search", job.rpartition("/")[2])
+    stage.runs.jobs.drop("search", job.rpartition("/")[2])
     await stage.reconcile(3)
     (entry,) = stage.status["history"]
     assert (entry["status"], entry["error"]) == ("failed", "the Job was deleted before it ended")

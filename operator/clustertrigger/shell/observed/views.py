@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from clustertrigger.core.jobs.job_view import JobView, read_job
 from clustertrigger.core.jobs.pod_view import PodView, read_pod
-from clustertrigger.core.kube.staleness import is_newer
+from clustertrigger.core.kube.staleness import Tombstones, is_newer
 from clustertrigger.core.resources.trigger import Owner
 from clustertrigger.shell.kube.api_server import Named
 from clustertrigger.shell.kube.reading import Raw
@@ -29,13 +29,19 @@ class _Views(Generic[View]):
         self._views: dict[Owner, dict[str, View]] = defaultdict(dict)
         self._owners: dict[tuple[str, str], Owner] = {}
         self._doubted: set[str] = set()
+        self._tombstones = Tombstones()
 
     def of(self, owner: Owner) -> Mapping[str, View]:
         """Objects by name."""
         return self._views.get(owner) or {}
 
     def put(self, view: View) -> None:
-        """Stores an object, unless this or a later version is known."""
+        """Stores an object, unless this or a later version is known, or it is known to be deleted.
+
+        The report of a deletion can overtake the answer to a request about the object.
+        """
+        if self._tombstones.cover(view.uid, view.resource_version):
+            return
         before = self._find(view.namespace, view.name)
         if before is not None:
             if not is_newer(view.resource_version, before.resource_version) and before.uid not in self._doubted:
@@ -50,10 +56,19 @@ class _Views(Generic[View]):
         if before is None or replace(before, resource_version="") != replace(view, resource_version=""):
             self._changed(view.owner)
 
-    def gone(self, namespace: str, name: str, uid: str | None = None, version: str = "") -> None:
-        """Removes an object; with a uid, only if it is the one with this uid."""
+    def gone(self, namespace: str, name: str, uid: str, version: str) -> None:
+        """Removes the object with this uid, which no longer existed as of a version.
+
+        Another one with its name can exist.
+        """
+        self._tombstones.add(uid, version)
         known = self._find(namespace, name)
-        if known is not None and uid in (None, known.uid):
+        if known is not None and known.uid == uid:
+            self._drop(known)
+
+    def drop(self, namespace: str, name: str) -> None:
+        """Removes an object that a request has deleted or not found. While it has finalizers, it is reported again."""
+        if (known := self._find(namespace, name)) is not None:
             self._drop(known)
 
     def known(self) -> Iterable[Named]:
@@ -65,8 +80,9 @@ class _Views(Generic[View]):
         ]
 
     def doubt_versions(self) -> None:
-        """Accepts the next version of each object, whichever it is."""
+        """Accepts the next version of each object, whichever it is, and objects that were deleted."""
         self._doubted = {known.uid for known in self.known()}
+        self._tombstones.clear()
 
     def _find(self, namespace: str, name: str) -> View | None:
         owner = self._owners.get((namespace, name))

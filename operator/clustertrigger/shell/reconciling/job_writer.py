@@ -126,7 +126,7 @@ class JobWriter:
     async def delete(self, trigger: Trigger, name: str) -> None:
         """Deletes a Job and its Pods."""
         await self._api.delete(paths.job(trigger.key.namespace, name))
-        self._runs.jobs.gone(trigger.key.namespace, name)
+        self._runs.jobs.drop(trigger.key.namespace, name)
         logger.info("Deleted the Job", extra={"job": name})
 
     async def end(self, trigger: Trigger, action: EndJob) -> None:
@@ -137,7 +137,7 @@ class JobWriter:
         except ApiError as error:
             if not error.is_not_found:
                 raise
-            self._runs.jobs.gone(trigger.key.namespace, action.name)
+            self._runs.jobs.drop(trigger.key.namespace, action.name)
             return
         logger.info("Ended the Job: %s", action.reason, extra={"job": action.name})
         if job := read_job(raw):
@@ -166,7 +166,7 @@ class JobWriter:
                 raise
             job = None
         if job is None or job.trigger_uid != trigger.uid:
-            self._runs.jobs.gone(trigger.key.namespace, name)
+            self._runs.jobs.drop(trigger.key.namespace, name)
             return
         pods, _ = await self._api.list(paths.pods(namespace), labelSelector=paths.job_selector(name))
         for raw in pods:
