@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from sklearn import datasets
 from sklearn.cluster import SpectralClustering
 from sklearn.metrics import adjusted_rand_score
 
@@ -121,6 +122,65 @@ def test_documents_that_nothing_connects_are_no_arpack_error(pod: Pod) -> None:
         note.startswith("gamma 1 makes most documents dissimilar to all others: the median distance is")
         for note in notes
     )
+
+
+def moons(documents: int, seed: int) -> tuple[Vectors, Labels]:
+    vectors, labels = datasets.make_moons(documents, noise=0.05, random_state=seed)
+    return vectors.astype(np.float32), labels
+
+
+def circles(documents: int, seed: int) -> tuple[Vectors, Labels]:
+    vectors, labels = datasets.make_circles(documents, noise=0.03, factor=0.5, random_state=seed)
+    return vectors.astype(np.float32), labels
+
+
+@pytest.mark.filterwarnings("ignore:Graph is not fully connected")
+@pytest.mark.parametrize(
+    ("shape", "documents", "seed", "gamma"),
+    [(circles, 300, 0, 1000.0), (moons, 300, 0, 1000.0), (moons, 200, 2, 300.0), (moons, 200, 1, 500.0)]
+    + [(moons, 500, seed, 2000.0) for seed in range(6)],
+)
+def test_weak_links_within_a_group_are_resolved_as_in_double_precision(
+    shape: Any, documents: int, seed: int, gamma: float
+) -> None:
+    """Eigenvalues within 1e-9 of each other: products in single precision mixed their vectors, or found none."""
+    vectors, groups = shape(documents, seed)
+    ours = partition(vectors, Spectral(n_clusters=2, gamma=gamma), "euclidean", 0, [])
+    theirs = SpectralClustering(2, gamma=gamma, random_state=0).fit_predict(vectors.astype(np.float64))
+    assert adjusted_rand_score(groups, ours) >= adjusted_rand_score(groups, theirs) - 0.02
+
+
+@pytest.mark.parametrize("gamma", [1000.0, 2000.0, 3000.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_chains_with_weak_links_have_eigenvectors(gamma: float, seed: int) -> None:
+    angles = np.sort(np.random.default_rng(seed).random(300) * 2 * np.pi)
+    ring = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    assert len(set(partition(ring, Spectral(n_clusters=2, gamma=gamma), "euclidean", 0, []))) == 2
+
+
+def test_a_thin_roll_has_eigenvectors() -> None:
+    roll = datasets.make_swiss_roll(300, noise=0.05, random_state=0)[0].astype(np.float32)
+    for n_clusters in (2, 6):
+        labels = partition(roll, Spectral(n_clusters=n_clusters, gamma=1.0), "euclidean", 0, [])
+        assert len(set(labels)) == n_clusters
+
+
+@pytest.mark.parametrize(("gamma", "narrow"), [(30.0, 1_000), (3000.0, 4)])
+def test_more_rows_than_a_dense_decomposition_takes(gamma: float, narrow: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few weak links leave 2e-7 between the first two eigenvalues of a part."""
+    monkeypatch.setattr("clusterworker.clustering.algorithms.eigenvectors.DENSE_ROWS", 100)
+    monkeypatch.setattr("clusterworker.clustering.algorithms.eigenvectors.NARROW", narrow)
+    vectors, groups = moons(1_500, 0)
+    ours = partition(vectors, Spectral(n_clusters=2, gamma=gamma), "euclidean", 0, [])
+    assert adjusted_rand_score(groups, ours) > 0.99
+
+
+def test_what_lanczos_iterations_do_not_separate_is_improved(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"DENSE_ROWS": 100, "TRIED": 1, "RESTARTS": 1, "NARROW": 1_000}.items():
+        monkeypatch.setattr(f"clusterworker.clustering.algorithms.eigenvectors.{name}", value)
+    vectors, groups = moons(600, 0)
+    ours = partition(vectors, Spectral(n_clusters=2, gamma=100.0), "euclidean", 0, [])
+    assert adjusted_rand_score(groups, ours) > 0.99
 
 
 def advised_parameters(notes: list[str]) -> dict[str, Any]:

@@ -128,6 +128,25 @@ def degrees_of(similarity: Similarity, counts: Rows) -> Doubles:
 
     As in scikit-learn, a document is not connected with itself, but with its copies.
     """
-    weights = counts.astype(np.float32)
-    total = np.asarray(similarity @ weights, np.float64).ravel() - np.asarray(similarity.diagonal(), np.float64)
-    return np.maximum(total, 0)
+    total = times(similarity, counts[:, None].astype(np.float64)).ravel()
+    return np.maximum(total - np.asarray(similarity.diagonal(), np.float64), 0)
+
+
+def times(similarity: Similarity, vectors: Doubles) -> Doubles:
+    """Returns the product with vectors in double precision, a block of rows at a time.
+
+    Args:
+        similarity: shape (rows, rows).
+        vectors: shape (rows, columns).
+
+    Returns:
+        Shape (rows, columns).
+    """
+    if sparse.issparse(similarity):
+        return np.asarray(similarity @ vectors, np.float64)
+    product = np.empty(vectors.shape)
+    size = max(1, BLOCK_BYTES // (8 * len(similarity)))
+    for first in range(0, len(similarity), size):
+        rows = slice(first, first + size)
+        product[rows] = similarity[rows].astype(np.float64) @ vectors
+    return product

@@ -1,17 +1,15 @@
 """Spectral clustering (Ng, Jordan and Weiss 2001; Shi and Malik 2000), on micro-clusters above a limit."""
 
 import warnings
-from typing import Any
 
 import numpy as np
-from scipy import sparse
-from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigsh
 
 from clustercontract.algorithms import Spectral
 from clustercontract.counted import counted
 from clusterworker.clustering.algorithms.clustering import Clustering, labelled, too_few_distinct
 from clusterworker.clustering.algorithms.core_distance import as_digits
 from clusterworker.clustering.algorithms.distinct import distinct
+from clusterworker.clustering.algorithms.eigenvectors import eigenvectors
 from clusterworker.clustering.algorithms.limits import pair_limit
 from clusterworker.clustering.algorithms.micro import (
     MICRO_CLUSTERS,
@@ -22,16 +20,14 @@ from clusterworker.clustering.algorithms.micro import (
 )
 from clusterworker.clustering.algorithms.pairs import Pairs
 from clusterworker.clustering.algorithms.similarity import (
-    TINY,
     Graph,
     Similarity,
     connected_parts,
-    degrees_of,
     neighbour_graph,
     rbf,
 )
 from clusterworker.clustering.algorithms.task import SampleTask, Task
-from clusterworker.data.arrays import Doubles, Flags, Labels, Rows, Vectors
+from clusterworker.data.arrays import Flags, Labels, Rows, Vectors
 from clusterworker.process.errors import MisconfiguredError
 
 MOST_DOCUMENTS = 10_000
@@ -44,10 +40,6 @@ ALONE = 1e-3
 """Sum of a document's similarities to all others below which it is similar to none."""
 FEW_ALONE = 0.1
 """Share of documents without connections up to which they are outliers, which no other gamma would connect."""
-UNSOLVED = (
-    "no eigenvectors of the similarity graph were found: choose another gamma or n_neighbors, lower n_clusters, or use "
-    "algorithm: hierarchical"
-)
 STARTS = 10
 """Number of starts of k-means on the eigenvectors, scikit-learn's default."""
 
@@ -224,82 +216,3 @@ def join_nearest(labels: Labels, weak: Flags, pairs: Pairs) -> int:
         part = rows[first : first + size]
         labels[part] = labels[strong[pairs.squares(part)[:, strong].argmin(axis=1)]]
     return len(rows)
-
-
-def eigenvectors(similarity: Similarity, counts: Rows, parts: Rows, number: int, seed: int) -> Doubles:
-    """Returns the leading eigenvectors of the normalized similarity, scaled as in scikit-learn's `spectral_embedding`.
-
-    A graph of several parts has the eigenvalue 1 once per part, which Lanczos iterations cannot distinguish. Therefore,
-    each part is solved separately.
-
-    Args:
-        similarity: of distinct vectors, symmetric, shape (rows, rows).
-        counts: documents per row, shape (rows,).
-        parts: Part of the graph of each row, 0 the largest.
-        number: Number of eigenvectors, less than rows.
-        seed: Seed of the start.
-
-    Returns:
-        Shape (rows, at most number).
-    """
-    if parts.max() == 0:
-        return _connected_eigenvectors(similarity, counts, number, seed)[1]
-    rows = len(parts)
-    values, columns = [], []
-    # Each part has the eigenvalue 1, so those of later parts are not needed.
-    for place in range(min(int(parts.max()) + 1, number)):
-        members = np.flatnonzero(parts == place)
-        part = similarity[members][:, members]
-        found, vectors = _connected_eigenvectors(part, counts[members], min(number, len(members)), seed)
-        values.append(found)
-        places = (np.repeat(members, len(found)), np.tile(np.arange(len(found)), len(members)))
-        columns.append(sparse.csc_array((vectors.ravel(), places), shape=(rows, len(found))))
-    order = np.argsort(-np.round(np.concatenate(values), 9), kind="stable")[:number]
-    return np.asarray(sparse.hstack(columns, format="csc")[:, order].toarray(), np.float64)
-
-
-def _connected_eigenvectors(similarity: Similarity, counts: Rows, number: int, seed: int) -> tuple[Doubles, Doubles]:
-    """Largest eigenvalues, descending, and their eigenvectors.
-
-    Those of the graph of all documents, in which copies have equal entries: a row counts as often as it occurs.
-    """
-    rows = int(similarity.shape[0])
-    if rows == 1:  # As in scikit-learn, a single document is not connected with itself, and so not a group.
-        return np.ones(1) * (counts > 1), np.ones((1, 1))
-    diagonal = np.asarray(similarity.diagonal(), np.float64)
-    roots = np.sqrt(np.maximum(degrees_of(similarity, counts), TINY))
-    shares = np.sqrt(counts) / roots
-
-    def times(vector: Doubles) -> Doubles:
-        # Only ratios matter, and the values of a graph with tiny similarities must not leave the range of float32.
-        scaled = vector.ravel() * shares
-        size = float(np.abs(scaled).max()) or 1.0
-        product = np.asarray(similarity @ (scaled / size).astype(np.float32), np.float64) * size
-        return np.asarray(product * shares - diagonal * vector.ravel() / roots**2)
-
-    normalised: Any = LinearOperator((rows, rows), matvec=times, dtype=np.float64)
-    subspace = max(2 * number + 1, min(4 * number + 1, 200), 20)
-    if rows <= subspace:
-        values, vectors = np.linalg.eigh(normalised @ np.eye(rows))
-    else:
-        values, vectors = _lanczos(normalised, number, subspace, seed)
-    leading = np.argsort(-values, kind="stable")[:number]
-    return values[leading], vectors[:, leading] / np.sqrt(counts)[:, None] / roots[:, None]
-
-
-def _lanczos(normalised: Any, number: int, subspace: int, seed: int) -> tuple[Doubles, Doubles]:
-    """Returns eigenvalues and eigenvectors from ARPACK.
-
-    Raises:
-        MisconfiguredError: it finds none.
-    """
-    start = np.random.default_rng(seed).uniform(-1, 1, normalised.shape[0])
-    try:
-        values, vectors = eigsh(normalised, k=number, which="LA", v0=start, ncv=subspace, tol=1e-6)
-    except ArpackNoConvergence as partly:
-        values, vectors = np.asarray(partly.eigenvalues), np.asarray(partly.eigenvectors)
-    except ArpackError as error:
-        raise MisconfiguredError(f"spectral: {UNSOLVED}") from error
-    if not len(values):
-        raise MisconfiguredError(f"spectral: {UNSOLVED}")
-    return values, vectors
