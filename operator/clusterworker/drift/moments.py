@@ -6,6 +6,8 @@ is distributed nearly as a multiple of χ² with df = (tr Σ)² / tr Σ² degree
 "Some theorems on quadratic forms", theorem 3.1).
 """
 
+import math
+
 import numpy as np
 
 from clusterworker.data.arrays import Doubles, Vectors
@@ -65,7 +67,7 @@ def cosine_floor(baseline: StoredBaseline, documents: int) -> float:
     expected = variance / (2 * squared_mean) * (1 / baseline.documents + 1 / documents)
     direction = baseline.total / np.linalg.norm(baseline.total)
     across = baseline.reservoir - np.outer(baseline.reservoir @ direction, direction)
-    return min(expected * max(1.0, tail(degrees_of_freedom(across)) / 2), 1.0)
+    return min(expected * max(1.0, _widened(degrees_of_freedom(across), baseline.documents) / 2), 1.0)
 
 
 def cosine_advice(floor: float, clusters: int) -> str | None:
@@ -96,11 +98,12 @@ def euclidean_floor(baseline: StoredBaseline, documents: int) -> float:
     """
     variance, _ = _moments(baseline)
     expected = variance * (1 / baseline.documents + 1 / documents)
-    return float(np.sqrt(expected * max(1.0, tail(degrees_of_freedom(baseline.reservoir)) / 4)))
+    widened = _widened(degrees_of_freedom(baseline.reservoir), baseline.documents)
+    return float(np.sqrt(expected * max(1.0, widened / 4))) if math.isfinite(widened) else math.inf
 
 
 def degrees_of_freedom(sample: Vectors | Doubles) -> float:
-    """Returns the number of directions in which documents vary: (tr Σ)² / tr Σ², at least 1.
+    """Returns the number of directions in which documents vary: (tr Σ)² / tr Σ², at least 1, at most all.
 
     The estimate of tr Σ² from a sample is biased by (tr Σ)² divided by its size, which is subtracted (Bai and
     Saranadasa 1996, "Effect of high dimension", equation 3.5).
@@ -119,7 +122,7 @@ def degrees_of_freedom(sample: Vectors | Doubles) -> float:
     squares *= (rows - 1) ** 2 / ((rows - 2) * (rows + 1))
     if trace <= 0 or squares <= 0:
         return 1.0
-    return max(trace**2 / squares, 1.0)
+    return min(max(trace**2 / squares, 1.0), float(sample.shape[1]))
 
 
 def _moments(baseline: StoredBaseline) -> tuple[float, float]:
@@ -132,11 +135,26 @@ def _moments(baseline: StoredBaseline) -> tuple[float, float]:
     return variance, raw - variance / count
 
 
-def tail(degrees: float) -> float:
-    """Returns a quantile of χ² / df, the factor of random variation over its expectation.
+def tail(degrees: float, estimated: float = math.inf) -> float:
+    """Returns a quantile of F, the factor of random variation over its expectation; infinity if there is no bound.
 
-    It is exact within 1 % for one degree of freedom or more (Wilson and Hilferty 1931). scipy's function takes longer
-    to load than a million documents to assign.
+    Paulson 1942, "An approximate normalization of the analysis of variance distribution"; with an exact expectation,
+    that is the quantile of χ² / df (Wilson and Hilferty 1931), exact within 1 %. scipy's function takes longer to load
+    than a million documents to assign.
+
+    Args:
+        degrees: Degrees of freedom of the variation, at least 1.
+        estimated: Degrees of freedom of the estimate of its expectation.
     """
-    step = 2 / (9 * degrees)
-    return float((1 - step + NORMAL_TAIL * step**0.5) ** 3)
+    own, other = 2 / (9 * degrees), 2 / (9 * estimated)
+    square = (1 - other) ** 2 - NORMAL_TAIL**2 * other
+    if square <= 0:
+        return math.inf
+    middle = (1 - own) * (1 - other)
+    rest = (1 - own) ** 2 - NORMAL_TAIL**2 * own
+    return float(((middle + math.sqrt(middle**2 - square * rest)) / square) ** 3)
+
+
+def _widened(degrees: float, documents: int) -> float:
+    """Returns `tail`, with a variance that was estimated from this number of documents."""
+    return tail(degrees, (documents - 1) * degrees) if documents > 1 else math.inf

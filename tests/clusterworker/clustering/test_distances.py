@@ -15,8 +15,8 @@ from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 from clustercontract.clustering import ClusteringConfig
 from clusterworker.clustering.algorithms.choice import _cluster_spooled as cluster_spooled
 from clusterworker.clustering.algorithms.frame import Frame
-from clusterworker.clustering.algorithms.kmeans import train
-from clusterworker.clustering.algorithms.nearest import NearestCentroid
+from clusterworker.clustering.algorithms.kmeans import train, train_on
+from clusterworker.clustering.algorithms.nearest import NearestCentroid, NearestDirection
 from clusterworker.clustering.algorithms.neighbours import nearest_neighbours
 from clusterworker.clustering.algorithms.pairs import Pairs
 from clusterworker.clustering.algorithms.sample import _part
@@ -75,6 +75,92 @@ def test_every_copy_is_found(config: dict[str, Any], length: float) -> None:
     assert (labels[:300] == labels[300:]).all()
     assert len(set(labels.tolist())) == 300
     assert (np.bincount(labels) == 2).all()
+
+
+def far_pairs(rows: int, dimensions: int, far: float) -> tuple[Vectors, Labels]:
+    """Four groups: two at a distance of 1, and two others, also at 1, that are far from these."""
+    generator = np.random.default_rng(0)
+    groups = np.arange(rows, dtype=np.int32) % 4
+    centres = np.zeros((4, dimensions))
+    centres[1, 0] = 1
+    centres[2:] = far / np.sqrt(dimensions)
+    centres[3, 0] += 1
+    spread = generator.normal(size=(rows, dimensions)) * 0.1 / np.sqrt(dimensions)
+    return (centres[groups] + spread).astype(np.float32), groups
+
+
+def near_copies(seed: int) -> Vectors:
+    generator = np.random.default_rng(seed)
+    centres = generator.normal(size=(3, 8))
+    families = generator.integers(3, size=60)
+    return (centres[families] + 1e-5 * generator.normal(size=(60, 8))).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("rows", "dimensions", "far"), [(800, 384, 1e4), (700, 768, 1e3), (2_500, 64, 1e3), (2_500, 64, 1e5)]
+)
+def test_two_far_pairs_of_groups(rows: int, dimensions: int, far: float) -> None:
+    """No centre of a frame is near all four, so that distances within a pair drown in single precision."""
+    vectors, groups = far_pairs(rows, dimensions, far)
+    labels, _, quality, notes = carried_out(vectors, algorithm="kmeans", n_clusters=4, metric="euclidean")
+    theirs = cluster.KMeans(4, n_init=3, random_state=0).fit(vectors.astype(np.float64))
+    assert adjusted_rand_score(groups, labels) == 1
+    assert quality.inertia == pytest.approx(theirs.inertia_, rel=1e-6)
+    assert notes == []
+
+
+@pytest.mark.parametrize("config", [{"algorithm": "hierarchical"}, {"algorithm": "spectral", "gamma": 10.0}])
+def test_micro_clusters_of_two_far_pairs_of_groups(config: dict[str, Any]) -> None:
+    vectors, groups = far_pairs(800, 384, 1e4)
+    labels, notes = run(vectors, n_clusters=4, memory=1 << 20, **config)
+    assert any("micro-clusters" in note for note in notes)
+    assert adjusted_rand_score(groups, labels) == 1
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_families_of_near_copies_have_as_many_clusters_as_requested(metric: str) -> None:
+    for seed in range(40):
+        vectors = near_copies(seed)
+        labels, _, quality, notes = carried_out(vectors, algorithm="kmeans", n_clusters=12, metric=metric)
+        assert len(set(labels)) == 12, seed
+        assert notes == []
+        exact = vectors.astype(np.float64)
+        exact /= np.linalg.norm(exact, axis=1, keepdims=True) if metric == "cosine" else 1
+        theirs = cluster.KMeans(12, n_init=10, random_state=0, tol=0).fit(exact)
+        assert quality.inertia is not None
+        assert quality.inertia < 1.1 * theirs.inertia_, seed
+
+
+def test_a_continued_training_separates_far_pairs_of_groups() -> None:
+    vectors, groups = far_pairs(800, 384, 1e4)
+    for last in (vectors[:3], vectors[:4], vectors[:9]):
+        found, _ = train_on(last.copy(), vectors, 4, 300, "euclidean", 1)
+        assert adjusted_rand_score(groups, NearestCentroid(found)(vectors)) == 1
+
+
+@pytest.mark.parametrize("copies", [1, 40])
+def test_the_nearest_of_close_centroids_far_from_others(copies: int) -> None:
+    vectors, _ = far_pairs(400, 64, 1e5)
+    centroids = np.ascontiguousarray(vectors[:20])
+    vectors = np.repeat(vectors, copies, axis=0)
+    exact = cdist(vectors.astype(np.float64), centroids.astype(np.float64), "sqeuclidean")
+    labels, squares = NearestCentroid(centroids).with_squares(vectors)
+    assert (labels == exact.argmin(axis=1)).all()
+    assert np.allclose(squares, exact.min(axis=1), rtol=1e-3, atol=0)
+
+
+def test_the_nearest_of_close_directions_far_from_others() -> None:
+    generator = np.random.default_rng(0)
+    families = np.concatenate([np.eye(3)[number] + 1e-5 * generator.normal(size=(100, 3)) for number in (0, 1, 1)])
+    lengths = np.linalg.norm(families, axis=1)
+    unit = (families / lengths[:, None]).astype(np.float32)
+    centroids = np.ascontiguousarray(unit[::30])
+    exact = cdist(unit.astype(np.float64), centroids.astype(np.float64), "sqeuclidean")
+    ones = np.linalg.norm(unit.astype(np.float64), axis=1).astype(np.float32)
+    labels, apart = NearestDirection(centroids)(unit, ones)
+    chosen = exact[np.arange(len(unit)), labels]
+    assert np.allclose(apart, chosen / 2, rtol=1e-2, atol=1e-13)
+    assert (chosen <= exact.min(axis=1) * 1.01).all()
 
 
 @pytest.mark.parametrize("far", [1e2, 1e4, 1e6, 1e9])

@@ -9,6 +9,7 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
 from clusterworker.clustering.algorithms import choice
+from clusterworker.clustering.algorithms.clustering import too_few_distinct
 from clusterworker.clustering.algorithms.kmeans import sample_rows, train, train_on
 from clusterworker.clustering.algorithms.lloyd import inertia
 from clusterworker.clustering.algorithms.start import MARGIN
@@ -84,6 +85,16 @@ def test_fewer_distinct_vectors_than_clusters(pod: Pod) -> None:
     result = pod.run(pod.spec({**KMEANS, "n_clusters": 6}))
     assert result.num_clusters == 4
     assert "4 clusters instead of 6: the documents have only that many distinct vectors" in result.notes
+
+
+def test_a_note_names_distinct_vectors_only_if_these_are_too_few() -> None:
+    vectors = planted(4, 4).vectors
+    labels = np.array([0, 0, 1, 1], np.int32)
+    assert too_few_distinct(labels, 2, vectors) == []
+    [note] = too_few_distinct(labels, 3, vectors)
+    assert note == "2 clusters instead of 3: k-means separates no more of the documents"
+    [note] = too_few_distinct(labels, 3, vectors[[0, 0, 1, 1]])
+    assert note == "2 clusters instead of 3: the documents have only that many distinct vectors"
 
 
 def test_one_cluster_has_no_quality_measures_and_says_why(pod: Pod) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from scipy import sparse
 
 from clustercontract.counted import counted
+from clusterworker.clustering.algorithms.distinct import occurrences
 from clusterworker.clustering.algorithms.rule import Find, Rule
 from clusterworker.clustering.algorithms.start import Begun, Positions
 from clusterworker.data.arrays import NOISE, Doubles, Labels, Rows, Vectors
@@ -141,14 +142,21 @@ def is_nearly_one(labels: Labels) -> bool:
     return bool(found.size and np.bincount(found).max() > NEARLY_ALL * len(labels))
 
 
-def too_few_distinct(labels: Labels, n_clusters: int | None) -> list[str]:
-    """Returns a note if there are fewer clusters than requested, because equal vectors are never separated."""
+def too_few_distinct(labels: Labels, n_clusters: int | None, vectors: Vectors) -> list[str]:
+    """Returns a note if there are fewer clusters than requested.
+
+    Args:
+        labels: Cluster of each document, shape (rows,).
+        n_clusters: Number of clusters that was requested, if any was.
+        vectors: Vectors, shape (rows, dimensions); equal ones are never separated.
+    """
     clusters = len(np.unique(labels))
     if n_clusters is None or clusters >= n_clusters:
         return []
-    return [
-        f"{counted(clusters, 'cluster')} instead of {n_clusters:,}: the documents have only that many distinct vectors"
-    ]
+    fewer = f"{counted(clusters, 'cluster')} instead of {n_clusters:,}"
+    if len(occurrences(vectors)[0]) <= clusters:
+        return [f"{fewer}: the documents have only that many distinct vectors"]
+    return [f"{fewer}: k-means separates no more of the documents"]
 
 
 def means(vectors: Vectors, labels: Labels) -> Doubles:

@@ -40,10 +40,10 @@ def hierarchical(task: Task, parameters: Hierarchical) -> Clustering:
     limit = pair_limit(task.memory, BYTES_PER_PAIR, MOST_DOCUMENTS)
     if len(vectors) <= limit:
         labels = agglomerate(task.dataset.differences, parameters, task.metric)
-        return labelled(vectors, labels, task.metric, notes=too_few_distinct(labels, n_clusters))
+        return labelled(vectors, labels, task.metric, notes=too_few_distinct(labels, n_clusters, vectors))
     micro = micro_clusters_of(task, _micro_count(n_clusters, limit))
     labels = micro.spread(agglomerate(micro.centroids, parameters, task.metric))
-    notes = [note(len(vectors), limit, micro), *too_few_distinct(labels, n_clusters)]
+    notes = [note(len(vectors), limit, micro), *too_few_distinct(labels, n_clusters, vectors)]
     return labelled(vectors, labels, task.metric, notes=notes)
 
 
@@ -58,7 +58,8 @@ def hierarchical_of_sample(task: SampleTask, parameters: Hierarchical) -> Cluste
     limit = pair_limit(task.memory, BYTES_PER_PAIR, MOST_DOCUMENTS)
     micro, training = micro_clusters_of_sample(task, _micro_count(n_clusters, limit))
     labels = agglomerate(micro.centroids, parameters, task.metric)
-    return clustering_of(task, training, micro, labels, too_few_distinct(labels, n_clusters))
+    notes = too_few_distinct(micro.spread(labels), n_clusters, training)
+    return clustering_of(task, training, micro, labels, notes)
 
 
 def _micro_count(n_clusters: int | None, limit: int) -> int:

@@ -16,6 +16,7 @@ from clusterworker.clustering.algorithms.clustering import (
     too_few_distinct,
 )
 from clusterworker.clustering.algorithms.distinct import distinct
+from clusterworker.clustering.algorithms.double_lloyd import drowns
 from clusterworker.clustering.algorithms.frame import Frame
 from clusterworker.clustering.algorithms.lloyd import best_of, breathe, inertia, lloyd, with_count
 from clusterworker.clustering.algorithms.nearest import NearestCentroid
@@ -87,7 +88,7 @@ def kmeans(
     points = distinct(training)
     nearest = points.spread(NearestCentroid(trained)(points.vectors))
     labels = by_size(nearest)
-    notes += too_few_distinct(labels, n_clusters)
+    notes += too_few_distinct(labels, n_clusters, training)
     _, members = np.unique(labels, return_index=True)
     return Clustering(
         trained[nearest[members]],
@@ -166,7 +167,8 @@ def _outside(frame: Frame, found: Vectors, metric: str) -> Vectors:
 def _train(vectors: Vectors, clusters: int, iterations: int, metric: str, seed: int) -> Vectors:
     generator = np.random.default_rng(seed)
     part = _subsample(vectors, clusters, generator)
-    return lloyd(vectors, _fresh_start(part, clusters, metric, generator), iterations, metric)[0]
+    fresh, double = _fresh_start(part, clusters, metric, generator)
+    return lloyd(vectors, fresh, iterations, metric, double=double)[0]
 
 
 def _train_on(
@@ -174,17 +176,19 @@ def _train_on(
 ) -> tuple[Vectors, float]:
     generator = np.random.default_rng(seed)
     part = _subsample(vectors, clusters, generator)
-    fresh = _fresh_start(part, clusters, metric, generator)
-    first = with_count(part, last, clusters, metric, generator)
-    kept, _ = lloyd(vectors, first, iterations, metric)
+    fresh, double = _fresh_start(part, clusters, metric, generator)
+    first = with_count(part, last, clusters, metric, generator, double=double)
+    kept, _ = lloyd(vectors, first, iterations, metric, double=double)
     # Training costs more than the start, so a start that is not better on the subsample is not trained.
-    if inertia(part, fresh) >= inertia(part, lloyd(part, first, START_ITERATIONS, metric)[0]):
+    tried, _ = lloyd(part, first, START_ITERATIONS, metric, double=double)
+    if inertia(part, fresh, double=double) >= inertia(part, tried, double=double):
         return kept, 0.0
-    fresh, _ = lloyd(vectors, fresh, iterations, metric)
-    least = inertia(vectors, fresh)
-    if inertia(vectors, kept) > (1 + MARGIN) * least and clusters <= CAREFUL_CLUSTERS:
-        kept, _ = lloyd(vectors, breathe(part, kept, metric, BREATHS, generator), iterations, metric)
-    warm_inertia = inertia(vectors, kept)
+    fresh, _ = lloyd(vectors, fresh, iterations, metric, double=double)
+    least = inertia(vectors, fresh, double=double)
+    if inertia(vectors, kept, double=double) > (1 + MARGIN) * least and clusters <= CAREFUL_CLUSTERS:
+        moved = breathe(part, kept, metric, BREATHS, generator, double=double)
+        kept, _ = lloyd(vectors, moved, iterations, metric, double=double)
+    warm_inertia = inertia(vectors, kept, double=double)
     return (fresh, 1 - least / warm_inertia) if warm_inertia > (1 + MARGIN) * least else (kept, 0.0)
 
 
@@ -193,17 +197,28 @@ def _subsample(vectors: Vectors, clusters: int, generator: np.random.Generator) 
     return np.ascontiguousarray(vectors[np.sort(generator.choice(len(vectors), rows, replace=False))])
 
 
-def _fresh_start(part: Vectors, clusters: int, metric: str, generator: np.random.Generator) -> Vectors:
+def _fresh_start(part: Vectors, clusters: int, metric: str, generator: np.random.Generator) -> tuple[Vectors, bool]:
+    """Returns starting points, and whether distances to them drown in single precision."""
+    found = _start(part, clusters, metric, generator, double=False)
+    if not drowns(part, found):
+        return found, False
+    return _start(part, clusters, metric, generator, double=True), True
+
+
+def _start(part: Vectors, clusters: int, metric: str, generator: np.random.Generator, *, double: bool) -> Vectors:
     if clusters > CAREFUL_CLUSTERS:
-        return lloyd(part, kmeans_plusplus(part, clusters, generator, candidates=1), START_ITERATIONS, metric)[0]
-    return breathe(part, _best_start(part, clusters, metric, generator), metric, BREATHS, generator)
+        first = kmeans_plusplus(part, clusters, generator, candidates=1, double=double)
+        return lloyd(part, first, START_ITERATIONS, metric, double=double)[0]
+    best = _best_start(part, clusters, metric, generator, double=double)
+    return breathe(part, best, metric, BREATHS, generator, double=double)
 
 
-def _best_start(part: Vectors, clusters: int, metric: str, generator: np.random.Generator) -> Vectors:
+def _best_start(part: Vectors, clusters: int, metric: str, generator: np.random.Generator, *, double: bool) -> Vectors:
     many = min(MOST_STARTS, STARTS_DISTANCES // (len(part) * clusters), STARTS_PRODUCTS // (part.size * clusters))
     if many > FEW_STARTS:
-        firsts = np.stack([kmeans_plusplus(part, clusters, generator) for _ in range(many)])
-        return best_of(part, firsts, START_ITERATIONS, metric)
+        firsts = np.stack([kmeans_plusplus(part, clusters, generator, double=double) for _ in range(many)])
+        return best_of(part, firsts, START_ITERATIONS, metric, double=double)
     few = FEW_STARTS if clusters <= FEW_CLUSTERS else 1
-    tried = [lloyd(part, kmeans_plusplus(part, clusters, generator), START_ITERATIONS, metric) for _ in range(few)]
+    drawn = (kmeans_plusplus(part, clusters, generator, double=double) for _ in range(few))
+    tried = [lloyd(part, first, START_ITERATIONS, metric, double=double) for first in drawn]
     return min(tried, key=lambda found: found[1])[0]

@@ -5,14 +5,15 @@ from typing import Any
 import faiss
 import numpy as np
 
-from clusterworker.data.arrays import Rows, Vectors
+from clusterworker.clustering.algorithms.double_lloyd import EARLY_STOP, double_lloyd, nearest_few
+from clusterworker.data.arrays import Doubles, Rows, Vectors
 
-EARLY_STOP = 1e-4
-"""Iterations stop when one lowers the objective by less than this share. With 5e-4, the inertia ends 0.2 % higher."""
 BREATH_IN_ITERATIONS, BREATH_OUT_ITERATIONS = 2, 4
 
 
-def lloyd(vectors: Vectors, first: Vectors, iterations: int, metric: str) -> tuple[Vectors, float]:
+def lloyd(
+    vectors: Vectors, first: Vectors, iterations: int, metric: str, *, double: bool = False
+) -> tuple[Vectors, float]:
     """Returns centroids after some iterations, and the sum of squared distances before the last one.
 
     Args:
@@ -20,7 +21,10 @@ def lloyd(vectors: Vectors, first: Vectors, iterations: int, metric: str) -> tup
         first: Centroids to start from, shape (clusters, dimensions).
         iterations: Maximum number of iterations.
         metric: With cosine, centroids are kept at unit length.
+        double: Whether distances drown in single precision, as in the other functions.
     """
+    if double:
+        return double_lloyd(vectors, first, iterations, metric)
     clusters, dimensions = first.shape
     training = faiss.Clustering(dimensions, clusters)
     training.niter = iterations
@@ -35,7 +39,7 @@ def lloyd(vectors: Vectors, first: Vectors, iterations: int, metric: str) -> tup
     return centroids, float(statistics.at(statistics.size() - 1).obj)
 
 
-def best_of(vectors: Vectors, firsts: Vectors, iterations: int, metric: str) -> Vectors:
+def best_of(vectors: Vectors, firsts: Vectors, iterations: int, metric: str, *, double: bool = False) -> Vectors:
     """Runs a few iterations from many starts at once, and returns the centroids of the best.
 
     For few vectors, a call of faiss takes far longer than its iterations.
@@ -45,30 +49,41 @@ def best_of(vectors: Vectors, firsts: Vectors, iterations: int, metric: str) -> 
         firsts: Centroids to start from, shape (starts, clusters, dimensions).
         iterations: Number of iterations.
         metric: With cosine, centroids are kept at unit length.
+        double: See `lloyd`.
 
     Returns:
         Shape (clusters, dimensions).
     """
     starts, clusters, dimensions = firsts.shape
-    centroids = firsts.reshape(-1, dimensions).astype(np.float32)
+    exact: Vectors | Doubles = vectors.astype(np.float64) if double else vectors
+    flat = firsts.reshape(-1, dimensions)
+    centroids: Vectors | Doubles = flat.astype(np.float64) if double else flat.astype(np.float32)
     for _ in range(iterations):
-        nearest = _half_squares(vectors, centroids).reshape(-1, starts, clusters).argmin(axis=2)
-        members = np.equal(nearest[:, :, None], np.arange(clusters)).reshape(len(vectors), -1).astype(np.float32)
-        sums, counts = members.T @ vectors, members.sum(axis=0)
+        nearest = _half_squares(exact, centroids).reshape(-1, starts, clusters).argmin(axis=2)
+        members = np.equal(nearest[:, :, None], np.arange(clusters)).reshape(len(vectors), -1).astype(exact.dtype)
+        sums, counts = members.T @ exact, members.sum(axis=0)
         lengths = np.linalg.norm(sums, axis=1) if metric == "cosine" else counts
         filled = (counts > 0) & (lengths > 0)
         centroids[filled] = sums[filled] / lengths[filled, None]
-    total = _half_squares(vectors, centroids).reshape(-1, starts, clusters).min(axis=2).sum(axis=0, dtype=np.float64)
-    return np.ascontiguousarray(centroids.reshape(firsts.shape)[int(total.argmin())])
+    total = _half_squares(exact, centroids).reshape(-1, starts, clusters).min(axis=2).sum(axis=0, dtype=np.float64)
+    return np.ascontiguousarray(centroids.reshape(firsts.shape)[int(total.argmin())], np.float32)
 
 
-def _half_squares(vectors: Vectors, centroids: Vectors) -> Vectors:
+def _half_squares(vectors: Vectors | Doubles, centroids: Vectors | Doubles) -> Vectors | Doubles:
     """Returns half the squared distances to all centroids, less half the square of each vector."""
-    halves: Vectors = np.vecdot(centroids, centroids) / 2 - vectors @ centroids.T
+    halves: Vectors | Doubles = np.vecdot(centroids, centroids) / 2 - vectors @ centroids.T
     return halves
 
 
-def breathe(vectors: Vectors, centroids: Vectors, metric: str, breaths: int, generator: np.random.Generator) -> Vectors:
+def breathe(
+    vectors: Vectors,
+    centroids: Vectors,
+    metric: str,
+    breaths: int,
+    generator: np.random.Generator,
+    *,
+    double: bool = False,
+) -> Vectors:
     """Moves centroids from where they are hardly needed to where they are missing, as long as that helps.
 
     The method is "The breathing k-means algorithm" (Fritzke 2020): a breath adds centroids in the clusters with the
@@ -80,6 +95,7 @@ def breathe(vectors: Vectors, centroids: Vectors, metric: str, breaths: int, gen
         metric: cosine or euclidean.
         breaths: Maximum number of breaths.
         generator: Chooses the places where centroids are added.
+        double: See `lloyd`.
 
     Returns:
         Centroids of the same shape, with a sum of squared distances that is not larger.
@@ -87,13 +103,14 @@ def breathe(vectors: Vectors, centroids: Vectors, metric: str, breaths: int, gen
     count = min(max(1, len(centroids) // 20), len(vectors) - len(centroids))
     if count == 0:
         return centroids
-    labels, nearest, _ = _two_nearest(centroids, vectors)
+    labels, nearest = _nearest(centroids, vectors, double=double)
     least = float(nearest.sum(dtype=np.float64))
     for _ in range(breaths):
         added = _members_of_worst(vectors, labels, nearest, len(centroids), count, generator)
-        more, _ = lloyd(vectors, np.concatenate([centroids, added]), BREATH_IN_ITERATIONS, metric)
-        fewer, _ = lloyd(vectors, _without_least_useful(vectors, more, count), BREATH_OUT_ITERATIONS, metric)
-        new_labels, new_nearest, _ = _two_nearest(fewer, vectors)
+        more, _ = lloyd(vectors, np.concatenate([centroids, added]), BREATH_IN_ITERATIONS, metric, double=double)
+        left = _without_least_useful(vectors, more, count, double=double)
+        fewer, _ = lloyd(vectors, left, BREATH_OUT_ITERATIONS, metric, double=double)
+        new_labels, new_nearest = _nearest(fewer, vectors, double=double)
         total = float(new_nearest.sum(dtype=np.float64))
         if total < least * (1 - EARLY_STOP):
             centroids, labels, nearest, least = fewer, new_labels, new_nearest, total
@@ -105,7 +122,13 @@ def breathe(vectors: Vectors, centroids: Vectors, metric: str, breaths: int, gen
 
 
 def with_count(
-    vectors: Vectors, centroids: Vectors, count: int, metric: str, generator: np.random.Generator
+    vectors: Vectors,
+    centroids: Vectors,
+    count: int,
+    metric: str,
+    generator: np.random.Generator,
+    *,
+    double: bool = False,
 ) -> Vectors:
     """Adds centroids where they are missing, or removes those whose loss costs least, until there are `count`.
 
@@ -115,39 +138,45 @@ def with_count(
         count: Number of centroids to return.
         metric: cosine or euclidean.
         generator: Chooses the places where centroids are added.
+        double: See `lloyd`.
     """
     while (missing := count - len(centroids)) > 0:
-        labels, nearest = _nearest(centroids, vectors)
+        labels, nearest = _nearest(centroids, vectors, double=double)
         added = _members_of_worst(vectors, labels, nearest, len(centroids), missing, generator)
-        centroids, _ = lloyd(vectors, np.concatenate([centroids, added]), BREATH_IN_ITERATIONS, metric)
+        centroids, _ = lloyd(vectors, np.concatenate([centroids, added]), BREATH_IN_ITERATIONS, metric, double=double)
     while len(centroids) > count:
-        centroids = _without_least_useful(vectors, centroids, len(centroids) - count)
+        centroids = _without_least_useful(vectors, centroids, len(centroids) - count, double=double)
     return centroids
 
 
-def inertia(vectors: Vectors, centroids: Vectors) -> float:
+def inertia(vectors: Vectors, centroids: Vectors, *, double: bool = False) -> float:
     """Returns the sum of squared distances to the nearest centroid."""
-    return float(_nearest(centroids, vectors)[1].sum(dtype=np.float64))
+    return float(_nearest(centroids, vectors, double=double)[1].sum(dtype=np.float64))
 
 
-def _nearest(centroids: Vectors, vectors: Vectors) -> tuple[Rows, Vectors]:
+def _nearest(centroids: Vectors, vectors: Vectors, *, double: bool) -> tuple[Rows, Vectors | Doubles]:
     """Returns the nearest centroid of each vector, and the squared distance."""
-    index = faiss.IndexFlatL2(centroids.shape[1])
-    index.add(np.ascontiguousarray(centroids))
-    squares, labels = index.search(np.ascontiguousarray(vectors), 1)
-    return labels[:, 0], np.maximum(squares[:, 0], 0)
+    numbers, squares = _nearest_few(centroids, vectors, 1, double=double)
+    return numbers[:, 0], squares[:, 0]
 
 
-def _two_nearest(centroids: Vectors, vectors: Vectors) -> tuple[Rows, Vectors, Vectors]:
-    """Returns the nearest centroid of each vector, and the squared distances to it and to the next one."""
+def _nearest_few(centroids: Vectors, vectors: Vectors, count: int, *, double: bool) -> tuple[Rows, Vectors | Doubles]:
+    """Returns the nearest centroids of each vector, and the squared distances, both of shape (rows, count)."""
+    if double:
+        return nearest_few(vectors, centroids, count)
     index = faiss.IndexFlatL2(centroids.shape[1])
     index.add(np.ascontiguousarray(centroids))
-    squares, labels = index.search(vectors, 2)
-    return labels[:, 0], np.maximum(squares[:, 0], 0), np.maximum(squares[:, 1], 0)
+    squares, numbers = index.search(np.ascontiguousarray(vectors), count)
+    return numbers, np.maximum(squares, 0)
 
 
 def _members_of_worst(
-    vectors: Vectors, labels: Rows, squares: Vectors, clusters: int, count: int, generator: np.random.Generator
+    vectors: Vectors,
+    labels: Rows,
+    squares: Vectors | Doubles,
+    clusters: int,
+    count: int,
+    generator: np.random.Generator,
 ) -> Vectors:
     """Returns one vector of each of the clusters with the largest sums, drawn by its squared distance."""
     sums = np.bincount(labels, weights=squares, minlength=clusters)
@@ -159,13 +188,11 @@ def _members_of_worst(
     return vectors[last[worst][last[worst] >= 0]]
 
 
-def _without_least_useful(vectors: Vectors, centroids: Vectors, count: int) -> Vectors:
+def _without_least_useful(vectors: Vectors, centroids: Vectors, count: int, *, double: bool) -> Vectors:
     """Removes centroids whose vectors are nearly as close to the next one."""
-    labels, nearest, next_nearest = _two_nearest(centroids, vectors)
-    loss = np.bincount(labels, weights=next_nearest - nearest, minlength=len(centroids))
-    index = faiss.IndexFlatL2(centroids.shape[1])
-    index.add(centroids)
-    neighbours = index.search(centroids, 2)[1]
+    numbers, squares = _nearest_few(centroids, vectors, 2, double=double)
+    loss = np.bincount(numbers[:, 0], weights=squares[:, 1] - squares[:, 0], minlength=len(centroids))
+    neighbours = _nearest_few(centroids, centroids, 2, double=double)[0]
     kept = np.ones(len(centroids), bool)
     guarded = np.zeros(len(centroids), bool)
     for centroid in np.argsort(loss, kind="stable"):

@@ -11,6 +11,7 @@ from clustercontract.counted import counted
 from clusterworker.clustering.algorithms.clustering import Clustering, labelled, of_sample
 from clusterworker.clustering.algorithms.core_distance import as_digits, rounded_up
 from clusterworker.clustering.algorithms.distinct import distinct
+from clusterworker.clustering.algorithms.double_lloyd import drowns
 from clusterworker.clustering.algorithms.frame import Frame
 from clusterworker.clustering.algorithms.lloyd import with_count
 from clusterworker.clustering.algorithms.nearest import NearestCentroid
@@ -105,7 +106,8 @@ def fit_on(
         return model, None
     moved = np.ascontiguousarray(training - centre, np.float32)
     last = np.ascontiguousarray(start.centroids - centre, np.float32)
-    first = with_count(moved, last, parameters.n_components, "euclidean", np.random.default_rng(seed))
+    generator, double = np.random.default_rng(seed), drowns(moved, last)
+    first = with_count(moved, last, parameters.n_components, "euclidean", generator, double=double)
     kept = fit(training - centre, parameters, seed, NearestCentroid(first)(moved))
     better = (model.lower_bound_ - kept.lower_bound_) / abs(kept.lower_bound_ or 1.0)
     begun = start.begun(better if better > MARGIN else 0.0, "log-likelihood")

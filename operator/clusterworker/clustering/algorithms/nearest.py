@@ -1,4 +1,4 @@
-"""Finds the nearest centroid of each vector with faiss (exactly)."""
+"""Finds the nearest centroid of each vector with faiss; from differences where single precision is too rough."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,15 +7,22 @@ import faiss
 import numpy as np
 
 from clusterworker.clustering.algorithms.frame import Frame
-from clusterworker.data.arrays import Doubles, Labels, Vectors
+from clusterworker.clustering.algorithms.pairs import Pairs
+from clusterworker.data.arrays import Doubles, Labels, Rows, Vectors
 from clusterworker.data.sources.batch import BATCH_ROWS
 
 USUAL_LENGTHS = (1e-12, 1e12)
 """Range of lengths of vectors whose products with unit vectors are accurate in single precision."""
+DROWNING = 1e-3
+"""Squared distance as a share of the centroid's squared length below which faiss's has an error above 0.1 %."""
+BLOCK_BYTES = 32 << 20
 
 
 class NearestCentroid:
     """Assigns vectors to centroids; squared Euclidean distance, which orders unit vectors as cosine does.
+
+    Small distances are computed again from differences, in double precision, and so is the comparison with other
+    centroids if any of these can be nearer.
 
     Args:
         centroids: Centroids, shape (clusters, dimensions), at least one.
@@ -24,7 +31,11 @@ class NearestCentroid:
     def __init__(self, centroids: Vectors) -> None:
         self._frame = Frame.of(centroids)
         self._index = faiss.IndexFlatL2(centroids.shape[1])
-        self._index.add(np.ascontiguousarray(self._frame.into(centroids)))
+        framed = np.ascontiguousarray(self._frame.into(centroids))
+        self._index.add(framed)
+        self._centroids = centroids
+        self._lengths = np.vecdot(framed, framed)
+        self._apart = np.full(len(centroids), np.nan)
 
     def __call__(self, vectors: Vectors) -> Labels:
         """Returns the number of the nearest centroid of each vector, shape (rows,)."""
@@ -33,12 +44,40 @@ class NearestCentroid:
     def with_squares(self, vectors: Vectors) -> tuple[Labels, Doubles]:
         """Returns the nearest centroids and the squared Euclidean distances, both of shape (rows,)."""
         labels, squares = np.empty(len(vectors), np.int32), np.empty(len(vectors))
+        scale = self._frame.scale if self._frame.needed else 1.0
         for first in range(0, len(vectors), BATCH_ROWS):
             rows = slice(first, first + BATCH_ROWS)
             found, numbers = self._index.search(np.ascontiguousarray(self._frame.into(vectors[rows])), 1)
-            labels[rows], squares[rows] = numbers[:, 0], found[:, 0]
-        scale = self._frame.scale if self._frame.needed else 1.0
-        return labels, squares / scale**2
+            labels[rows], squares[rows] = numbers[:, 0], found[:, 0].astype(np.float64) / scale**2
+            drowned = np.flatnonzero(found[:, 0] < DROWNING * self._lengths[labels[rows]])
+            if drowned.size:
+                self._refine(vectors, first + drowned, labels, squares)
+        return labels, squares
+
+    def _refine(self, vectors: Vectors, rows: Rows, labels: Labels, squares: Doubles) -> None:
+        """Computes the distances of some rows from differences, and finds nearer centroids, in place."""
+        pairs = Pairs(vectors, "euclidean", self._centroids, self._frame)
+        squares[rows] = pairs.single_squares(rows, labels[rows].astype(np.int64))
+        self._measure(np.unique(labels[rows]))
+        # By the triangle inequality, no centroid is nearer if the next one is twice as far from the found one.
+        rows = rows[4 * squares[rows] >= self._apart[labels[rows]]]
+        size = pairs.block(BLOCK_BYTES)
+        for first in range(0, len(rows), size):
+            part = rows[first : first + size]
+            exact = pairs.squares(part)
+            labels[part] = exact.argmin(axis=1)
+            squares[part] = exact.min(axis=1)
+
+    def _measure(self, numbers: Rows) -> None:
+        """Computes the squared distances of some centroids to the nearest other one, if they are unknown."""
+        unknown = numbers[np.isnan(self._apart[numbers])]
+        pairs = Pairs(self._centroids, "euclidean", frame=self._frame)
+        size = pairs.block(BLOCK_BYTES)
+        for first in range(0, len(unknown), size):
+            part = unknown[first : first + size]
+            exact = pairs.squares(part)
+            exact[np.arange(len(part)), part] = np.inf
+            self._apart[part] = exact.min(axis=1)
 
 
 class NearestDirection:
@@ -68,7 +107,13 @@ class NearestDirection:
             labels, squares = self._scaled.with_squares(unit)
             return labels, np.maximum(squares, 0) / 2
         products, numbers = self._products.search(np.ascontiguousarray(vectors), 1)
-        return numbers[:, 0].astype(np.int32), np.maximum(1 - products[:, 0] / lengths.astype(np.float64), 0)
+        labels, apart = numbers[:, 0].astype(np.int32), np.maximum(1 - products[:, 0] / lengths.astype(np.float64), 0)
+        drowned = np.flatnonzero(apart < DROWNING / 2)
+        if drowned.size:
+            unit = (vectors[drowned] / lengths[drowned].astype(np.float64)[:, None]).astype(np.float32)
+            labels[drowned], squares = self._scaled.with_squares(unit)
+            apart[drowned] = squares / 2
+        return labels, apart
 
 
 @contextmanager

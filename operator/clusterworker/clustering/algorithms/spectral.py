@@ -105,7 +105,7 @@ def partition(vectors: Vectors, parameters: Spectral, metric: str, seed: int, no
         return np.zeros(len(vectors), np.int32)
     if n_clusters >= len(points):
         labels = points.spread(np.arange(len(points), dtype=np.int32))
-        notes += too_few_distinct(labels, n_clusters)
+        notes += too_few_distinct(labels, n_clusters, vectors)
         return labels
     graph: Graph | None = None
     if parameters.affinity == "rbf":
