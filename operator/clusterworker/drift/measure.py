@@ -1,5 +1,6 @@
 """Computes a metric and its noise floor from a baseline and a profile."""
 
+import math
 from dataclasses import dataclass
 
 from clustercontract.counted import counted
@@ -50,7 +51,9 @@ def measure(metric: DriftMetric, baseline: StoredBaseline, now: Profile, seed: i
             floor = cosine_floor(baseline, now.documents)
             return Drift(cosine_drift(before, now.mean), floor, advice=cosine_advice(floor, len(baseline.shares)))
         case "centroid_euclidean":
-            return Drift(centroid_euclidean(before, now.mean), euclidean_floor(baseline, now.documents))
+            value, floor = centroid_euclidean(before, now.mean), euclidean_floor(baseline, now.documents)
+            # A report holds no infinity, and no value exceeds twice itself.
+            return Drift(value, floor if math.isfinite(floor) else value, advice=variance_advice(floor, baseline))
         case "assignment_js":
             floor = assignment_floor(jensen_shannon, baseline.counts, now.counts, seed)
             return Drift(assignment_js(baseline.counts, now.counts), floor, advice=assignment_advice(metric, baseline))
@@ -74,13 +77,23 @@ def assignment_advice(metric: DriftMetric, baseline: StoredBaseline) -> str | No
     return f"the baseline has {number}: {metric} can never fire on it: set metric to mmd_rbf or domain_auc"
 
 
+def variance_advice(floor: float, baseline: StoredBaseline) -> str | None:
+    """Returns advice if the baseline has so few documents that their variance has no bound."""
+    if math.isfinite(floor):
+        return None
+    return (
+        f"{counted(baseline.documents, 'document')} in the baseline cannot show how much documents vary: "
+        "centroid_euclidean can never fire: add documents, and run the trigger again"
+    )
+
+
 def sample_advice(baseline: StoredBaseline, now: Profile) -> str | None:
     """Returns advice if a side has only one document, which mmd_rbf takes for unchanged."""
     if min(baseline.documents, now.documents) > 1:
         return None
     return (
         f"with {counted(baseline.documents, 'document')} in the baseline and {now.documents:,} now, mmd_rbf can never "
-        "fire: add documents, or set metric to centroid_euclidean"
+        f"fire: add documents{_or_means(baseline, now)}"
     )
 
 
@@ -90,5 +103,11 @@ def limit_advice(floor: float, baseline: StoredBaseline, now: Profile) -> str | 
         return None
     return (
         f"with {counted(baseline.documents, 'document')} in the baseline and {now.documents:,} now, chance alone "
-        "reaches the maximum of domain_auc, which can never fire: add documents, or set metric to centroid_euclidean"
+        f"reaches the maximum of domain_auc, which can never fire: add documents{_or_means(baseline, now)}"
     )
+
+
+def _or_means(baseline: StoredBaseline, now: Profile) -> str:
+    """Returns the other remedy, if the distance of means can fire on so few documents."""
+    able = math.isfinite(euclidean_floor(baseline, now.documents))
+    return ", or set metric to centroid_euclidean" if able else ""

@@ -90,7 +90,8 @@ def cosine_advice(floor: float, clusters: int) -> str | None:
 def euclidean_floor(baseline: StoredBaseline, documents: int) -> float:
     """Returns the noise floor of centroid_euclidean.
 
-    It is √(tr Σ (1/n + 1/n')), or half of the 99.5th percentile if that is higher.
+    It is √(tr Σ (1/n + 1/n')), or half of the 99.5th percentile if that is higher. It is infinite if one document, or
+    two in one direction, do not bound the variance.
 
     Args:
         baseline: Provides Σ and n.
@@ -156,5 +157,9 @@ def tail(degrees: float, estimated: float = math.inf) -> float:
 
 
 def _widened(degrees: float, documents: int) -> float:
-    """Returns `tail`, with a variance that was estimated from this number of documents."""
-    return tail(degrees, (documents - 1) * degrees) if documents > 1 else math.inf
+    """Returns `tail`, with a variance and degrees of freedom that were estimated from this number of documents."""
+    if documents < 2:
+        return math.inf
+    # Few documents can seem to vary in more directions than they do: without the correction of the bias, they do not.
+    fewer = max(1 / (1 / degrees + 1 / (documents - 1)), 1.0)
+    return tail(fewer, (documents - 1) * fewer)

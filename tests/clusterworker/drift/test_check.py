@@ -101,7 +101,7 @@ def test_every_number_from_the_stored_baseline_by_hand(pod: Pod) -> None:
     assert found.value == pytest.approx(1 - cosine, abs=1e-6)
     variance = (n - n * mean @ mean) / (n - 1)
     floor = variance / (2 * (mean @ mean - variance / n)) * (1 / n + 1 / len(now))
-    assert found.noise_floor == pytest.approx(floor, rel=0.3)  # few dimensions: the tail may exceed the expectation
+    assert found.noise_floor == pytest.approx(floor, rel=0.35)  # few dimensions: the tail may exceed the expectation
     counts = np.bincount((now @ centroids.T).argmax(axis=1), minlength=len(centroids))
     one, other = shares * n + 0.5, counts + 0.5
     one, other = one / one.sum(), other / other.sum()

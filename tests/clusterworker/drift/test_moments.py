@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from scipy.spatial import distance
-from scipy.stats import chi2
+from scipy.stats import chi2, f
 
 from clustercontract.drift import DriftMetric
 from clusterworker.data.arrays import Vectors
@@ -213,3 +213,43 @@ def test_means_far_from_the_origin(offset: float) -> None:
     profiling = Profiling(left, 0)
     profiling.add(Batch(None, drawn[1], 0, FilePlace("a.parquet", 0)))
     assert profiling.profile().mean == pytest.approx(drawn[1].astype(np.float64).mean(axis=0), abs=1e-5 + 1e-9 * offset)
+
+
+@pytest.mark.parametrize(("then", "now"), [(1, 50), (2, 2), (2, 50), (3, 50), (5, 50), (10, 200)])
+@pytest.mark.parametrize(("dimensions", "decay"), [(1, 0), (4, 0), (64, 0), (64, 1)])
+def test_twice_the_floor_holds_for_few_documents(then: int, now: int, dimensions: int, decay: int) -> None:
+    """The variance of few documents is an estimate, and of one document it is unknown."""
+    generator = np.random.default_rng(3)
+    scales = 1 / np.arange(1, dimensions + 1) ** decay
+    above = np.zeros(2)
+    for _ in range(300):
+        before, after = (1 + generator.normal(size=(rows, dimensions)) * scales for rows in (then, now))
+        made = baseline(before.astype(np.float32))
+        above[0] += centroid_euclidean(made.total / then, after.mean(axis=0)) > 2 * euclidean_floor(made, now)
+        before, after = (each / np.linalg.norm(each, axis=1, keepdims=True) for each in (before, after))
+        made = baseline(before.astype(np.float32))
+        above[1] += cosine_drift(made.total / then, after.mean(axis=0)) > 2 * cosine_floor(made, now)
+    assert (above <= 7).all(), above  # 1 % of 300, with its random variation
+
+
+@pytest.mark.parametrize("degrees", [1, 2, 5, 20, 100])
+@pytest.mark.parametrize("estimated", [4, 9, 30, 1_000])
+def test_the_tail_of_an_estimated_variance(degrees: float, estimated: float) -> None:
+    exact = f.ppf(0.995, degrees, estimated)
+    assert 0.97 * exact < tail(degrees, estimated) < 1.4 * exact
+    assert tail(degrees, 1) == np.inf
+
+
+def test_advice_for_a_baseline_of_one_document_does_not_name_a_metric_that_cannot_fire() -> None:
+    vectors = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
+    one, now = baseline(vectors[:1]), profile_of(vectors, vectors[:2])
+    for metric in ("mmd_rbf", "domain_auc", "centroid_euclidean"):
+        found = measure(metric, one, now, 0)
+        assert np.isfinite(found.noise_floor)
+        assert found.value <= 2 * found.noise_floor
+        assert found.advice is not None
+        assert "never fire" in found.advice
+        assert "set metric" not in found.advice
+    advice = measure("mmd_rbf", baseline(vectors[:20]), profile_of(vectors[:1], vectors[:2]), 0).advice
+    assert advice is not None
+    assert "set metric to centroid_euclidean" in advice
