@@ -139,9 +139,9 @@ def _moments(baseline: StoredBaseline) -> tuple[float, float]:
 def tail(degrees: float, estimated: float = math.inf) -> float:
     """Returns a quantile of F, the factor of random variation over its expectation; infinity if there is no bound.
 
-    Paulson 1942, "An approximate normalization of the analysis of variance distribution"; with an exact expectation,
-    that is the quantile of χ² / df (Wilson and Hilferty 1931), exact within 1 %. scipy's function takes longer to load
-    than a million documents to assign.
+    The approximation is that of Paulson 1942, "An approximate normalization of the analysis of variance distribution".
+    With an exact expectation, that is the quantile of χ² / df (Wilson and Hilferty 1931), exact within 1 %. scipy's
+    function takes longer to load than a million documents to assign.
 
     Args:
         degrees: Degrees of freedom of the variation, at least 1.

@@ -117,10 +117,45 @@ def test_advice_on_copies_names_a_distance_that_splits_them() -> None:
     vectors = np.repeat(planted(60, 3, spread=0.05).vectors, 6, axis=0)
     _, _, _, [note, *_] = carried_out(vectors, algorithm="dbscan", eps=1.5)
     assert note.startswith("nearly all documents are in one cluster: lower eps; a tenth of the distinct vectors have")
-    eps = float(note.rpartition(" ")[2])
-    labels, _, _, notes = carried_out(vectors, algorithm="dbscan", eps=eps)
+    eps, clusters = re.search(r"set eps: (\S+), which finds (\d+)$", note).groups()  # type: ignore[union-attr]
+    labels, _, _, notes = carried_out(vectors, algorithm="dbscan", eps=float(eps))
+    assert len(set(labels[labels >= 0].tolist())) == int(clusters)
     assert len(set(labels.tolist())) >= 3
     assert not any("eps" in note for note in notes)
+
+
+def star() -> Vectors:
+    vectors = np.eye(41, dtype=np.float32)
+    vectors[0] = 0
+    return vectors
+
+
+@pytest.mark.parametrize(
+    ("vectors", "min_samples"), [(np.arange(12, dtype=np.float32)[:, None], 2), (star(), 5)], ids=["line", "star"]
+)
+def test_no_eps_is_named_that_is_not_lower(vectors: Vectors, min_samples: int) -> None:
+    """The note said to lower eps, and named distances at or above it."""
+    config: dict[str, Any] = {"algorithm": "dbscan", "metric": "euclidean", "eps": 1.0, "min_samples": min_samples}
+    labels, _, _, [note, *_] = carried_out(vectors, **config)
+    assert set(labels.tolist()) == {0}
+    assert note == (
+        "nearly all documents are in one cluster: no region is denser than others around it, also with a lower eps: "
+        "use algorithm: kmeans to divide them"
+    )
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_lower_eps_that_is_named_separates_clusters(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    vectors = planted(200, int(generator.integers(2, 6)), spread=float(generator.uniform(0.01, 0.5))).vectors
+    config: dict[str, Any] = {"algorithm": "dbscan", "metric": "euclidean", "min_samples": 4}
+    _, _, _, [note, *_] = carried_out(vectors, eps=float(generator.uniform(1, 3)), **config)
+    if found := re.search(r"set eps: (\S+), which finds (\d+)$", note):
+        labels, _, _, notes = carried_out(vectors, eps=float(found[1]), **config)
+        assert len(set(labels[labels >= 0].tolist())) == int(found[2])
+        assert not any("eps" in note for note in notes)
+    else:
+        assert "no region is denser" in note or "eps" not in note
 
 
 def test_advice_on_eps_counts_documents() -> None:

@@ -4,6 +4,7 @@ The version of scikit-learn keeps every document's neighbours, which are nearly 
 distances are computed in blocks, and only the components of core points are kept.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +37,8 @@ BLOCK_BYTES = 16 << 20
 """Bytes of distances at a time; with a large eps, lists of near pairs take ten times as much."""
 ADVICE_ROWS = 500
 ADVICE_SHARES = (0.1, 0.5)
+TRIED_ROWS, TRIED_SHARES = 2_000, (0.1, 0.25, 0.5, 0.75, 0.9)
+"""Maximum number of distinct vectors for which a lower eps is tried, and the shares of core points of those tried."""
 
 
 def dbscan(task: Task, parameters: DBSCAN) -> Clustering:
@@ -237,7 +240,10 @@ def _joined(components: Rows, left: Rows, right: Rows) -> Rows:
 
 
 def _advice(points: Distinct, metric: str, parameters: DBSCAN, seed: int, *, too_small: bool) -> str:
-    """Returns advice about eps: the distances at which documents of a sample become core points."""
+    """Returns advice about eps: the distances at which documents of a sample become core points.
+
+    A lower one is tried if there are few enough documents.
+    """
     outcome = NOTHING if too_small else "nearly all documents are in one cluster"
     if len(points) == 1:
         return f"{outcome}, because all vectors are equal"
@@ -248,11 +254,34 @@ def _advice(points: Distinct, metric: str, parameters: DBSCAN, seed: int, *, too
     chosen = np.sort(np.random.default_rng(seed).choice(len(pairs), min(ADVICE_ROWS, len(pairs)), replace=False))
     apart, counts = pairs.distances(chosen), points.counts[chosen]
     samples, subject = parameters.min_samples, f"documents have {parameters.min_samples}"
-    tenth, half = reaches(core_distances(apart, samples, points.counts), counts, ADVICE_SHARES)
-    if not half:  # Copies are at distance 0, which no eps separates.
+    cores, weights = core_distances(apart, samples, points.counts), counts
+    if not reaches(cores, weights, (0.5,))[0]:  # Copies are at distance 0, which no eps separates.
         subject = "distinct vectors have another"
-        tenth, half = reaches(core_distances(apart, 2), np.ones_like(counts), ADVICE_SHARES)
+        cores, weights = core_distances(apart, 2), np.ones_like(counts)
+    found = reaches(cores, weights, ADVICE_SHARES)
+    if too_small:
+        return f"{outcome}: raise eps; {_within(subject, found)}"
+    lower = [reach if 0 < reach < parameters.eps else None for reach in found]
+    tried = len(points) <= TRIED_ROWS
+    for eps in sorted({reach for reach in reaches(cores, weights, TRIED_SHARES) if 0 < reach < parameters.eps})[::-1]:
+        if not tried:
+            return f"{outcome}: lower eps; {_within(subject, lower)}" if any(lower) else f"{outcome}: lower eps"
+        labels = points.spread(
+            cluster_distinct(points, np.arange(len(points)), parameters.model_copy(update={"eps": eps}), metric)
+        )
+        clusters = len(np.unique(labels[labels != NOISE]))
+        if clusters > 1 and not is_nearly_one(labels):
+            named = f"{_within(subject, lower)}; " if any(lower) else ""
+            return f"{outcome}: lower eps; {named}set eps: {as_digits(eps)}, which finds {clusters}"
     return (
-        f"{outcome}: {'raise' if too_small else 'lower'} eps; a tenth of the {subject} within {as_digits(tenth)}, "
-        f"half of them within {as_digits(half)}"
+        f"{outcome}: no region is denser than others around it, also with a lower eps: use algorithm: kmeans to "
+        "divide them"
     )
+
+
+def _within(subject: str, found: Sequence[float | None]) -> str:
+    """Returns the distances within which shares of the documents are core points; None is not named."""
+    tenth, half = (None if reach is None else as_digits(reach) for reach in found)
+    if tenth is None:
+        return f"half of the {subject} within {half}"
+    return f"a tenth of the {subject} within {tenth}" + (f", half of them within {half}" if half else "")

@@ -100,7 +100,7 @@ def double_lloyd(vectors: Vectors, first: Vectors, iterations: int, metric: str)
 
 
 def _means(vectors: Vectors, numbers: Rows, centroids: Doubles, metric: str) -> Doubles:
-    """Returns the mean of the vectors of each number; the centroid where there is none."""
+    """Returns the mean of the vectors of each number; if there is none, the centroid."""
     clusters = len(centroids)
     total = np.zeros_like(centroids)
     size = max(1, BLOCK_BYTES // (8 * vectors.shape[1]))
