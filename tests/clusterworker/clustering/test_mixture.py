@@ -101,7 +101,22 @@ def test_advice_on_small_vectors_helps(scale: float) -> None:
     vectors = (data.vectors * scale).astype(np.float32)
     config: dict[str, Any] = {"algorithm": "gaussian_mixture", "metric": "euclidean", "n_components": 4}
     _, _, _, notes = carried_out(vectors, **config)
-    found = re.match(r"1 cluster instead of 4: reg_covar 1e-06 is more than .*: set reg_covar: (\S+)$", notes[0])
+    found = re.match(r"1 cluster instead of 4: reg_covar 1e-06 is more than .*: set reg_covar: (\S+), which finds 4$", notes[0])
     assert found, notes
     labels, *_ = carried_out(vectors, **config, reg_covar=float(found[1]))
     assert adjusted_rand_score(data.labels, labels) > 0.9
+
+
+def test_advice_that_does_not_help_is_not_given() -> None:
+    """Three groups cannot become six; the note named a reg_covar with which there are three, too."""
+    generator = np.random.default_rng(3)
+    centres, groups = generator.normal(size=(3, 64)), generator.integers(3, size=60)
+    vectors = ((centres[groups] + 1e-4 * generator.normal(size=(60, 64))) * 1e-3).astype(np.float32)
+    config: dict[str, Any] = {"algorithm": "gaussian_mixture", "metric": "euclidean", "covariance_type": "full"}
+    labels, _, _, notes = carried_out(vectors, **config, n_components=6)
+    assert adjusted_rand_score(groups, labels) == 1
+    assert notes[0] == (
+        "3 clusters instead of 6: no more groups are separate, also with a lower reg_covar: lower n_components to 3"
+    )
+    _, _, _, notes = carried_out(vectors, **config, n_components=3)
+    assert not any("n_components" in note or "reg_covar" in note for note in notes)

@@ -26,6 +26,8 @@ MOST_ROWS = 50_000
 """Number of documents above which the mixture is trained on a sample of this size, because every iteration reads the
 training rows in double precision.
 """
+TRIED_ROWS = 5_000
+"""Maximum number of documents for which advice is tried; it takes as long as the fit did."""
 LEAST_COVARIANCE = 1e-6
 """reg_covar in advice, as a share of the mean variance: the default for vectors of variance 1."""
 
@@ -53,7 +55,7 @@ def gaussian_mixture(task: Task, parameters: GaussianMixture) -> Clustering:
     ).centre  # Variances are differences of squares, which lose precision far from the origin.
     model, begun = fit_on(training, centre, parameters, task.seed, task.start)
     labels = points.spread(predict(model, points.vectors, centre))
-    notes += _differences(model, labels, parameters, training)
+    notes += _differences(model, labels, parameters, training, centre, task.seed)
     found = labelled(task.dataset.vectors, labels, task.metric, notes=notes)
     found.begun = begun
     return found
@@ -83,7 +85,7 @@ def mixture_of_sample(task: SampleTask, parameters: GaussianMixture) -> Clusteri
     centre = Frame.of(points.vectors).centre
     model, begun = fit_on(training, centre, parameters, task.seed, task.start)
     labels = points.spread(predict(model, points.vectors, centre))
-    notes += _differences(model, labels, parameters, training)
+    notes += _differences(model, labels, parameters, training, centre, task.seed)
     found = of_sample(training, labels, task.metric, lambda former: ByLikelihood.of(model, centre, former), notes=notes)
     found.begun = begun
     return found
@@ -114,7 +116,9 @@ def fit_on(
     return (model if better > MARGIN else kept), begun
 
 
-def _differences(model: Mixture, labels: Labels, parameters: GaussianMixture, training: Vectors) -> list[str]:
+def _differences(
+    model: Mixture, labels: Labels, parameters: GaussianMixture, training: Vectors, centre: Doubles, seed: int
+) -> list[str]:
     """Returns notes about what differs from the parameters.
 
     Args:
@@ -122,6 +126,8 @@ def _differences(model: Mixture, labels: Labels, parameters: GaussianMixture, tr
         labels: Labels of all documents, shape (rows,).
         parameters: n_components and how to fit.
         training: Vectors that it was trained on, shape (rows, dimensions).
+        centre: shape (dimensions,).
+        seed: Seed of the training.
     """
     notes = []
     if not model.converged_:
@@ -131,14 +137,37 @@ def _differences(model: Mixture, labels: Labels, parameters: GaussianMixture, tr
         fewer = f"{counted(clusters, 'cluster')} instead of {n_components:,}"
         variance = float(training.var(axis=0, dtype=np.float64).mean())
         if 0 < variance < parameters.reg_covar:
-            lower = as_digits(rounded_up(variance * LEAST_COVARIANCE))
-            notes.append(
-                f"{fewer}: reg_covar {parameters.reg_covar:g} is more than the mean variance of the vectors, "
-                f"{variance:.3g}: set reg_covar: {lower}"
-            )
+            notes.append(f"{fewer}: {_covariance_advice(clusters, variance, parameters, training, centre, seed)}")
         else:
             notes.append(f"{fewer}: no document is most likely to belong to the others")
     return notes
+
+
+def _covariance_advice(
+    clusters: int, variance: float, parameters: GaussianMixture, training: Vectors, centre: Doubles, seed: int
+) -> str:
+    """Returns advice if reg_covar exceeds the variance, which has been tried if there are few enough documents.
+
+    Args:
+        clusters: Number of clusters with this reg_covar.
+        variance: Mean variance of the vectors.
+        parameters: As for `_differences`, and so are the others.
+        training: shape (rows, dimensions).
+        centre: shape (dimensions,).
+        seed: Seed of the training.
+    """
+    lower = rounded_up(variance * LEAST_COVARIANCE)
+    finding = f"reg_covar {parameters.reg_covar:g} is more than the mean variance of the vectors, {variance:.3g}"
+    if len(training) > TRIED_ROWS:
+        return f"{finding}: set reg_covar: {as_digits(lower)}"
+    try:
+        model = fit(training - centre, parameters.model_copy(update={"reg_covar": lower}), seed)
+        found = len(np.unique(predict(model, training, centre)))
+    except MisconfiguredError:
+        found = 0
+    if found > clusters:
+        return f"{finding}: set reg_covar: {as_digits(lower)}, which finds {found}"
+    return f"no more groups are separate, also with a lower reg_covar: lower n_components to {clusters}"
 
 
 def training_limit(parameters: GaussianMixture, dimensions: int, memory: int) -> int:
