@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -186,10 +187,31 @@ def test_advice_is_a_size_that_the_field_accepts() -> None:
     assert set(labels.tolist()) == {NOISE}
     [advice] = [note for note in notes if note.startswith("no cluster found")]
     assert "base_min_cluster_size: 1" not in advice
-    assert advice.endswith("; use algorithm: hdbscan with allow_single_cluster: true to make them one cluster")
-    config = {"algorithm": "hdbscan", "min_cluster_size": 7, "allow_single_cluster": True}
-    labels, *_ = carried_out(blob, metric="euclidean", **config)
-    assert set(labels.tolist()) - {NOISE} == {0}
+    assert set(with_hdbscan(blob, advice).tolist()) - {NOISE} == {0}
+
+
+def with_hdbscan(vectors: Vectors, advice: str) -> Labels:
+    """Labels of the hdbscan that the note names."""
+    found = re.search(
+        r"; use algorithm: hdbscan with allow_single_cluster: true, min_cluster_size: (\d+) and min_samples: (\d+) to "
+        "make them one cluster$",
+        advice,
+    )
+    assert found, advice
+    sizes = {"min_cluster_size": int(found[1]), "min_samples": int(found[2])}
+    labels, *_ = carried_out(vectors, algorithm="hdbscan", allow_single_cluster=True, metric="euclidean", **sizes)
+    return labels
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_hdbscan_makes_them_one_cluster_with_the_sizes_of_the_note(seed: int) -> None:
+    """Without sizes, the note led to two or three clusters, for the default min_samples is smaller."""
+    generator = np.random.default_rng(seed)
+    vectors = generator.normal(size=(3, 16))[np.arange(8) % 3] * 3 + 0.01 * generator.normal(size=(8, 16))
+    labels, notes = run(vectors.astype(np.float32), metric="euclidean", base_min_cluster_size=3)
+    assert set(labels.tolist()) == {NOISE}
+    [advice] = [note for note in notes if note.startswith("no cluster found")]
+    assert set(with_hdbscan(vectors.astype(np.float32), advice).tolist()) - {NOISE} == {0}
 
 
 @pytest.mark.parametrize("dimensions", [2, 3, 8])

@@ -101,7 +101,9 @@ def test_advice_on_small_vectors_helps(scale: float) -> None:
     vectors = (data.vectors * scale).astype(np.float32)
     config: dict[str, Any] = {"algorithm": "gaussian_mixture", "metric": "euclidean", "n_components": 4}
     _, _, _, notes = carried_out(vectors, **config)
-    found = re.match(r"1 cluster instead of 4: reg_covar 1e-06 is more than .*: set reg_covar: (\S+), which finds 4$", notes[0])
+    found = re.match(
+        r"1 cluster instead of 4: reg_covar 1e-06 is more than .*: set reg_covar: (\S+), which finds 4$", notes[0]
+    )
     assert found, notes
     labels, *_ = carried_out(vectors, **config, reg_covar=float(found[1]))
     assert adjusted_rand_score(data.labels, labels) > 0.9

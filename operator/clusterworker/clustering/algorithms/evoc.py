@@ -16,7 +16,7 @@ from clusterworker.clustering.algorithms.clustering import (
     means,
 )
 from clusterworker.clustering.algorithms.density import spanning_tree
-from clusterworker.clustering.algorithms.density_tree import SpanningTree
+from clusterworker.clustering.algorithms.density_tree import SpanningTree, extract
 from clusterworker.clustering.algorithms.distinct import Distinct, distinct
 from clusterworker.clustering.algorithms.layers import Layers, layers_of, size_for
 from clusterworker.clustering.algorithms.node_embedding import FEWEST_ROWS, Layout, bytes_per_vector, embed
@@ -24,7 +24,7 @@ from clusterworker.clustering.algorithms.reduction import NODES, last_layout
 from clusterworker.clustering.algorithms.sample import Least, Need, all_or_sample
 from clusterworker.clustering.algorithms.start import Begun, Positions
 from clusterworker.clustering.algorithms.task import Task, lowered_to_documents
-from clusterworker.data.arrays import Vectors
+from clusterworker.data.arrays import NOISE, Vectors
 
 MARGIN = 0.1
 """The layer that corresponds to the one of the previous run stays the run's layer, unless another one is more
@@ -80,7 +80,7 @@ def _cluster(task: Task, parameters: EVoC) -> Clustering:
             chosen=chosen,
         )
     else:
-        notes.append(_advice(tree, parameters, size))
+        notes.append(_advice(tree, parameters, size, len(vectors)))
         result = labelled(vectors, np.full(len(vectors), -1, np.int32), task.metric, notes=notes)
     result.begun = begun
     if layout is not None:
@@ -158,13 +158,20 @@ def _alike(found: Layers, before: int) -> int | None:
     return alike if near and found.layers[alike].persistence >= (1 - MARGIN) * most else None
 
 
-def _advice(tree: SpanningTree, parameters: EVoC, size: int) -> str:
+def _advice(tree: SpanningTree, parameters: EVoC, size: int, rows: int) -> str:
     """Returns advice that has been tried."""
     message = "no cluster found, all documents are noise: nothing splits them into two groups of "
     message += f"base_min_cluster_size: {size}"
-    while size > 2:
-        size = max(size // 2, 2)
-        found = layers_of(tree, size, most=1, alike=parameters.min_similarity_threshold).layers
+    smaller = size
+    while smaller > 2:
+        smaller = max(smaller // 2, 2)
+        found = layers_of(tree, smaller, most=1, alike=parameters.min_similarity_threshold).layers
         if found:
-            return f"{message}; set base_min_cluster_size: {size}, which finds {found[0].clusters}"
-    return f"{message}; use algorithm: hdbscan with allow_single_cluster: true to make them one cluster"
+            return f"{message}; set base_min_cluster_size: {smaller}, which finds {found[0].clusters}"
+    whole = extract(tree, max(size, 2), allow_single_cluster=True)
+    if len(np.unique(whole[whole != NOISE])) != 1:
+        return f"{message}; use algorithm: kmeans to divide them"
+    return (
+        f"{message}; use algorithm: hdbscan with allow_single_cluster: true, min_cluster_size: {max(size, 2)} and "
+        f"min_samples: {min(parameters.min_samples, rows)} to make them one cluster"
+    )
