@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from clusterworker.clustering.algorithms.clustering import Clustering
+from clusterworker.clustering.algorithms.clustering import Clustering, means
 from clusterworker.clustering.algorithms.nearest import NearestCentroid, NearestDirection, a_core_for_the_reader
 from clusterworker.clustering.central import CentralDocuments
 from clusterworker.clustering.quality import ClusterSums
@@ -15,10 +15,19 @@ from clusterworker.clustering.reservoir import Reservoir
 from clusterworker.clustering.tally import Tally
 from clusterworker.data.ahead import ahead
 from clusterworker.data.arrays import NOISE, Doubles, Labels, Rows, Vectors
-from clusterworker.data.dataset import Dataset, DatasetPart, StreamedDataset, refuse_too_large, single_lengths
+from clusterworker.data.dataset import (
+    Dataset,
+    DatasetPart,
+    SpooledDataset,
+    StreamedDataset,
+    refuse_too_large,
+    single_lengths,
+)
 from clusterworker.data.sources.batch import Batch
 from clusterworker.process.progress import Progress
 
+ROUNDED = 4
+"""Units in the last place up to which a centroid in float32 is the rounded mean of its documents."""
 SAMPLE_ROWS = 4_000
 """Number of documents that are kept for the picture, the silhouette and the baseline."""
 
@@ -158,6 +167,7 @@ def survey(
     first, rows = (place.first, place.rows) if place else (0, None)
     tally = Tally(clustering.centroids, SAMPLE_ROWS, seed, first=first, rows=rows)
     find = clustering.finder()
+    exact = _ExactDistances(dataset, clustering, metric)
     row = noise = 0
     for batch in dataset.batches():
         vectors = np.asarray(batch.vectors)
@@ -166,7 +176,7 @@ def survey(
             labels = clustering.labels[row : row + len(vectors)]
         else:
             labels = find(vectors) if find else nearest
-        distances = distances_to_centroid(vectors, labels, clustering.centroids, metric)
+        distances = exact(row, vectors, labels)
         write(batch, labels, distances)
         sums.add(vectors, labels)
         central.add(first + row, batch.ids, labels, distances)
@@ -274,12 +284,44 @@ def _nothing(batch: Batch) -> tuple[Labels, Doubles, Doubles]:
     return np.full(rows, NOISE, np.int32), np.full(rows, np.nan), np.full(rows, np.nan)
 
 
-def distances_to_centroid(vectors: Vectors, labels: Labels, centroids: Vectors, metric: str) -> Distances:
-    """Returns the distance of each document to its own cluster's centroid, shape (rows,); NaN for noise."""
-    distances = np.full(len(labels), np.nan, np.float32)
-    inside = labels != NOISE
-    apart = vectors[inside] - centroids[labels[inside]]
-    squares = np.einsum("ij,ij->i", apart, apart, dtype=np.float64)
-    # For unit vectors, 1 - cos is half of the squared distance, which is more precise.
-    distances[inside] = squares / 2 if metric == "cosine" else np.sqrt(squares)
-    return distances
+class _ExactDistances:
+    """Computes distances to centroids that are as exact as the documents.
+
+    In float32, a centroid far from the origin has lost digits of its distances. The mean of its documents in double
+    precision replaces it, unless it is not their mean. Unit vectors with a common direction have lost them, too, and
+    are replaced by what they differ by from it.
+    """
+
+    def __init__(self, dataset: Dataset | DatasetPart, clustering: Clustering, metric: str) -> None:
+        self._metric = metric
+        self._differences: Vectors | None = None
+        self._centroids = clustering.centroids.astype(np.float64)
+        mean, common = clustering.means, None
+        if isinstance(dataset, SpooledDataset) and dataset.common is not None and clustering.labels is not None:
+            self._differences, common = dataset.differences, dataset.common
+            mean = means(dataset.differences, clustering.labels) + common
+        if metric == "cosine":
+            mean = mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), np.finfo(np.float64).tiny)
+        rounding = ROUNDED * np.spacing(np.abs(clustering.centroids))
+        same = (np.abs(self._centroids - mean) <= rounding).all(axis=1)
+        self._centroids[same] = mean[same]
+        if common is not None:
+            self._centroids -= common
+
+    def __call__(self, row: int, vectors: Vectors, labels: Labels) -> Distances:
+        """Returns the distance of each document to its own cluster's centroid, shape (rows,); NaN for noise.
+
+        Args:
+            row: Number of the first document.
+            vectors: shape (rows, dimensions).
+            labels: shape (rows,).
+        """
+        if self._differences is not None:
+            vectors = self._differences[row : row + len(vectors)]
+        distances = np.full(len(labels), np.nan, np.float32)
+        inside = labels != NOISE
+        apart = vectors[inside] - self._centroids[labels[inside]]
+        squares = np.vecdot(apart, apart)
+        # For unit vectors, 1 - cos is half of the squared distance, which is more precise.
+        distances[inside] = squares / 2 if self._metric == "cosine" else np.sqrt(squares)
+        return distances

@@ -53,6 +53,20 @@ def carried_out(
         return np.concatenate(labels), np.array(dataset.vectors), quality, [*found.notes, *quality.notes]
 
 
+def distances_of(vectors: Vectors, **config: Any) -> tuple[Labels, Vectors, list[list[int]]]:
+    """Labels, distances to the centroid, and the rows of the central documents of each cluster."""
+    parsed = ClusteringConfig.model_validate(config)
+    progress = Progress(io.StringIO())
+    with tempfile.TemporaryDirectory() as scratch:
+        dataset = _spooled(vectors, parsed.metric, progress, scratch)
+        found = choice.cluster(dataset, parsed, 7, 1 << 30, progress)
+        parts: list[tuple[Labels, Vectors]] = []
+        surveyed = survey(dataset, found, parsed.metric, 7, lambda _, *part: parts.append(part), progress)
+    central = [[each.row for each in surveyed.central.of(number)] for number in range(len(found.centroids))]
+    labels, distances = (np.concatenate(each) for each in zip(*parts, strict=True))
+    return labels, distances, central
+
+
 def as_told_apart(vectors: Vectors, metric: str) -> Vectors:
     """Returns rows that are equal where algorithms treat documents as copies, shape (rows, twice the dimensions).
 
