@@ -406,7 +406,13 @@ def refuse_too_large(batch: Batch) -> Vectors:
         row, column = np.unravel_index(int(np.abs(numbers).argmax()), numbers.shape)
         raise batch.place.refused(
             int(row),
-            f"a number of the vector is {numbers[row, column]:.3g}: Euclidean distances are supported up to "
+            f"a number of the vector is {_above(float(numbers[row, column]))}: Euclidean distances are supported up to "
             f"{LARGEST:g}: scale the vectors down, or set metric: cosine",
         )
     return batch.vectors
+
+
+def _above(number: float) -> str:
+    """Returns a number beyond LARGEST with as many digits as show that it is."""
+    texts = (f"{number:.{digits}g}" for digits in range(3, 18))
+    return next((text for text in texts if abs(float(text)) > LARGEST), repr(number))

@@ -208,7 +208,9 @@ class InMemory:
         yield self._batch
 
 
-@pytest.mark.parametrize(("number", "shown"), [(1e60, "1e+60"), (-2.5e300, "-2.5e+300"), (1e16, "1e+16")])
+@pytest.mark.parametrize(
+    ("number", "shown"), [(1e60, "1e+60"), (-2.5e300, "-2.5e+300"), (1e16, "1e+16"), (1.00001e15, "1.00001e+15")]
+)
 def test_doubles_too_large_for_euclidean_distances_are_shown(pod: Pod, number: float, shown: str) -> None:
     vectors = grouped()
     vectors[7, 2] = number
