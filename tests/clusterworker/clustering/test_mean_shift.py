@@ -227,3 +227,28 @@ def test_the_bandwidth_is_scikit_learns_estimate(rows: int) -> None:
     vectors = np.random.default_rng(0).normal(size=(rows, 6)).astype(np.float32)
     theirs = estimate_bandwidth(vectors.astype(np.float64), quantile=0.2, n_samples=min(rows, 2_000), random_state=3)
     assert estimate(vectors, 0.2, 3) == pytest.approx(theirs, rel=1e-9)
+
+
+@pytest.mark.parametrize("far", [1e3, 1e6, 1e10])
+def test_one_far_document_does_not_widen_the_estimated_bandwidth(far: float) -> None:
+    """The estimate is a mean: with one document at 1e6, it was 2.8e4, and all others were one cluster."""
+    generator = np.random.default_rng(0)
+    groups = generator.integers(3, size=200)
+    vectors = generator.normal(size=(3, 32))[groups] * 3 + 0.3 * generator.normal(size=(200, 32))
+    config: dict[str, Any] = {"algorithm": "mean_shift", "metric": "euclidean", "quantile": 0.2, "reduce": "none"}
+    usual, *_ = carried_out(vectors.astype(np.float32), **config)
+    assert adjusted_rand_score(groups, usual) == 1
+    vectors[0] = far
+    labels, _, _, notes = carried_out(vectors.astype(np.float32), **config)
+    assert adjusted_rand_score(groups[1:], labels[1:]) == 1
+    assert (labels == labels[0]).sum() == 1
+    assert "without a few documents far from all others, with which it is" in notes[0]
+
+
+def test_groups_of_different_widths_are_no_far_documents() -> None:
+    generator = np.random.default_rng(0)
+    vectors = np.concatenate([0.001 * generator.normal(size=(120, 3)), 5 + generator.normal(size=(80, 3))])
+    theirs = estimate_bandwidth(vectors.astype(np.float32).astype(np.float64), quantile=0.2)
+    config: dict[str, Any] = {"algorithm": "mean_shift", "metric": "euclidean", "quantile": 0.2, "reduce": "none"}
+    _, _, _, notes = carried_out(vectors.astype(np.float32), **config)
+    assert notes[0] == f"bandwidth {theirs:.3g}, estimated from quantile 0.2"

@@ -1,5 +1,6 @@
 """Mean shift with a flat window (Comaniciu and Meer 2002): all windows move at once, with matrix products."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,6 +32,10 @@ RESTING = 0.1
 """A window of the previous run has converged when it would move by less than this share of the bandwidth, because many
 places are nearly modes. On package descriptions of which 5 % were replaced, 5 to 9 % more of the others keep their
 cluster than if these windows moved until they stop, and the inertia is not higher.
+"""
+FAR_SHARE, FAR_FACTOR = 0.05, 2.0
+"""The farthest documents, up to this share of them, are left out of the estimated bandwidth, which is a mean, if they
+make it this many times as large.
 """
 STAYING = 0.75
 """Two modes of the previous run stay separate unless their distance becomes less than this share of the bandwidth."""
@@ -107,7 +112,15 @@ def _cluster(task: Task, parameters: MeanShift) -> tuple[Clustering, float | Non
                 "the bandwidth estimated for mean_shift is 0, since documents are equal: "
                 + _advice(points.vectors, points.counts, 2 * apart, parameters)
             )
-        notes.append(f"bandwidth {bandwidth:.3g}, estimated from quantile {parameters.quantile:g}")
+        estimated = f"bandwidth {bandwidth:.3g}, estimated from quantile {parameters.quantile:g}"
+        robust = estimate(space.vectors, parameters.quantile, task.seed, share=1 - FAR_SHARE)
+        if bandwidth > FAR_FACTOR * robust > 0:
+            estimated = (
+                f"bandwidth {robust:.3g}, estimated from quantile {parameters.quantile:g} without a few documents far "
+                f"from all others, with which it is {bandwidth:.3g}"
+            )
+            bandwidth = robust
+        notes.append(estimated)
     if rows > MOST_DOCUMENTS:
         micro = micro_clusters(space.vectors, MICRO_CLUSTERS, "euclidean", task.seed)
         notes.append(note(len(space.vectors), MOST_DOCUMENTS, micro))
@@ -218,17 +231,22 @@ def _first_steps(windows: Vectors, points: Vectors, weights: Rows, bandwidth: fl
     return shifts, counts
 
 
-def estimate(vectors: Vectors, quantile: float, seed: int) -> float:
-    """Returns scikit-learn's estimate of the bandwidth, from a sample. It is 0 if most documents have many copies."""
-    from sklearn.cluster import estimate_bandwidth
+def estimate(vectors: Vectors, quantile: float, seed: int, share: float = 1.0) -> float:
+    """Returns scikit-learn's estimate of the bandwidth, from a sample. It is 0 if most documents have many copies.
 
+    Args:
+        vectors: shape (rows, dimensions).
+        quantile: Share of the documents within the bandwidth of an average one.
+        seed: Seed of the sample.
+        share: Share of the documents that are averaged, those with the nearest neighbours. Others count as neighbours.
+    """
     rows = min(len(vectors), ESTIMATE_ROWS)
-    quantile = max(quantile, 2 / rows)  # A single neighbour is the document itself.
-    frame = Frame.of(vectors)
-    # scikit-learn draws the same rows, but needs all of them in double precision.
+    neighbours = max(int(rows * quantile), min(2, rows))  # A single neighbour is the document itself.
+    # scikit-learn draws the same rows.
     chosen = np.random.RandomState(seed).permutation(len(vectors))[:rows]
-    framed = frame.moved(vectors[chosen], np.float64)
-    return float(estimate_bandwidth(framed, quantile=quantile)) / frame.scale
+    distances = Pairs(vectors[chosen], "euclidean").distances(slice(None))
+    reaches = np.sort(np.partition(distances, neighbours - 1, axis=1)[:, neighbours - 1])
+    return float(reaches[: math.ceil(share * rows)].mean())
 
 
 @dataclass(frozen=True)
