@@ -117,6 +117,16 @@ def test_micro_clusters_of_two_far_pairs_of_groups(config: dict[str, Any]) -> No
     assert adjusted_rand_score(groups, labels) == 1
 
 
+def test_a_sample_of_two_far_pairs_of_groups() -> None:
+    """Documents joined the nearest sampled one in single precision, in the other group of the pair."""
+    vectors, groups = far_pairs(3_000, 64, 1e4)
+    labels, notes = run(vectors, algorithm="optics", min_samples=10, reduce="none", memory=8 * 1_000**2)
+    assert any("clustered a sample of 1000" in note for note in notes)
+    inside = labels != NOISE
+    assert inside.mean() > 0.9
+    assert adjusted_rand_score(groups[inside], labels[inside]) == 1
+
+
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
 def test_families_of_near_copies_have_as_many_clusters_as_requested(metric: str) -> None:
     for seed in range(40):

@@ -16,7 +16,9 @@ from clusterworker.clustering.algorithms.clustering import Clustering, LayeredCl
 from clusterworker.clustering.algorithms.density_tree import fence
 from clusterworker.clustering.algorithms.distinct import noun, occurrences
 from clusterworker.clustering.algorithms.frame import Frame
-from clusterworker.clustering.algorithms.neighbours import LOST, index_of
+from clusterworker.clustering.algorithms.nearest import NearestCentroid
+from clusterworker.clustering.algorithms.neighbours import BLOCK_BYTES, CLOSE, EXACT_ROWS, LOST, index_of
+from clusterworker.clustering.algorithms.pairs import Pairs
 from clusterworker.clustering.algorithms.rule import ByNearest
 from clusterworker.clustering.algorithms.task import InMemory, SampleTask, Task
 from clusterworker.data.arrays import NOISE, Doubles, Labels, Rows, Vectors
@@ -37,6 +39,8 @@ FEWEST_IN_CLUSTER = 5
 JOINED = "the others join the cluster of their nearest sampled neighbour"
 JOINED_OR_NOISE = f"{JOINED}, or are noise far from it"
 FAR = -1
+MOST_SLACK = 0.5
+"""Maximum slack as a share of the median distance between sampled documents, where small distances are exact."""
 
 
 @dataclass(frozen=True)
@@ -299,10 +303,36 @@ def nearest_sampled(
             done += len(part)
             on_progress(done / len(first))
     scale = frame.scale if frame.needed else 1.0
-    slack = math.sqrt(2 * LOST * float(np.median(np.vecdot(framed, framed)))) / scale
-    own_distances, distances = (np.sqrt(np.maximum(each, 0)) / scale for each in (own, squares))
+    lengths = np.vecdot(framed, framed)
+    slack = math.sqrt(2 * LOST * float(np.median(lengths))) / scale
+    others = np.flatnonzero(~sampled)
+    close_own = np.flatnonzero(own < CLOSE * lengths)
+    close = others[squares[others] < CLOSE * lengths[nearest[others]]]
+    own, squares = own / scale**2, squares / scale**2
+    if len(sample) <= EXACT_ROWS:
+        del index, framed  # as large as what follows
+        _compare_closer(sample, frame, close_own, own)
+        if close.size:
+            closer = NearestCentroid(sample)
+            for start in range(0, len(close), BATCH_ROWS):
+                part = close[start : start + BATCH_ROWS]
+                nearest[part], squares[part] = closer.with_squares(vectors[first[part]])
+        apart = own[np.isfinite(own) & (own > 0)]
+        slack = min(slack, MOST_SLACK * math.sqrt(float(np.median(apart)))) if apart.size else slack
+    own_distances, distances = (np.sqrt(np.maximum(each, 0)) for each in (own, squares))
     own_of_each = own_distances[np.searchsorted(kinds, numbers[chosen])]
     return Nearest(places[nearest][numbers], distances[numbers], own_of_each, slack)
+
+
+def _compare_closer(sample: Vectors, frame: Frame, rows: Rows, own: Doubles) -> None:
+    """Computes the squared distances of some sampled documents to the nearest other one from differences, in place."""
+    pairs = Pairs(sample, "euclidean", frame=frame)
+    size = pairs.block(BLOCK_BYTES)
+    for first in range(0, len(rows), size):
+        part = rows[first : first + size]
+        exact = pairs.squares(part)
+        exact[np.arange(len(part)), part] = np.inf
+        own[part] = exact.min(axis=1)
 
 
 @dataclass(frozen=True)
