@@ -17,6 +17,7 @@ OPEN_KEYS = (
     *("my-iam.amazonaws.com/role", "sub.iam.amazonaws.com/role", "mycrio.io/a", "example.com/crio.io", "run.oci"),
     *("example.com/run.oci.a", "crio.io.example.com/a", "kubernetes.io.example.com/a", "notkubernetes.io/a"),
     *("sidecar.istio.io/inject", "proxy.istio.io/config", "vault.hashicorp.com/agent-inject", "cri-o.example.com/a"),
+    *("vault.hashicorp.com/agent-run-as-same-user", "vault.hashicorp.com/agent-inject-secret-db"),
     *("config.linkerd.io/proxy-cpu-request", "azure.workload.identity/use", "app.kubernetes.io/name"),
 )
 """Keys of labels and annotations that only look like reserved ones."""
@@ -124,6 +125,7 @@ REFUSED = [
             ("vault.hashicorp.com/agent-image", "rights"),
             ("vault.hashicorp.com/agent-run-as-user", "rights"),
             ("vault.hashicorp.com/agent-init-json-patch", "rights"),
+            ("vault.hashicorp.com/agent-inject-command-token", "rights"),
         ]
     ),
     Refused("label of the operator's Pods", trigger({"run.pod_labels": {"app.kubernetes.io/name": "clustertrigger"}}),

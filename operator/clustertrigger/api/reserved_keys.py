@@ -57,8 +57,8 @@ RESERVED = (
         r"^sidecar[.]istio[.]io/(uservolume|uservolumemount|proxyimage|bootstrapoverride)$|"
         r"^(inject[.]istio[.]io/templates|proxy[.]istio[.]io/overrides)$|"
         r"^config[.]linkerd[.]io/([a-z-]*-image|proxy-uid|proxy-gid|enable-debug-sidecar)$|"
-        r"^vault[.]hashicorp[.]com/agent-(image|run-as-|[a-z-]*json-patch|set-security-context|share-process|"
-        r"extra-secret|configmap|copy-volume)",
+        r"^vault[.]hashicorp[.]com/agent-(image|run-as-(user|group)|[a-z-]*json-patch|set-security-context|"
+        r"share-process|extra-secret|configmap|inject-command)",
         "that changes the image, the volumes or the rights of an injected container: remove it",
     ),
 )
