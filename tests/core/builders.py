@@ -188,7 +188,7 @@ class World:
                         del self.runs[name]
                     case EndJob(name, reason, completed):
                         self.ended[name] = reason
-                        self.runs[name] = replace(self.runs[name], ended_by_operator=True)
+                        self.runs[name] = replace(self.runs[name], ended_by_operator=True, recorded=completed)
                         if not completed:
                             self.runs[name] = replace(self.runs[name], phase="failed", error=reason)
                     case LookUpJob(name):

@@ -19,6 +19,7 @@ FIELDS = ("trigger_type", "history_limit", "timeout_seconds", "collection_id", "
         ("retry_limit", None),
         ("timeout", "timeout_seconds"),
         ("labels", "pod_labels"),
+        ("label", "pod_labels"),
         ("collection_ids", "collection_id"),
         ("", None),
     ],

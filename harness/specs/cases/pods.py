@@ -93,9 +93,9 @@ REFUSED = [
                 python_field=f"spec.run.pod_{what}s.{key}")
         for what in ("label", "annotation")
         for key, says in [
-            ("clustertrigger.dev/trigger-uid", "the operator uses"),
-            ("sub.clustertrigger.dev/slot", "the operator uses"),
-            ("app.kubernetes.io/managed-by", "the operator uses"),
+            ("clustertrigger.dev/trigger-uid", "the operator"),
+            ("sub.clustertrigger.dev/slot", "the operator"),
+            ("app.kubernetes.io/managed-by", "the operator"),
             ("job-name", ": remove "),
             ("batch.kubernetes.io/job-name", "Kubernetes"),
             ("cdi.k8s.io/gpu", "Kubernetes"),

@@ -59,7 +59,7 @@ RESERVED = (
         r"^config[.]linkerd[.]io/([a-z-]*-image|proxy-uid|proxy-gid|enable-debug-sidecar)$|"
         r"^vault[.]hashicorp[.]com/agent-(image|run-as-(user|group)|[a-z-]*json-patch|set-security-context|"
         r"share-process|extra-secret|configmap|inject-command)",
-        "that changes the image, the volumes or the rights of an injected container: remove it",
+        "that changes the image, the commands, the volumes or the rights of an injected container: remove it",
     ),
 )
 """Keys by what they are for. Sources are the documentation of each project."""
@@ -97,8 +97,8 @@ def cel_reserved(field: str, what: What) -> dict[str, Any]:
     return cel(
         f"!has(self.{field}) || self.{field}.all(key, !key.matches('{any_of}') && "
         f"(!key.matches('{fold}{OF_KUBERNETES}') || key.matches('{fold}{OPEN[what]}')))",
-        f"{field} must not contain {what}s that the operator uses, of Kubernetes, of Kueue, of a container runtime, "
-        "for networks, for an identity of the cloud or for more rights: remove them",
+        f"{field} must not contain {what}s of the operator, of Kubernetes, of Kueue or of a container runtime, nor "
+        f"{what}s that give the Pod networks, an identity of the cloud or more rights: remove them",
         field=f".{field}",
         reason="FieldValueForbidden",
     )

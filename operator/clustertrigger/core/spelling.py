@@ -16,10 +16,11 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     begun = [name for name in by_folded if len(written) > 2 and name.startswith(written)]
     near = begun if len(begun) == 1 else difflib.get_close_matches(written, by_folded, n=3, cutoff=0.7)
     slips = max(1, len(written) // _LETTERS_PER_SLIP)
-    meant = (
-        name for name in near if name.startswith(written) or name.endswith(written) or edits(written, name) <= slips
-    )
-    return next((by_folded[name] for name in meant), None)
+    for name in near:
+        is_part = name.startswith(written) or name.rstrip("s").endswith(written.rstrip("s"))
+        if is_part or edits(written, name) <= slips:
+            return by_folded[name]
+    return None
 
 
 def folded(name: str) -> str:

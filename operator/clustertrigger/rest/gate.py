@@ -188,10 +188,14 @@ class Gate:
         return RefusedError(413, f"the body is longer than {self._largest} bytes", headers={"Connection": "close"})
 
 
+_UNCOMPRESSED = (b"", b"identity", b"utf-8", b"utf8")
+"""Content encodings of bodies as they are. The last two are no encodings, but some clients confuse them with one."""
+
+
 def _check_encoding(headers: Iterable[tuple[bytes, bytes]]) -> None:
     """A small compressed body can expand to gigabytes, so none is decompressed."""
     encodings = b",".join(value for name, value in headers if name == b"content-encoding")
-    if any(encoding.strip().lower() not in (b"", b"identity") for encoding in encodings.split(b",")):
+    if any(encoding.strip().lower() not in _UNCOMPRESSED for encoding in encodings.split(b",")):
         raise RefusedError(
             415, "the body has a content encoding: send it uncompressed", headers={"Connection": "close"}
         )

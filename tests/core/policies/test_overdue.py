@@ -255,6 +255,7 @@ def test_a_completed_run_that_is_suspended_is_not_resumed(case: str, fields: dic
     world.runs[name] = replace(world.runs[name], suspended=True, queue="team", **fields)
     status = world.step(at(hours=1, seconds=40)).status
     assert (name in world.runs, status.execution_count, status.failure_count) == (False, 1, 0), case
+    assert name in world.ended, "a late report of the deleted Job must not look like a new run"
 
 
 @pytest.mark.parametrize("own_workload", [False, True])

@@ -103,8 +103,8 @@ def test_names_of_other_databases(source: dict[str, Any], message: str) -> None:
         ("run.check", "interval_seconds", "spec.schedule_config.check_interval_seconds"),
         ("run.results", "claim", "volume"),
         ("execution_config", "output_collection_ids", "outputs"),
-        ("schedule_config", "collections", "collection_id"),
-        ("schedule_config", "collection_ids", "collection_id"),
+        ("schedule_config", "collections", "spec.execution_config.collection_ids"),
+        ("schedule_config", "collection_ids", "spec.execution_config.collection_ids"),
     ],
 )
 def test_fields_of_another_place(place: str, written: str, meant: str) -> None:
@@ -153,6 +153,12 @@ def test_advice_can_be_followed_beside_action_config(action: str, meant: str) ->
     spec = {"trigger_type": "cron", "schedule_config": {"cron_expression": "@daily"}, "action_type":
             "taxonomy_enrichment", "action_config": {action: ["a"]}}  # fmt: skip
     assert message_of(spec, f"spec.action_config.{action}") == f"unknown field: did you mean {meant}?"
+
+
+@pytest.mark.parametrize("written", ["collections", "collection_ids"])
+def test_an_event_has_one_collection(written: str) -> None:
+    spec = {"trigger_type": "event", "schedule_config": {written: ["a"]}, "cluster_id": "a"}
+    assert message_of(spec, f"spec.schedule_config.{written}") == "unknown field: did you mean collection_id?"
 
 
 @pytest.mark.parametrize("place", ["", "execution_config"])

@@ -72,12 +72,12 @@ ONCE = "(once a minute, the finest step of cron)"
         # Several seconds.
         ("*/10 * * * * MON-FRI", f"{SIX}write * * * * MON-FRI {ONCE}"),
         ("* 0 9 * * MON", f"{SIX}write 0 9 * * MON {ONCE}"),
-        ("0,30 0 9 1 * ? 2027", f"{SEVEN}write 0 9 1 * * {ONCE[:-1]} and in every year)"),
+        ("0,30 0 9 1 * ? 2027", f"{SEVEN}write 0 9 1 * * {ONCE[:-1]}; in every year)"),
         ("*/10 9 * * * *", f"{SIX}write 9 * * * * {ONCE} if the first is seconds, */10 9 * * * if the last is years"),
         ("0,30 * * * * ?", f"{SIX}a cron expression cannot express an interval: use trigger_type interval with "
                            "interval_seconds: 30"),
         ("*/7 * * * * ?", f"{SIX}write * * * * * {ONCE}"),
-        ("0/30 * * * * ? 2027", f"{SEVEN}write * * * * * {ONCE[:-1]} and in every year)"),
+        ("0/30 * * * * ? 2027", f"{SEVEN}write * * * * * {ONCE[:-1]}; in every year)"),
         ("Monday 0 9 * * MON", f"{SIX}{FIVE}"),
         # Spring counts 1/2 to 7, which is Sunday, NCrontab to 6.
         ("0 0 9 * * 1/2", f"{SIX}{FIVE}"),

@@ -24,7 +24,7 @@ from clustertrigger.api.names import (
     LABEL_QUEUE,
     LABEL_TRIGGER_UID,
 )
-from clustertrigger.core.instants import parse_instant
+from clustertrigger.core.instants import instant_or_none, parse_instant
 from clustertrigger.core.jobs.pod_view import error_line
 from clustertrigger.core.jobs.slot import Slot, parse_slot
 from clustertrigger.core.resources.trigger import Owner
@@ -209,9 +209,10 @@ def _let_go_at(
 def _released_at(metadata: Mapping[str, Any]) -> datetime | None:
     """Returns the time of the last write by the manager that owns spec.suspend, which released the Job."""
     times = [
-        parse_instant(entry["time"])
+        written
         for entry in metadata.get("managedFields") or ()
-        if entry.get("time") and "f:suspend" in ((entry.get("fieldsV1") or {}).get("f:spec") or {})
+        if "f:suspend" in ((entry.get("fieldsV1") or {}).get("f:spec") or {})
+        and (written := instant_or_none(entry.get("time") or ""))
     ]
     return max(times, default=None)
 

@@ -133,10 +133,12 @@ def _unrecorded(draft: Draft) -> set[str]:
 
 def _end_recorded(draft: Draft, run: ObservedRun, reason: str) -> None:
     """Ends the Job of a recorded run. It must not start again when its queue admits it."""
-    if run.suspended and not run.own_workload:
+    waits_in_vain = run.suspended and not run.own_workload
+    if waits_in_vain and (run.recorded or run.phase == "failed"):
         # The deadline of a suspended Job does not count, and resuming it is up to its queue. It has no Pods to keep.
+        # A completed run has a mark by then, because a late report of its Job would look like a new run.
         draft.do(DeleteJob(run.job))
-    elif not run.ended_by_operator:
+    elif waits_in_vain or not run.ended_by_operator:
         draft.do(EndJob(run.job, reason, completed=True, unstarted=run.started_at is None))
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from clustercontract.actions.config import ACTIONS
+from clustertrigger.api.schedule import SCHEDULES
 from clustertrigger.api.status import ClusterTriggerStatus
 from clustertrigger.api.trigger import SHORT_FORM, ClusterTriggerSpec
 from clustertrigger.core.resources.fields import joined, known_fields, places
@@ -66,6 +68,10 @@ _SWITCHES = {
 """What to write instead of a boolean that other programs have in place of a status."""
 _FILTERS = "filters"
 _FILTERS_ELSEWHERE = "unknown field: set filters in the Collection's source, or in a ClusterDefinition"
+_OF_TYPES: Mapping[str, tuple[str, Mapping[str, type[BaseModel]]]] = {
+    "schedule_config": ("trigger_type", SCHEDULES),
+    "action_config": ("action_type", ACTIONS),
+}
 _WHAT_IS_CLUSTERED = (*SHORT_FORM, "action_config")
 
 
@@ -96,17 +102,20 @@ def remedy(
         # A single word, such as history, is more likely to be short for a setting.
         if model is ClusterTriggerSpec and "_" in name and name in ClusterTriggerStatus.__annotations__:
             return "belongs to the status, which the operator writes: remove it"
-    found = [place for place in places(model) if _can_be_set(place, whole)] if model else []
+    found = sorted((place for place in places(model) if _can_be_set(place, whole)), key=len) if model else []
     if name == _FILTERS and model is ClusterTriggerSpec and not any(place[-1] == _FILTERS for place in found):
         return _FILTERS_ELSEWHERE
-    guess = _guess(name, value, path, root, known, sorted(found, key=len))
+    above = [str(part) for part in path if isinstance(part, str)]
+    of_type = [field for field in known if _is_of_type((*above, field), whole)]
+    places_of_type = [place for place in found if _is_of_type(place, whole)]
+    guess = _guess(name, value, above, root, of_type, places_of_type) or _guess(name, value, above, root, known, found)
     return "unknown field: " + (f"did you mean {guess}?" if guess else f"remove it, or use one of {', '.join(known)}")
 
 
 def _guess(
     name: str,
     value: object,
-    path: Sequence[int | str],
+    above: Sequence[str],
     root: str,
     known: Sequence[str],
     found: Sequence[tuple[str, ...]],
@@ -122,7 +131,6 @@ def _guess(
     if written in _GENERIC:
         found = [place for place in found if place[0] == "source"]
     units = {written + unit for unit in _UNITS}
-    above = [str(part) for part in path if isinstance(part, str)]
     return (
         _elsewhere([place for place in found if above and folded(place[-1]) == folded(above[-1]) + written], root)
         or _elsewhere([place for place in found if _is_split(place, written, above)], root)
@@ -139,6 +147,15 @@ def _can_be_set(place: tuple[str, ...], whole: Mapping[str, Any]) -> bool:
         return True
     others = SHORT_FORM if place[0] == "action_config" else ("action_config",)
     return all(whole.get(other) is None for other in others)
+
+
+def _is_of_type(place: Sequence[str], whole: Mapping[str, Any]) -> bool:
+    """Returns whether the trigger_type or the action_type that is written has a field; others have none of theirs."""
+    if len(place) < 2 or place[0] not in _OF_TYPES:
+        return True
+    discriminator, models = _OF_TYPES[place[0]]
+    model = models.get(str(whole.get(discriminator)))
+    return model is None or place[1] in model.model_fields
 
 
 def _is_split(place: tuple[str, ...], written: str, above: Sequence[str]) -> bool:

@@ -18,6 +18,7 @@ from clustertrigger.core.schedules.cron_special_days import for_special_day, for
 from clustertrigger.core.schedules.cron_words import for_interval
 
 FIVE = "write five: minute, hour, day of month, month, day of week"
+_WEEKDAYS_AS_NAMES = f"{FIVE}, days of week as names, because Quartz and AWS count them from 1 = Sunday"
 _YEAR = re.compile(r"(?:19|20)\d\d(?:[-,/]\d+)*", re.ASCII)
 _COMMAND = re.compile(r"[A-Za-z]{4,}|^[/.~#]")
 _WORD = re.compile(r"[A-Za-z]+(?:[-,#][A-Za-z0-9]+)*")
@@ -39,6 +40,8 @@ def for_wrapped(fields: Sequence[str], reads: Reads) -> str:
     """Returns the remedy for the fields in cron( ), of which there can be five."""
     if len(fields) != len(FIELDS):
         return for_six_or_more(fields, reads)
+    if _counts_from_sunday(fields, fields[DAY_OF_WEEK]):
+        return _WEEKDAYS_AS_NAMES
     plain = _plain(fields)
     return write(plain, reads) if reads(plain) else _for_special(plain.split(), reads) or FIVE
 
@@ -48,8 +51,8 @@ def for_six_or_more(fields: Sequence[str], reads: Reads) -> str:
     parts = _parts(fields, reads)
     if parts is None:
         return _for_command(fields, reads) or FIVE
-    if "?" in fields and re.search(r"\d", _NOT_A_DAY.sub("", parts.five[DAY_OF_WEEK])):
-        return f"{FIVE}, days of week as names, because Quartz and AWS count them from 1 = Sunday"
+    if _counts_from_sunday(fields, parts.five[DAY_OF_WEEK]):
+        return _WEEKDAYS_AS_NAMES
     plain = _plain(parts.five)
     parsed, seconds = reads(plain), reads(f"{_with_range(FIELDS[0], parts.seconds)} * * * *")
     if seconds is None or _may_include_sunday(parts.five[DAY_OF_WEEK]):
@@ -65,6 +68,11 @@ def for_six_or_more(fields: Sequence[str], reads: Reads) -> str:
         return for_interval(step)
     others = _other_readings(fields, reads) if parsed.comes else ""
     return f"{write(plain, reads, remark)}{others}"
+
+
+def _counts_from_sunday(fields: Sequence[str], weekdays: str) -> bool:
+    """Returns whether numbers of weekdays are from Quartz or AWS, whose ? no other scheduler has."""
+    return "?" in fields and re.search(r"\d", _NOT_A_DAY.sub("", weekdays)) is not None
 
 
 def _other_readings(fields: Sequence[str], reads: Reads) -> str:
@@ -96,7 +104,7 @@ def _remark(seconds: Sequence[int], year: str) -> str:
         "once a minute, the finest step of cron" if len(seconds) > 1 else "",
         "in every year" if year not in ("*", "?") else "",
     ]
-    return f" ({' and '.join(filter(None, remarks))})" if any(remarks) else ""
+    return f" ({'; '.join(filter(None, remarks))})" if any(remarks) else ""
 
 
 def _may_include_sunday(weekdays: str) -> bool:

@@ -111,16 +111,17 @@ def _for_end(fields: Sequence[str], item: str, reads: Reads) -> str | None:
     if lengths[28] and "-" not in days and "," not in days:
         next_months = "*" if len(others.months) == 12 else _listed(sorted(number % 12 + 1 for number in others.months))
         remedy = f"write {minute} {hour} 1 {next_months} *, the day after, or {remedy.removeprefix('write ')}"
-    return f"for the last day, {remedy}" if "w" in item.lower() else remedy
+    return f"for the last day, {remedy}" if "w" in days.lower() else remedy
 
 
 def _counted(days: str, length: int) -> str:
     """Returns days of a month of this length as numbers from its first day."""
     items = days.lower().split(",")
     ends = [_FROM_END.fullmatch(item) for item in items]
-    return ",".join(
+    numbers = (
         item if end is None else str(length - int(end["before"] or 0)) for item, end in zip(items, ends, strict=True)
     )
+    return ",".join(dict.fromkeys(numbers))
 
 
 def _length(month: int) -> int:

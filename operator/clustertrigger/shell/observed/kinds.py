@@ -126,8 +126,8 @@ class Kind:
             version: Resource version of the list.
         """
         for name, entry in listed.items():
-            _, shown_version = self.shown.get(name, ("", ""))
-            if number_of(entry.version) < number_of(shown_version) <= number_of(version):
+            _, shown = self.shown.get(name, ("", ""))
+            if shown != entry.version and number_of(entry.version) < number_of(shown) <= number_of(version):
                 return True
             if self.tombstones.contradict(entry.uid, entry.version, version):
                 return True

@@ -227,7 +227,9 @@ class Reconciler:
                 await self._jobs.end(trigger, action)
             case LookUpJob(name):
                 await self._jobs.look_up(trigger, name)
-                await self._inquiries.ask_now(trigger, name)
+                run = self._runs.of(trigger.owner).get(name)
+                if run is not None and run.is_vague:  # Otherwise, its events are not shown, and a list of them costs.
+                    await self._inquiries.ask_now(trigger, name)
             case AskWhy(name):
                 self._inquiries.ask(trigger, name)
             case CountEvents():

@@ -11,6 +11,9 @@ from aiohttp import web
 
 from clustertrigger.shell.serving.shares import Shares
 
+UNCOMPRESSED = ("", "identity", "utf-8", "utf8")
+"""Content encodings of bodies as they are. The last two are no encodings, but some clients confuse them with one."""
+
 
 class BodyError(Exception):
     """A body cannot be read.
@@ -32,7 +35,7 @@ def check_encoding(request: web.Request) -> None:
     """
     encodings = ",".join(request.headers.getall("Content-Encoding", ()))
     for encoding in encodings.split(","):
-        if encoding.strip().lower() not in ("", "identity"):
+        if encoding.strip().lower() not in UNCOMPRESSED:
             raise BodyError(415, f"the body has the content encoding {encoding.strip()[:20]!r}: send it uncompressed")
 
 
