@@ -26,6 +26,8 @@ from clusterworker.data.dataset import (
 from clusterworker.data.sources.batch import Batch
 from clusterworker.process.progress import Progress
 
+BLOCK_ROWS = 4_096
+"""Number of centroids that are compared with means at a time."""
 ROUNDED = 4
 """Units in the last place up to which a centroid in float32 is the rounded mean of its documents."""
 SAMPLE_ROWS = 4_000
@@ -300,13 +302,18 @@ class _ExactDistances:
         if isinstance(dataset, SpooledDataset) and dataset.common is not None and clustering.labels is not None:
             self._differences, common = dataset.differences, dataset.common
             mean = means(dataset.differences, clustering.labels) + common
-        if metric == "cosine":
-            mean = mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), np.finfo(np.float64).tiny)
-        rounding = ROUNDED * np.spacing(np.abs(clustering.centroids))
-        same = (np.abs(self._centroids - mean) <= rounding).all(axis=1)
-        self._centroids[same] = mean[same]
+        for first in range(0, len(mean), BLOCK_ROWS):
+            part = slice(first, first + BLOCK_ROWS)
+            self._restore(part, mean[part], clustering.centroids[part])
         if common is not None:
             self._centroids -= common
+
+    def _restore(self, part: slice, mean: Doubles, rounded: Vectors) -> None:
+        """Replaces those of some centroids that are rounded means."""
+        if self._metric == "cosine":
+            mean = mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), np.finfo(np.float64).tiny)
+        same = (np.abs(self._centroids[part] - mean) <= ROUNDED * np.spacing(np.abs(rounded))).all(axis=1)
+        self._centroids[part][same] = mean[same]
 
     def __call__(self, row: int, vectors: Vectors, labels: Labels) -> Distances:
         """Returns the distance of each document to its own cluster's centroid, shape (rows,); NaN for noise.

@@ -67,7 +67,8 @@ def cosine_floor(baseline: StoredBaseline, documents: int) -> float:
     expected = variance / (2 * squared_mean) * (1 / baseline.documents + 1 / documents)
     direction = baseline.total / np.linalg.norm(baseline.total)
     across = baseline.reservoir - np.outer(baseline.reservoir @ direction, direction)
-    return min(expected * max(1.0, _widened(degrees_of_freedom(across), baseline.documents) / 2), 1.0)
+    widened = _widened(degrees_of_freedom(across), baseline.documents)
+    return min(expected * max(1.0, widened / 2), 1.0) if np.isfinite(widened) else 1.0
 
 
 def cosine_advice(floor: float, clusters: int) -> str | None:

@@ -145,7 +145,7 @@ def test_degrees_of_freedom_of_too_little(sample: Doubles) -> None:
 
 
 @pytest.mark.parametrize("degrees", [1.0, 1.5, 2.0, 7.3, 100.0])
-def testtail_as_scipy_computes_it(degrees: float) -> None:
+def test_tail_as_scipy_computes_it(degrees: float) -> None:
     assert tail(degrees) == pytest.approx(chi2.ppf(0.995, degrees) / degrees, rel=0.01)
 
 
@@ -238,6 +238,12 @@ def test_the_tail_of_an_estimated_variance(degrees: float, estimated: float) -> 
     exact = f.ppf(0.995, degrees, estimated)
     assert 0.97 * exact < tail(degrees, estimated) < 1.4 * exact
     assert tail(degrees, 1) == np.inf
+
+
+@pytest.mark.parametrize("vector", [[1.0, 0.0], [0.6, 0.8]])
+def test_two_equal_documents_show_no_variance_that_could_be_estimated(vector: list[float]) -> None:
+    """The floor was NaN, which ended each check with an internal error."""
+    assert cosine_floor(baseline(np.array([vector, vector], np.float32)), 100) == 1.0
 
 
 def test_advice_for_a_baseline_of_one_document_does_not_name_a_metric_that_cannot_fire() -> None:

@@ -114,7 +114,8 @@ def _dense(similarity: Similarity, counts: Rows, roots: Doubles, number: int) ->
 def _iterated(similarity: Similarity, counts: Rows, roots: Doubles, number: int, seed: int) -> tuple[Doubles, Doubles]:
     """Returns eigenvalues and eigenvectors of many rows.
 
-    Products in single precision are fast, and sufficient if there is a gap after the last eigenvalue.
+    Products in single precision are fast, and sufficient if there is a gap after the last eigenvalue, or no group is
+    linked weakly: then, which of many similar eigenvectors are the last ones hardly matters.
 
     Raises:
         MisconfiguredError: no method finds any.
@@ -140,7 +141,7 @@ def _iterated(similarity: Similarity, counts: Rows, roots: Doubles, number: int,
     rough = LinearOperator((rows, rows), matvec=first, dtype=np.float64)
     values, vectors = _lanczos(rough, number + 1, start, ROUGH)
     ordered = np.sort(values)[::-1]
-    if len(ordered) > number and ordered[number - 1] - ordered[number] > CLEAR:
+    if len(ordered) > number and (ordered[number - 1] - ordered[number] > CLEAR or ordered[1] < 1 - CLEAR):
         return values, vectors
     entries = _entries(similarity, shares)
     if sparse.issparse(entries):

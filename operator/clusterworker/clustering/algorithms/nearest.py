@@ -61,23 +61,18 @@ class NearestCentroid:
         self._measure(np.unique(labels[rows]))
         # By the triangle inequality, no centroid is nearer if the next one is twice as far from the found one.
         rows = rows[4 * squares[rows] >= self._apart[labels[rows]]]
-        size = pairs.block(BLOCK_BYTES)
-        for first in range(0, len(rows), size):
-            part = rows[first : first + size]
-            exact = pairs.squares(part)
-            labels[part] = exact.argmin(axis=1)
-            squares[part] = exact.min(axis=1)
+        if rows.size:
+            labels[rows], apart = Pairs(vectors[rows], "euclidean", self._centroids, self._frame).nearest(BLOCK_BYTES)
+            squares[rows] = apart**2
 
     def _measure(self, numbers: Rows) -> None:
         """Computes the squared distances of some centroids to the nearest other one, if they are unknown."""
         unknown = numbers[np.isnan(self._apart[numbers])]
-        pairs = Pairs(self._centroids, "euclidean", frame=self._frame)
-        size = pairs.block(BLOCK_BYTES)
-        for first in range(0, len(unknown), size):
-            part = unknown[first : first + size]
-            exact = pairs.squares(part)
-            exact[np.arange(len(part)), part] = np.inf
-            self._apart[part] = exact.min(axis=1)
+        if unknown.size and len(self._centroids) > 1:
+            pairs = Pairs(self._centroids[unknown], "euclidean", self._centroids, self._frame)
+            self._apart[unknown] = pairs.nearest(BLOCK_BYTES, besides=unknown)[1] ** 2
+        else:
+            self._apart[unknown] = np.inf
 
 
 class NearestDirection:

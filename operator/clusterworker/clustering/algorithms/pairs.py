@@ -53,8 +53,9 @@ class Pairs:
         return len(self._rows)
 
     def block(self, most: int) -> int:
-        """Returns how many rows at a time keep a block of distances to all columns within this number of bytes."""
-        return max(1, most // (4 * len(self._columns)))
+        """Returns how many rows at a time keep distances to all columns, and the rows, within this number of bytes."""
+        columns, dimensions = self._columns.shape
+        return max(1, int(most // max(4 * columns, 8 * dimensions)))
 
     def distances(self, rows: slice | Rows, columns: slice = slice(None)) -> Doubles:
         """Returns distances, shape (rows, columns), correct to 1e-6 of their size; exactly 0 for equal vectors."""
@@ -124,11 +125,12 @@ class Pairs:
         """Returns the squared Euclidean distance of each row to the corresponding column, shape (len(rows),)."""
         return _by_differences(self._rows, self._columns, rows, columns)
 
-    def nearest(self, most: int) -> tuple[Rows, Doubles]:
+    def nearest(self, most: int, besides: Rows | None = None) -> tuple[Rows, Doubles]:
         """Returns the nearest column of each row, the first of equal ones, and its distance, both of shape (rows,).
 
         Args:
             most: Maximum bytes of distances at a time.
+            besides: A column of each row that is left out, such as its own vector.
         """
         numbers, squares = np.empty(len(self), np.int64), np.empty(len(self))
         self._single = self._single or self._moved(np.float32)
@@ -140,12 +142,16 @@ class Pairs:
             found = self._single[0][part] @ self._single[1].T
             found *= -2
             found += other_lengths
+            if besides is not None:
+                found[np.arange(len(found)), besides[part]] = np.inf
             least = found.min(axis=1)
             # A column's length is at most twice the row's length plus the distance between the two.
             slack = rounding * (lengths[part] + np.maximum(least + lengths[part], 0))
             here, there = np.nonzero(found <= (least + slack)[:, None])
             if len(here) * MANY > found.size + MANY * len(found):
                 exact = self.squares(part)
+                if besides is not None:
+                    exact[np.arange(len(exact)), besides[part]] = np.inf
                 numbers[part] = exact.argmin(axis=1)
                 squares[part] = exact.min(axis=1)
                 continue

@@ -16,7 +16,6 @@ from clusterworker.clustering.algorithms.clustering import Clustering, LayeredCl
 from clusterworker.clustering.algorithms.density_tree import fence
 from clusterworker.clustering.algorithms.distinct import noun, occurrences
 from clusterworker.clustering.algorithms.frame import Frame
-from clusterworker.clustering.algorithms.nearest import NearestCentroid
 from clusterworker.clustering.algorithms.neighbours import BLOCK_BYTES, CLOSE, EXACT_ROWS, LOST, index_of
 from clusterworker.clustering.algorithms.pairs import Pairs
 from clusterworker.clustering.algorithms.rule import ByNearest
@@ -313,10 +312,11 @@ def nearest_sampled(
         del index, framed  # as large as what follows
         _compare_closer(sample, frame, close_own, own)
         if close.size:
-            closer = NearestCentroid(sample)
             for start in range(0, len(close), BATCH_ROWS):
                 part = close[start : start + BATCH_ROWS]
-                nearest[part], squares[part] = closer.with_squares(vectors[first[part]])
+                pairs = Pairs(vectors[first[part]], "euclidean", sample, frame)
+                nearest[part], distances = pairs.nearest(BLOCK_BYTES)
+                squares[part] = distances**2
         apart = own[np.isfinite(own) & (own > 0)]
         slack = min(slack, MOST_SLACK * math.sqrt(float(np.median(apart)))) if apart.size else slack
     own_distances, distances = (np.sqrt(np.maximum(each, 0)) for each in (own, squares))
@@ -326,13 +326,9 @@ def nearest_sampled(
 
 def _compare_closer(sample: Vectors, frame: Frame, rows: Rows, own: Doubles) -> None:
     """Computes the squared distances of some sampled documents to the nearest other one from differences, in place."""
-    pairs = Pairs(sample, "euclidean", frame=frame)
-    size = pairs.block(BLOCK_BYTES)
-    for first in range(0, len(rows), size):
-        part = rows[first : first + size]
-        exact = pairs.squares(part)
-        exact[np.arange(len(part)), part] = np.inf
-        own[part] = exact.min(axis=1)
+    if rows.size:
+        _, distances = Pairs(sample[rows], "euclidean", sample, frame).nearest(BLOCK_BYTES, besides=rows)
+        own[rows] = distances**2
 
 
 @dataclass(frozen=True)
