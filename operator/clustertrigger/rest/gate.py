@@ -189,7 +189,7 @@ class Gate:
 
 
 _UNCOMPRESSED = (b"", b"identity", b"utf-8", b"utf8")
-"""Content encodings of bodies as they are. The last two are no encodings, but some clients confuse them with one."""
+"""Content encodings of bodies as they are. The last two are charsets, which some clients write there."""
 
 
 def _check_encoding(headers: Iterable[tuple[bytes, bytes]]) -> None:

@@ -12,7 +12,7 @@ from aiohttp import web
 from clustertrigger.shell.serving.shares import Shares
 
 UNCOMPRESSED = ("", "identity", "utf-8", "utf8")
-"""Content encodings of bodies as they are. The last two are no encodings, but some clients confuse them with one."""
+"""Content encodings of bodies as they are. The last two are charsets, which some clients write there."""
 
 
 class BodyError(Exception):
