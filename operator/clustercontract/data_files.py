@@ -15,7 +15,8 @@ from typing import Literal
 from clustercontract.globs import GLOB_SET, glob_problem, has_wildcard, ranges
 
 _CODEC = r"(\.(gz|gzip|snappy|zst|zstd|br|brotli|lz4|lzo|uncompressed))?"
-_DATA_FILE = re.compile(rf"\.(parquet|parq|pq){_CODEC}$", re.IGNORECASE)
+_PARQUET = rf"\.(parquet|parq|pq){_CODEC}"
+_DATA_FILE = re.compile(rf"{_PARQUET}$", re.IGNORECASE)
 """Suffixes of data files. `.parquet.gzip` is a common name for files that pandas has compressed internally."""
 
 _OTHER = """
@@ -29,7 +30,7 @@ _OTHER = """
     zip tar tgz 7z rar
 """
 _OTHER_FILE = re.compile(
-    rf"\.({'|'.join(_OTHER.split())}){_CODEC}$|\.(tmp|temp|inprogress)\b[^/]*$|\.(parquet|parq|pq){_CODEC}\.[^./]*[a-z][^./]*$|~$",
+    rf"\.({'|'.join(_OTHER.split())}){_CODEC}$|\.(tmp|temp|inprogress)\b[^/]*$|{_PARQUET}\.[^./]*[a-z][^./]*$|~$",
     re.IGNORECASE,
 )
 """Names of files that are not Parquet, or not complete: `a.parquet.6eF5b5da` is a download that is under way. They are

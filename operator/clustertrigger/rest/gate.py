@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from clustertrigger.core.json_text import write_json
+from clustertrigger.net.encodings import compression
 from clustertrigger.rest.caller import no_token, token_in
 from clustertrigger.rest.errors import RefusedError
 from clustertrigger.rest.settings import Settings
@@ -188,14 +189,8 @@ class Gate:
         return RefusedError(413, f"the body is longer than {self._largest} bytes", headers={"Connection": "close"})
 
 
-_UNCOMPRESSED = (b"", b"identity", b"utf-8", b"utf8")
-"""Content encodings of bodies as they are. The last two are charsets, which some clients write there."""
-
-
 def _check_encoding(headers: Iterable[tuple[bytes, bytes]]) -> None:
-    """A small compressed body can expand to gigabytes, so none is decompressed."""
-    encodings = b",".join(value for name, value in headers if name == b"content-encoding")
-    if any(encoding.strip().lower() not in _UNCOMPRESSED for encoding in encodings.split(b",")):
+    if compression(value.decode("latin-1") for name, value in headers if name == b"content-encoding") is not None:
         raise RefusedError(
             415, "the body has a content encoding: send it uncompressed", headers={"Connection": "close"}
         )

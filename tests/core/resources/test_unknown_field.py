@@ -25,6 +25,11 @@ def with_field(place: str, name: str) -> dict[str, Any]:
     return spec
 
 
+def message_of(spec: dict[str, Any], field: str) -> str:
+    [message] = [problem.message for problem in parse_trigger(spec)[1] if problem.field == field]
+    return message
+
+
 @pytest.mark.parametrize(
     ("place", "written", "meant"),
     [
@@ -109,11 +114,8 @@ def test_names_of_other_databases(source: dict[str, Any], message: str) -> None:
 )
 def test_fields_of_another_place(place: str, written: str, meant: str) -> None:
     """They were to be removed; collections in run led to tolerations."""
-    _, problems = parse_trigger(with_field(place, written))
     field = ".".join(filter(None, ("spec", place, written)))
-    assert [problem.message for problem in problems if problem.field == field] == [
-        f"unknown field: did you mean {meant}?"
-    ]
+    assert message_of(with_field(place, written), field) == f"unknown field: did you mean {meant}?"
 
 
 @pytest.mark.parametrize(
@@ -140,11 +142,6 @@ def test_switches_of_other_programs(written: str, value: object, meant: str) -> 
     }
     _, [problem] = parse_trigger(spec)
     assert str(problem) == f"spec.{written}: unknown field: did you mean {meant}?"
-
-
-def message_of(spec: dict[str, Any], field: str) -> str:
-    [message] = [problem.message for problem in parse_trigger(spec)[1] if problem.field == field]
-    return message
 
 
 @pytest.mark.parametrize(("action", "meant"), [("outputs", "output_collection_ids"), ("collections", "collection_id")])

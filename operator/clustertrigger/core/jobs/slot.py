@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from clustertrigger.core.instants import format_instant, parse_instant
+from clustertrigger.core.instants import format_instant, instant_or_none
 
 _ORDINAL = re.compile(r"[0-9]{1,18}")
 """Maximum number of digits of an integer in a slot. Users who can create Jobs can write any text there, and Python
@@ -67,14 +67,7 @@ def parse_slot(text: str) -> Slot | None:
         case "event":
             return EventSlot(int(rest)) if _ORDINAL.fullmatch(rest) else None
         case "check":
-            return None if (instant := _instant(rest)) is None else CheckSlot(instant)
+            return None if (instant := instant_or_none(rest)) is None else CheckSlot(instant)
         case "":
-            return None if (instant := _instant(text)) is None else ScheduledSlot(instant)
+            return None if (instant := instant_or_none(text)) is None else ScheduledSlot(instant)
     return None
-
-
-def _instant(text: str) -> datetime | None:
-    try:
-        return parse_instant(text)
-    except ValueError:
-        return None

@@ -84,11 +84,10 @@ def end_runs_that_outlive_their_deadline(draft: Draft) -> None:
 
 def end_jobs_that_outlive_their_worker(draft: Draft) -> None:
     """Ends containers that run longer than the worker. The result of a completed worker is stored first."""
-    unrecorded = _unrecorded(draft)
     for run in (*draft.observed.runs.values(), *draft.observed.checks.values()):
         if run.remains is None or run.deleting or (run.ended_by_operator and not run.suspended):
             continue
-        if run.phase != "completed" and run.job not in unrecorded:
+        if run.phase != "completed" and run.job not in _unrecorded(draft):
             continue  # It is another attempt.
         # The node's clock dates the end of the worker. If it is ahead, the other containers get no more time.
         since = run.remains.since or draft.now
@@ -98,7 +97,7 @@ def end_jobs_that_outlive_their_worker(draft: Draft) -> None:
             draft.wake(until)
         elif run.phase != "completed":
             draft.do(EndJob(run.job, f"{run.error} ({_named(run)} was still running, so Kubernetes would not retry)"))
-        elif run.job in unrecorded:
+        elif run.job in _unrecorded(draft):
             draft.wake(draft.now)
         else:
             _end_recorded(draft, run, f"{_what_remains(run)} after the worker had completed")
@@ -109,19 +108,23 @@ def end_jobs_that_start_again(draft: Draft) -> None:
 
     The Pod of its completed worker is gone, or the Job was suspended before the operator's deadline ended it.
     """
-    unrecorded = _unrecorded(draft)
-    completed = {entry.job_id for entry in draft.before.history if entry.status == "completed"}
-    completed |= {check.job_id for check in draft.before.checks if check.status != "pending"}
     for run in (*draft.observed.runs.values(), *draft.observed.checks.values()):
         if run.deleting:
             continue
         if run.phase == "failed" and run.unfinished and run.suspended:
-            if run.job in unrecorded:
+            if run.job in _unrecorded(draft):
                 draft.wake(draft.now)
             else:
                 _end_recorded(draft, run, str(run.error))
-        elif (run.recorded or run.job in completed) and run.phase in ("pending", "running"):
+        elif run.phase in ("pending", "running") and (run.recorded or _is_completed(draft, run.job)):
             _end_recorded(draft, run, "its Pod was deleted after the worker had completed")
+
+
+def _is_completed(draft: Draft, job: str) -> bool:
+    """Returns whether the status has recorded that a worker completed; a check that ended has no other attempt."""
+    return any(entry.job_id == job and entry.status == "completed" for entry in draft.before.history) or any(
+        check.job_id == job and check.status != "pending" for check in draft.before.checks
+    )
 
 
 def _unrecorded(draft: Draft) -> set[str]:

@@ -9,10 +9,8 @@ from typing import Literal
 
 from aiohttp import web
 
+from clustertrigger.net.encodings import compression
 from clustertrigger.shell.serving.shares import Shares
-
-UNCOMPRESSED = ("", "identity", "utf-8", "utf8")
-"""Content encodings of bodies as they are. The last two are charsets, which some clients write there."""
 
 
 class BodyError(Exception):
@@ -33,10 +31,9 @@ def check_encoding(request: web.Request) -> None:
     Raises:
         BodyError: the body is compressed.
     """
-    encodings = ",".join(request.headers.getall("Content-Encoding", ()))
-    for encoding in encodings.split(","):
-        if encoding.strip().lower() not in UNCOMPRESSED:
-            raise BodyError(415, f"the body has the content encoding {encoding.strip()[:20]!r}: send it uncompressed")
+    encoding = compression(request.headers.getall("Content-Encoding", ()))
+    if encoding is not None:
+        raise BodyError(415, f"the body has the content encoding {encoding[:20]!r}: send it uncompressed")
 
 
 class Bodies:

@@ -311,12 +311,10 @@ def nearest_sampled(
     if len(sample) <= EXACT_ROWS:
         del index, framed  # as large as what follows
         _compare_closer(sample, frame, close_own, own)
-        if close.size:
-            for start in range(0, len(close), BATCH_ROWS):
-                part = close[start : start + BATCH_ROWS]
-                pairs = Pairs(vectors[first[part]], "euclidean", sample, frame)
-                nearest[part], distances = pairs.nearest(BLOCK_BYTES)
-                squares[part] = distances**2
+        for start in range(0, len(close), BATCH_ROWS):
+            part = close[start : start + BATCH_ROWS]
+            nearest[part], distances = Pairs(vectors[first[part]], "euclidean", sample, frame).nearest(BLOCK_BYTES)
+            squares[part] = distances**2
         apart = own[np.isfinite(own) & (own > 0)]
         slack = min(slack, MOST_SLACK * math.sqrt(float(np.median(apart)))) if apart.size else slack
     own_distances, distances = (np.sqrt(np.maximum(each, 0)) for each in (own, squares))
